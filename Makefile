@@ -1,0 +1,48 @@
+# podproof: conformance of Kubernetes Pods, proven on real pods.
+#
+#   make e2e     makes a kind cluster (or uses the one in KUBECONFIG), runs the
+#                specs on it and prints a verdict for every claim
+#   make test    checks podproof itself, without a cluster
+#   make clean   removes what interrupted or kept runs left on this machine
+#
+# Settings, each also a flag of `bin/podproof run` (see its -h):
+#   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
+#   NODE_IMAGE=...       WORKERS=2         PROCS=8    RANDOMIZE=1   SEED=...
+#   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
+SHELL := /bin/bash
+GO ?= go
+
+flag = $(if $($(1)),--$(2)='$($(1))')
+FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCUS,focus) \
+	$(call flag,K8S,k8s) $(call flag,KEEP,keep) $(call flag,PROVIDER,provider) \
+	$(call flag,NODE_IMAGE,node-image) $(call flag,WORKERS,workers) $(call flag,PROCS,procs) \
+	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
+	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
+
+.PHONY: e2e test lint build clean list need-go
+
+# Make turns every failure into its own exit code 2; the last line of the run
+# and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
+e2e: build
+	@exec bin/podproof run $(FLAGS)
+
+build: need-go
+	@$(GO) build -o bin/podproof .
+
+test: lint
+	$(GO) test $$($(GO) list ./... | grep -v /suites$$)
+
+lint: need-go
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+list: build
+	@bin/podproof list
+
+clean: build
+	@bin/podproof clean $(if $(ALL),--all)
+	rm -rf bin
+
+need-go:
+	@command -v $(GO) >/dev/null || { echo "make: Go is missing: install Go (the version is in go.mod) and put it on PATH" >&2; exit 1; }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/podproof/podproof/framework/api"
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/reports"
+)
+
+// commandClean is `podproof clean`: it removes what runs left that could not
+// clean up, and kept clusters. What a live run uses is left alone.
+func commandClean(args []string) int {
+	flags := flag.NewFlagSet("podproof clean", flag.ContinueOnError)
+	all := flags.Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil || flags.NArg() > 0:
+		return reports.ExitUsage
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	defer cancel()
+	console := progress.NewConsole(os.Stdout, progress.Options{})
+	defer console.Close()
+	if err := clean(ctx, *all, console); err != nil {
+		return report(err)
+	}
+	return 0
+}
+
+func clean(ctx context.Context, all bool, log progress.Log) error {
+	clusters, err := cacheDir("clusters")
+	if err != nil {
+		return err
+	}
+	if err := cluster.Clean(ctx, clusters, log); err != nil {
+		return err
+	}
+	if path := os.Getenv("KUBECONFIG"); path != "" {
+		if err := cleanNamespaces(ctx, path, os.Getenv("PODPROOF_CONTEXT"), log); err != nil {
+			return err
+		}
+	}
+	if !all {
+		return nil
+	}
+	state, err := cacheDir("engine")
+	if err != nil {
+		return err
+	}
+	if err := engine.Stop(ctx, state); err != nil {
+		return err
+	}
+	cache, err := options.CacheDir()
+	if err != nil {
+		return err
+	}
+	log.Info("removing %s", cache)
+	return os.RemoveAll(cache)
+}
+
+// cleanNamespaces removes what runs left on the user's own cluster.
+func cleanNamespaces(ctx context.Context, kubeconfig, context string, log progress.Log) error {
+	info, err := cluster.Existing(ctx, kubeconfig, context, progress.Discard())
+	if err != nil {
+		return err
+	}
+	cfg, err := info.RESTConfig("podproof")
+	if err != nil {
+		return err
+	}
+	connection, err := api.Connect(cfg)
+	if err != nil {
+		return err
+	}
+	n, err := namespace.Sweep(ctx, connection)
+	if err != nil {
+		return fmt.Errorf("cluster %s: %w", cfg.Host, err)
+	}
+	log.Info("removed %d namespaces of earlier runs from %s", n, cfg.Host)
+	return nil
+}

@@ -1,0 +1,99 @@
+package claim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/reports"
+)
+
+// Names of the report entries through which a spec's process tells process 1
+// what the record needs.
+const (
+	entryMeasured     = "measured"
+	entryInconclusive = "inconclusive"
+	entryLaws         = "laws"
+	entryEvidence     = "evidence"
+	entryRequests     = "requests"
+)
+
+// Measure puts a measured value beside the documented one. It asserts
+// nothing: the spec does.
+func Measure(m reports.Measurement) { addEntry(entryMeasured, m) }
+
+// MeasureTime is Measure for a time, in seconds with one or two decimals.
+func MeasureTime(id, what, documented string, measured time.Duration, ok bool) {
+	seconds := measured.Seconds()
+	text := fmt.Sprintf("%.1f s", seconds)
+	if measured < time.Second {
+		text = fmt.Sprintf("%.2f s", seconds)
+	}
+	Measure(reports.Measurement{Claim: id, What: what, Documented: documented, Measured: text, Seconds: &seconds, OK: ok})
+}
+
+// Inconclusive says that the spec cannot judge the cluster, and why: what
+// failed is on our side. It does not end the spec; the failure does.
+func Inconclusive(reason string) { addEntry(entryInconclusive, reason) }
+
+// Evidence names a file kept of the spec, relative to the record.
+func Evidence(path string) { addEntry(entryEvidence, path) }
+
+// Requests says how many API requests the spec made.
+func Requests(n int) { addEntry(entryRequests, n) }
+
+// LawTally is what the laws found on the pods of one spec.
+type LawTally struct {
+	Pods     int                            `json:"pods"`
+	Versions int                            `json:"versions"`
+	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
+}
+
+// CheckLaws checks every law on every pod of the journal, notes the result
+// for the record, and returns an error that tells all that is broken.
+func CheckLaws(j *journal.Journal) error {
+	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}}
+	spec := ginkgo.CurrentSpecReport().LeafNodeText
+	var problems []error
+	for _, story := range j.Stories() {
+		versions := story.Versions()
+		if len(versions) == 0 {
+			continue
+		}
+		tally.Pods++
+		tally.Versions += len(versions)
+		pod := versions[0].Pod.Namespace + "/" + story.Name()
+		for _, b := range journal.CheckLaws(versions) {
+			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})
+			problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
+		}
+	}
+	addEntry(entryLaws, tally)
+	return errors.Join(problems...)
+}
+
+// addEntry writes JSON, since only the text of an entry crosses processes.
+func addEntry(name string, value any) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		ginkgo.Fail(fmt.Sprintf("podproof's own mistake: report entry %s: %v", name, err))
+	}
+	ginkgo.AddReportEntry(name, string(data), types.ReportEntryVisibilityNever)
+}
+
+// readEntries decodes all entries of that name.
+func readEntries[T any](spec types.SpecReport, name string) []T {
+	var all []T
+	for _, e := range spec.ReportEntries {
+		var text string
+		var value T
+		if e.Name == name && json.Unmarshal([]byte(e.Value.AsJSON), &text) == nil && json.Unmarshal([]byte(text), &value) == nil {
+			all = append(all, value)
+		}
+	}
+	return all
+}

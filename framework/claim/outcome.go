@@ -1,0 +1,116 @@
+package claim
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/reports"
+)
+
+// Outcomes translates Ginkgo's report of the specs into the record's words.
+// Filtered specs are among them, for the count.
+func Outcomes(report types.Report) []reports.Spec {
+	var specs []reports.Spec
+	for _, s := range report.SpecReports {
+		if s.LeafNodeType.Is(types.NodeTypeIt) {
+			specs = append(specs, Outcome(s))
+		}
+	}
+	return specs
+}
+
+// Outcome translates Ginkgo's report of one spec.
+func Outcome(s types.SpecReport) reports.Spec {
+	out := reports.Spec{
+		Text:        strings.TrimSpace(strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " ")),
+		Claims:      values(s.Labels(), labelID),
+		Part:        strings.Join(values(s.Labels(), labelPart), ", "),
+		Started:     s.StartTime,
+		Seconds:     s.RunTime.Seconds(),
+		WaitSeconds: InherentWait(s.Labels()).Seconds(),
+		Measured:    readEntries[reports.Measurement](s, entryMeasured),
+		Evidence:    readEntries[string](s, entryEvidence),
+		Location:    fmt.Sprintf("%s:%d", filepath.Join(filepath.Base(filepath.Dir(s.LeafNodeLocation.FileName)), filepath.Base(s.LeafNodeLocation.FileName)), s.LeafNodeLocation.LineNumber),
+		Process:     s.ParallelProcess,
+	}
+	for _, n := range readEntries[int](s, entryRequests) {
+		out.APIRequests += n
+	}
+	started := s.NumAttempts > 0
+	switch {
+	case s.State.Is(types.SpecStatePassed):
+		out.State = reports.Passed
+	case s.State.Is(types.SpecStateInterrupted):
+		out.State, out.Message = reports.Interrupted, "the run was interrupted"
+	case s.State.Is(types.SpecStateSkipped) && started:
+		out.State, out.SkipReason = reports.Skipped, s.Failure.Message
+	case s.State.Is(types.SpecStateSkipped) && s.Failure.Message != "":
+		// Ginkgo's word on specs whose turn did not come.
+		out.State, out.Message = reports.Unstarted, s.Failure.Message
+	case s.State.Is(types.SpecStateSkipped):
+		out.State = reports.Filtered
+	case s.State.Is(types.SpecStatePending):
+		out.State, out.Message = reports.Unstarted, "the spec is marked pending"
+	case s.State.Is(types.SpecStateFailureStates) && brokeOnlyLaws(s):
+		// The spec's own claims hold; Laws carries what does not.
+		out.State = reports.Passed
+	case s.State.Is(types.SpecStateFailureStates):
+		out.State, out.Failure, out.Message = reports.Failed, reports.ClusterFailure, s.Failure.Message
+		if reasons := inconclusive(s); len(reasons) > 0 {
+			out.Failure = reports.SuiteFailure
+			out.Message = strings.Join(reasons, "; ") + "\n" + out.Message
+		}
+	default:
+		out.State, out.Message = reports.Unstarted, "the run ended before it"
+	}
+	return out
+}
+
+// inconclusive returns why a failed spec says nothing about the cluster.
+func inconclusive(s types.SpecReport) []string {
+	reasons := readEntries[string](s, entryInconclusive)
+	if s.State.Is(types.SpecStatePanicked) {
+		reasons = append(reasons, "podproof's own mistake: "+s.Failure.ForwardedPanic)
+	}
+	if !s.Failure.FailureNodeType.Is(types.NodeTypeIt) {
+		reasons = append(reasons, fmt.Sprintf("what the spec needs could not be set up or cleaned (%s)", s.Failure.FailureNodeType))
+	}
+	return reasons
+}
+
+// brokeOnlyLaws tells a spec whose own steps all passed, but on whose pods a
+// law was broken: that is found after the spec's body.
+func brokeOnlyLaws(s types.SpecReport) bool {
+	if s.Failure.FailureNodeType.Is(types.NodeTypeIt) {
+		return false
+	}
+	for _, t := range readEntries[LawTally](s, entryLaws) {
+		if len(t.Broken) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Laws adds up what the laws found on the pods of all specs.
+func Laws(report types.Report) []reports.Law {
+	total := LawTally{Broken: map[string][]reports.BrokenLaw{}}
+	for _, s := range report.SpecReports {
+		for _, t := range readEntries[LawTally](s, entryLaws) {
+			total.Pods += t.Pods
+			total.Versions += t.Versions
+			for law, broken := range t.Broken {
+				total.Broken[law] = append(total.Broken[law], broken...)
+			}
+		}
+	}
+	var laws []reports.Law
+	for _, l := range journal.Laws {
+		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods, Versions: total.Versions, Broken: total.Broken[l.ID]})
+	}
+	return laws
+}

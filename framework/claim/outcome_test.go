@@ -1,0 +1,84 @@
+package claim
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2/types"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/reports"
+)
+
+func entry(t *testing.T, name string, value any) types.ReportEntry {
+	t.Helper()
+	inner, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(string(inner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types.ReportEntry{Name: name, Value: types.ReportEntryValue{AsJSON: string(text)}}
+}
+
+func failedIn(node types.NodeType, message string) types.SpecReport {
+	return types.SpecReport{
+		LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateFailed,
+		LeafNodeLabels: []string{"id:NET-01", "wait:2s"},
+		Failure:        types.Failure{Message: message, FailureNodeType: node},
+	}
+}
+
+func TestWhoseFailureItIs(t *testing.T) {
+	broken := LawTally{Pods: 1, Broken: map[string][]reports.BrokenLaw{"LAW-PHASE-KNOWN": {{Pod: "n/p", Message: "is Gone"}}}}
+	panicked := failedIn(types.NodeTypeIt, "a panic")
+	panicked.State = types.SpecStatePanicked
+	withEntry := func(s types.SpecReport, e types.ReportEntry) types.SpecReport {
+		s.ReportEntries = append(s.ReportEntries, e)
+		return s
+	}
+	for name, c := range map[string]struct {
+		spec    types.SpecReport
+		state   reports.State
+		failure reports.FailureKind
+	}{
+		"an assertion":           {failedIn(types.NodeTypeIt, "expected pod …"), reports.Failed, reports.ClusterFailure},
+		"no namespace":           {failedIn(types.NodeTypeBeforeEach, "create a namespace"), reports.Failed, reports.SuiteFailure},
+		"clean-up":               {failedIn(types.NodeTypeCleanupAfterEach, "timed out"), reports.Failed, reports.SuiteFailure},
+		"a panic":                {panicked, reports.Failed, reports.SuiteFailure},
+		"the API was away":       {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryInconclusive, "the API failed")), reports.Failed, reports.SuiteFailure},
+		"only a law is broken":   {withEntry(failedIn(types.NodeTypeCleanupAfterEach, "x"), entry(t, entryLaws, broken)), reports.Passed, ""},
+		"an assertion and a law": {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryLaws, broken)), reports.Failed, reports.ClusterFailure},
+		"passed":                 {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStatePassed}, reports.Passed, ""},
+		"a gate":                 {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateSkipped, Failure: types.Failure{Message: "needs x"}}, reports.Skipped, ""},
+		"filtered":               {types.SpecReport{LeafNodeType: types.NodeTypeIt, State: types.SpecStateSkipped}, reports.Filtered, ""},
+		"interrupted":            {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateInterrupted}, reports.Interrupted, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			out := Outcome(c.spec)
+			g.Expect(out.State).To(Equal(c.state))
+			g.Expect(out.Failure).To(Equal(c.failure))
+		})
+	}
+}
+
+func TestLawsAreAddedUpOverAllSpecs(t *testing.T) {
+	g := NewWithT(t)
+	one := failedIn(types.NodeTypeIt, "x")
+	one.ReportEntries = append(one.ReportEntries, entry(t, entryLaws, LawTally{Pods: 2, Versions: 10}))
+	two := failedIn(types.NodeTypeIt, "x")
+	two.ReportEntries = append(two.ReportEntries, entry(t, entryLaws, LawTally{Pods: 1, Versions: 5,
+		Broken: map[string][]reports.BrokenLaw{"LAW-PHASE-KNOWN": {{Pod: "n/p", Message: "is Gone"}}}}))
+
+	for _, law := range Laws(types.Report{SpecReports: types.SpecReports{one, two}}) {
+		g.Expect(law.Pods).To(Equal(3))
+		g.Expect(law.Versions).To(Equal(15))
+		if law.ID == "LAW-PHASE-KNOWN" {
+			g.Expect(law.Broken).To(HaveLen(1))
+		} else {
+			g.Expect(law.Broken).To(BeEmpty())
+		}
+	}
+}

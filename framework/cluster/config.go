@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"k8s.io/apimachinery/pkg/util/version"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+)
+
+// ownerMount is where each node has the directory of its cluster mounted. It is
+// of no use inside; from outside it tells to whom the container belongs, as long
+// as the container is there.
+const ownerMount = "/podproof-owner"
+
+// failsOnCgroupV1 is the first version whose kubelet refuses to start on cgroup
+// v1 unless it is told otherwise.
+// https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1
+var failsOnCgroupV1 = version.MustParseGeneric("1.35.0")
+
+// kindConfig is the configuration of a cluster with one control plane and the
+// given number of workers. It departs from kind's own only where the machine or
+// the image leaves no choice.
+func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
+	owner := []v1alpha4.Mount{{HostPath: ownerDir, ContainerPath: ownerMount, Readonly: true}}
+	config := &v1alpha4.Cluster{
+		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
+		Nodes:    []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole, ExtraMounts: owner}},
+		Networking: v1alpha4.Networking{
+			IPFamily:          v1alpha4.IPv4Family,
+			DisableDefaultCNI: !t.defaultCNI,
+		},
+	}
+	for range workers {
+		config.Nodes = append(config.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, ExtraMounts: owner})
+	}
+	if t.cgroup == "v1" && t.kubernetes.AtLeast(failsOnCgroupV1) {
+		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
+			"kind: KubeletConfiguration\nfailCgroupV1: false\n")
+	}
+	if !t.oomUnlimited {
+		// The kubelet asks for lower OOM scores than the runtime may give. kind
+		// applies the patch whose version is that of the image's configuration.
+		// https://github.com/containerd/containerd/blob/main/docs/cri/config.md
+		config.ContainerdConfigPatches = append(config.ContainerdConfigPatches,
+			"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n  restrict_oom_score_adj = true\n",
+			"version = 3\n[plugins.\"io.containerd.cri.v1.runtime\"]\n  restrict_oom_score_adj = true\n")
+	}
+	return config
+}

@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/progress"
+)
+
+// apiTimeout bounds the first answer of the API of a cluster that is there.
+const apiTimeout = 10 * time.Second
+
+// Existing looks at a cluster that is there already. The kubeconfig is a file, or
+// a list of files as in the environment variable KUBECONFIG; "" is what kubectl
+// would take. The context "" is the kubeconfig's current one. Errors say what is
+// wrong: the file, the context, the address that does not answer, the
+// credentials.
+func Existing(ctx context.Context, kubeconfig, kubeContext string, log progress.Log) (*Info, error) {
+	if log == nil {
+		log = progress.Discard()
+	}
+	files, err := kubeconfigFiles(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig = strings.Join(files, string(filepath.ListSeparator))
+	raw, err := clientConfig(kubeconfig, "").RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig %s cannot be used: %w", kubeconfig, err)
+	}
+	if kubeContext, err = pickContext(raw, kubeContext); err != nil {
+		return nil, fmt.Errorf("kubeconfig %s: %w", kubeconfig, err)
+	}
+	info := &Info{Kubeconfig: kubeconfig, Context: kubeContext, log: log}
+	step := log.Step("cluster of context "+kubeContext, time.Second)
+	if err := info.look(ctx); err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	step.Done(fmt.Sprintf("%d nodes, Kubernetes %s", len(info.Nodes), info.ServerVersion))
+	return info, nil
+}
+
+// kubeconfigFiles are the files that make up a kubeconfig, as absolute paths.
+// With "" those that are not there are left out, as kubectl does.
+func kubeconfigFiles(kubeconfig string) ([]string, error) {
+	given := kubeconfig != ""
+	files := filepath.SplitList(kubeconfig)
+	if !given {
+		files = clientcmd.NewDefaultClientConfigLoadingRules().GetLoadingPrecedence()
+	}
+	var found []string
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return nil, fmt.Errorf("kubeconfig %s: %w", file, err)
+		}
+		content, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !given:
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("kubeconfig %s does not exist: %w", path, err)
+		case err != nil:
+			return nil, fmt.Errorf("kubeconfig %s cannot be read: %w", path, err)
+		}
+		if _, err := clientcmd.Load(content); err != nil {
+			return nil, fmt.Errorf("%s is no kubeconfig: %w", path, err)
+		}
+		found = append(found, path)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no kubeconfig: none of %s exists; name one, or let podproof make a cluster", strings.Join(files, ", "))
+	}
+	return found, nil
+}
+
+func clientConfig(kubeconfig, kubeContext string) clientcmd.ClientConfig {
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(kubeconfig)},
+		&clientcmd.ConfigOverrides{CurrentContext: kubeContext})
+}
+
+func pickContext(config clientcmdapi.Config, name string) (string, error) {
+	var names []string
+	for name := range config.Contexts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	have := "it has no contexts"
+	if len(names) > 0 {
+		have = "it has " + strings.Join(names, ", ")
+	}
+	if name == "" {
+		name = config.CurrentContext
+	}
+	if name == "" {
+		return "", fmt.Errorf("no context is chosen and none is current: %s", have)
+	}
+	if _, ok := config.Contexts[name]; !ok {
+		return "", fmt.Errorf("no context %q: %s", name, have)
+	}
+	return name, nil
+}
+
+// look asks the cluster for what Info tells of it.
+func (i *Info) look(ctx context.Context) error {
+	config, err := i.RESTConfig("podproof-setup")
+	if err != nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("context %s: %w", i.Context, err)
+	}
+	nodes, err := listNodes(asking, client)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err):
+		return fmt.Errorf("the API at %s does not let the user of context %s list nodes: %w", config.Host, i.Context, err)
+	case err != nil:
+		return fmt.Errorf("the API of context %s at %s does not answer (waited at most %s): %w", i.Context, config.Host, apiTimeout, err)
+	}
+	i.findProvider(ctx, nodes)
+	return i.describe(ctx)
+}
+
+// findProvider recognises a kind cluster whose nodes are containers here, by the
+// provider ID that kind gives its nodes: kind://<engine>/<cluster>/<node>.
+func (i *Info) findProvider(ctx context.Context, nodes []corev1.Node) {
+	name, cluster := kindProvider(nodes)
+	if name == "" {
+		return
+	}
+	e, err := engine.Find(ctx, name)
+	if err != nil {
+		return
+	}
+	here, err := containers(ctx, e, cluster)
+	if err != nil || len(here) < len(nodes) {
+		return
+	}
+	i.Kind, i.Name, i.Provider = true, cluster, e.Name
+}
+
+// kindProvider returns the engine and the cluster that all nodes name, or "".
+func kindProvider(nodes []corev1.Node) (provider, cluster string) {
+	for _, node := range nodes {
+		parts := strings.Split(strings.TrimPrefix(node.Spec.ProviderID, "kind://"), "/")
+		if !strings.HasPrefix(node.Spec.ProviderID, "kind://") || len(parts) != 3 || parts[2] != node.Name {
+			return "", ""
+		}
+		if cluster != "" && (parts[0] != provider || parts[1] != cluster) {
+			return "", ""
+		}
+		provider, cluster = parts[0], parts[1]
+	}
+	return provider, cluster
+}

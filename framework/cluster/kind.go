@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	"sigs.k8s.io/kind/pkg/cluster"
+	kindexec "sigs.k8s.io/kind/pkg/exec"
+
+	"github.com/podproof/podproof/framework/engine"
+)
+
+// kind is one cluster in the hands of kind's library, which knows no context:
+// what takes time runs beside the caller.
+type kind struct {
+	engine   *engine.Engine
+	name     string
+	dir      string // all that is kept about the cluster
+	log      *kindLog
+	provider *cluster.Provider
+}
+
+func newKind(e *engine.Engine, name, dir string, update func(string)) *kind {
+	log := &kindLog{update: update}
+	return &kind{
+		engine:   e,
+		name:     name,
+		dir:      dir,
+		log:      log,
+		provider: cluster.NewProvider(e.KindProvider(), cluster.ProviderWithLogger(log)),
+	}
+}
+
+func (k *kind) kubeconfig() string { return filepath.Join(k.dir, kubeconfigFile) }
+func (k *kind) ownerDir() string   { return filepath.Join(k.dir, ownerDir) }
+func (k *kind) context() string    { return "kind-" + k.name }
+
+// create makes the cluster. When ctx ends before it is made, nothing is left of
+// it; after another failure its nodes stay, to be looked at.
+func (k *kind) create(ctx context.Context, image string, config *v1alpha4.Cluster) error {
+	if err := os.MkdirAll(k.ownerDir(), 0o755); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- k.provider.Create(k.name,
+			cluster.CreateWithV1Alpha4Config(config),
+			cluster.CreateWithNodeImage(image),
+			cluster.CreateWithKubeconfigPath(k.kubeconfig()),
+			cluster.CreateWithRetain(true),
+			cluster.CreateWithDisplayUsage(false),
+			cluster.CreateWithDisplaySalutation(false))
+	}()
+	select {
+	case err := <-done:
+		return withOutput(err)
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), k.abandon(context.WithoutCancel(ctx), done))
+	}
+}
+
+// abandon ends a creation that nobody waits for any more: kind stops at the
+// first command that finds no container, so they are removed until it has.
+func (k *kind) abandon(ctx context.Context, done <-chan error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeTimeout, fmt.Errorf("kind has not ended within %s", removeTimeout))
+	defer cancel()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		err := k.remove(ctx)
+		select {
+		case <-done:
+			return k.remove(ctx)
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-again.C:
+		}
+	}
+}
+
+// removeTimeout bounds the removal of a cluster, which takes a few seconds.
+const removeTimeout = 90 * time.Second
+
+// remove deletes the cluster's nodes and all in its directory but the lock. It is tried again when a
+// second Ctrl-C hits the command that kind runs for it.
+func (k *kind) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removeTimeout, fmt.Errorf("not deleted within %s", removeTimeout))
+	defer cancel()
+	var err error
+	for range 3 {
+		// Whoever was killed while it wrote the kubeconfig has left its lock.
+		os.Remove(k.kubeconfig() + ".lock")
+		err = beside(ctx, func() error {
+			return withOutput(k.provider.Delete(k.name, k.kubeconfig()))
+		})
+		if err == nil {
+			return emptyDir(k.dir)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// writeKubeconfig writes the kubeconfig of a cluster that runs already.
+func (k *kind) writeKubeconfig(ctx context.Context) error {
+	for _, path := range []string{k.kubeconfig(), k.kubeconfig() + ".lock"} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return beside(ctx, func() error {
+		return withOutput(k.provider.ExportKubeConfig(k.name, k.kubeconfig(), false))
+	})
+}
+
+// logsTimeout bounds the collection of logs from nodes that may be half there.
+const logsTimeout = 60 * time.Second
+
+// collectLogs puts all that kind knows to collect into dir.
+func (k *kind) collectLogs(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, logsTimeout, fmt.Errorf("not collected within %s", logsTimeout))
+	defer cancel()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kind-create.log"), k.log.text(), 0o644); err != nil {
+		return err
+	}
+	return beside(ctx, func() error { return withOutput(k.provider.CollectLogs(k.name, dir)) })
+}
+
+// beside runs what cannot be interrupted, and leaves it behind when ctx ends.
+func beside(ctx context.Context, run func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// withOutput adds to an error of kind's the end of what the command that failed
+// has printed, which kind keeps to itself.
+func withOutput(err error) error {
+	failed := kindexec.RunErrorForError(err)
+	if failed == nil {
+		return err
+	}
+	var lines []string
+	for line := range strings.Lines(string(failed.Output)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w:\n%s", err, strings.Join(lines[max(0, len(lines)-8):], "\n"))
+}

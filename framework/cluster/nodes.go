@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// https://kubernetes.io/docs/reference/labels-annotations-taints/#node-role-kubernetes-io-control-plane
+const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+
+func listNodes(ctx context.Context, client kubernetes.Interface) ([]corev1.Node, error) {
+	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the nodes: %w", err)
+	}
+	slices.SortFunc(list.Items, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	return list.Items, nil
+}
+
+func describeNode(n *corev1.Node) Node {
+	node := Node{
+		Name:        n.Name,
+		Role:        "worker",
+		PodCIDRs:    n.Spec.PodCIDRs,
+		Kubelet:     n.Status.NodeInfo.KubeletVersion,
+		Runtime:     n.Status.NodeInfo.ContainerRuntimeVersion,
+		OS:          n.Status.NodeInfo.OperatingSystem,
+		Ready:       isReady(n),
+		Schedulable: isSchedulable(n),
+	}
+	if _, ok := n.Labels[controlPlaneLabel]; ok {
+		node.Role = "control-plane"
+	}
+	for _, address := range n.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			node.InternalIPs = append(node.InternalIPs, address.Address)
+		}
+	}
+	return node
+}
+
+func readyCondition(n *corev1.Node) *corev1.NodeCondition {
+	for i, condition := range n.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return &n.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func isReady(n *corev1.Node) bool {
+	condition := readyCondition(n)
+	return condition != nil && condition.Status == corev1.ConditionTrue
+}
+
+// readySince holds for nodes whose kubelet has said so after the given time:
+// what it said before it was stopped stands for 40 s and more.
+// https://kubernetes.io/docs/reference/node/node-status/#heartbeats
+func readySince(since time.Time) func(*corev1.Node) bool {
+	since = since.Truncate(time.Second) // as the API writes it
+	return func(n *corev1.Node) bool {
+		return isReady(n) && !readyCondition(n).LastHeartbeatTime.Time.Before(since)
+	}
+}
+
+func whyNotReady(n *corev1.Node) string {
+	condition := readyCondition(n)
+	if condition == nil {
+		return "its kubelet has not reported yet"
+	}
+	return fmt.Sprintf("Ready is %s, %s: %s", condition.Status, condition.Reason, condition.Message)
+}
+
+// isSchedulable holds for nodes on which the scheduler puts a pod that
+// tolerates nothing.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
+func isSchedulable(n *corev1.Node) bool {
+	return !n.Spec.Unschedulable && !slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
+	})
+}
+
+func hasPodCIDR(n *corev1.Node) bool { return len(n.Spec.PodCIDRs) > 0 && internalIP(n) != "" }
+
+func internalIP(n *corev1.Node) string {
+	for _, address := range n.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			return address.Address
+		}
+	}
+	return ""
+}

@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// reuse brings a cluster back that an earlier run has kept. It returns nil
+// without an error, having said why, when there is none that would do: then what
+// is there is to be deleted.
+func (r *Request) reuse(ctx context.Context, t *traits, nodes []container) (*Info, error) {
+	if why := unfit(readState(r.dir()), t, r.Workers, nodes); why != "" {
+		r.Log.Info("Deleting cluster %s: %s.", r.Name, why)
+		return nil, nil
+	}
+	info, err := r.wake(ctx, t, nodes)
+	if err == nil {
+		return info, nil
+	}
+	if ctx.Err() != nil {
+		// The cluster was kept before, and it still is.
+		return nil, err
+	}
+	r.Log.Info("Deleting cluster %s, which was kept but does not come back: %v.", r.Name, err)
+	return nil, nil
+}
+
+// unfit says why a cluster whose nodes are there cannot be used again, "" if it
+// can.
+func unfit(kept *state, t *traits, workers int, nodes []container) string {
+	switch {
+	case kept == nil:
+		return "it is left from a run that was killed"
+	case kept.NodeImage != t.imageID:
+		return "it was kept, but has another node image"
+	case kept.Workers != workers:
+		return fmt.Sprintf("it was kept, but has %d workers and not %d", kept.Workers, workers)
+	case len(nodes) != 1+workers:
+		return fmt.Sprintf("it was kept, but only %d of its %d nodes are there", len(nodes), 1+workers)
+	}
+	return ""
+}
+
+// wake starts the nodes of a kept cluster that have stopped and waits for it to
+// be usable.
+func (r *Request) wake(ctx context.Context, t *traits, nodes []container) (*Info, error) {
+	step := r.Log.Step("cluster "+r.Name+", kept by an earlier run", 2*time.Second)
+	var since time.Time
+	var stopped []string
+	for _, node := range nodes {
+		if !node.running {
+			stopped = append(stopped, node.name)
+		}
+	}
+	note := "runs"
+	if len(stopped) > 0 {
+		since = time.Now()
+		if _, err := r.Engine.Output(ctx, append([]string{"start"}, stopped...)...); err != nil {
+			step.Fail(err)
+			return nil, err
+		}
+		note = fmt.Sprintf("%d of its nodes had stopped and were started", len(stopped))
+	}
+	k := r.kind(step.Update)
+	if err := k.writeKubeconfig(ctx); err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	step.Done(note)
+	info := r.info(k)
+	info.Reused = true
+	if err := r.settle(ctx, info, t, since); err != nil {
+		return nil, err
+	}
+	return info, nil
+}

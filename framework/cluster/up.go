@@ -1,0 +1,260 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/lockfile"
+	"github.com/podproof/podproof/framework/progress"
+)
+
+// Request says which cluster is wanted.
+type Request struct {
+	Name      string // "" is podproof
+	StateDir  string // where what is kept about podproof's clusters lies, one directory each
+	Engine    *engine.Engine
+	NodeImage string // one that the engine has
+	Workers   int    // nodes beside the control plane
+	Keep      bool   // Down leaves the cluster for the next run
+	LogsDir   string // where the logs go of a cluster that could not be made
+	Log       progress.Log
+}
+
+const (
+	defaultName = "podproof"
+	// names is how many runs on one machine can have a cluster of the same name:
+	// the second has name-2.
+	names = 4
+	// attempts is how often a cluster is made before podproof gives up. A node
+	// that misses the 30 s in which kind wants it to boot is worth another try.
+	attempts = 2
+	// readyTimeout bounds the time from kind being done to all nodes being
+	// Ready, which takes a few seconds.
+	readyTimeout = 120 * time.Second
+	// wakeTimeout bounds how long the nodes of a kept cluster may take to be
+	// Ready again after they were stopped; a new cluster is made in less.
+	wakeTimeout = 60 * time.Second
+)
+
+// Up makes a cluster, or takes one that an earlier run kept if it has the same
+// node image and as many workers. All its nodes are Ready then. What is left of
+// a run that was killed is deleted first. When Up fails or ctx ends, nothing is
+// left behind but the logs.
+func Up(ctx context.Context, r Request) (*Info, error) {
+	if r.Log == nil {
+		r.Log = progress.Discard()
+	}
+	if r.Name == "" {
+		r.Name = defaultName
+	}
+	var err error
+	// The engine is told this path: it must not depend on where the process is.
+	if r.StateDir, err = filepath.Abs(r.StateDir); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+	}
+	lock, nodes, err := r.takeName(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := r.up(ctx, nodes)
+	if err != nil {
+		if readState(r.dir()) == nil {
+			os.RemoveAll(r.dir())
+		}
+		lock.Release()
+		return nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+	}
+	info.lock = lock
+	return info, nil
+}
+
+func (r *Request) dir() string      { return filepath.Join(r.StateDir, r.Name) }
+func (r *Request) lockPath() string { return filepath.Join(r.dir(), lockFile) }
+
+// takeName takes the lock on the name that was asked for, or on the next one
+// that is free, and returns the nodes that are there already under that name.
+func (r *Request) takeName(ctx context.Context) (*lockfile.Lock, []container, error) {
+	asked := r.Name
+	var taken []error
+	for n := 1; n <= names; n++ {
+		if n > 1 {
+			r.Name = fmt.Sprintf("%s-%d", asked, n)
+		}
+		lock, err := lockfile.Try(r.lockPath())
+		if errors.Is(err, lockfile.ErrHeld) {
+			taken = append(taken, fmt.Errorf("%s is in use by %s", r.Name, lockfile.Holder(r.lockPath())))
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+		}
+		nodes, err := containers(ctx, r.Engine, r.Name)
+		if err == nil {
+			err = r.mine(nodes)
+			if err == nil {
+				for _, why := range taken {
+					r.Log.Info("Cluster %s, so this run has %s.", why, r.Name)
+				}
+				return lock, nodes, nil
+			}
+			taken = append(taken, err)
+			os.RemoveAll(r.dir())
+			lock.Release()
+			continue
+		}
+		lock.Release()
+		return nil, nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+	}
+	return nil, nil, fmt.Errorf("no name is free for another cluster: %w", errors.Join(taken...))
+}
+
+// mine is nil when nodes are those of a cluster made with this state directory.
+// Somebody else's cluster is not touched, whatever its name.
+func (r *Request) mine(nodes []container) error {
+	for _, node := range nodes {
+		switch node.dir {
+		case r.dir():
+		case "":
+			return fmt.Errorf("%s is a kind cluster that podproof has not made", r.Name)
+		default:
+			return fmt.Errorf("%s belongs to the podproof that keeps its state in %s", r.Name, node.dir)
+		}
+	}
+	return nil
+}
+
+func (r *Request) up(ctx context.Context, nodes []container) (*Info, error) {
+	t, err := examine(ctx, r.Engine, r.NodeImage)
+	if err != nil {
+		return nil, err
+	}
+	if len(nodes) > 0 {
+		info, err := r.reuse(ctx, t, nodes)
+		if info != nil || err != nil {
+			return info, err
+		}
+		if err := r.kind(nil).remove(ctx); err != nil {
+			return nil, fmt.Errorf("deleting what was there before: %w", err)
+		}
+	}
+	for attempt := 1; ; attempt++ {
+		info, err := r.create(ctx, t, attempt)
+		if err == nil {
+			return info, nil
+		}
+		if ctx.Err() != nil || attempt == attempts {
+			return nil, err
+		}
+		if _, gone := engine.Find(ctx, r.Engine.Name); gone != nil {
+			return nil, fmt.Errorf("the container engine went away (%w): %w", gone, err)
+		}
+		r.Log.Info("Cluster %s could not be made, trying once more: %v", r.Name, err)
+	}
+}
+
+// create makes a new cluster. After a failure its logs are collected and it is
+// deleted.
+func (r *Request) create(ctx context.Context, t *traits, attempt int) (info *Info, err error) {
+	step := r.Log.Step("cluster "+r.Name, 25*time.Second)
+	k := r.kind(step.Update)
+	defer func() {
+		if err == nil {
+			return
+		}
+		cleaning := context.WithoutCancel(ctx)
+		if ctx.Err() == nil && r.LogsDir != "" {
+			dir := filepath.Join(r.LogsDir, fmt.Sprintf("%s-attempt-%d", r.Name, attempt))
+			if failed := k.collectLogs(cleaning, dir); failed != nil {
+				r.Log.Info("Not all logs of cluster %s could be collected: %v", r.Name, failed)
+			}
+			err = fmt.Errorf("%w (logs: %s)", err, dir)
+		}
+		if failed := k.remove(cleaning); failed != nil {
+			err = fmt.Errorf("%w; and deleting it again: %w", err, failed)
+		}
+	}()
+	if err := noteNetwork(ctx, r.Engine, r.StateDir); err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	if err := k.create(ctx, r.NodeImage, kindConfig(t, r.Workers, k.ownerDir())); err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	step.Done(fmt.Sprintf("%d nodes", 1+r.Workers))
+	info = r.info(k)
+	if err := r.settle(ctx, info, t, time.Time{}); err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+func (r *Request) kind(update func(string)) *kind {
+	return newKind(r.Engine, r.Name, r.dir(), update)
+}
+
+func (r *Request) info(k *kind) *Info {
+	return &Info{
+		Name:       r.Name,
+		Kubeconfig: k.kubeconfig(),
+		Context:    k.context(),
+		Kind:       true,
+		Own:        true,
+		Keep:       r.Keep,
+		Provider:   r.Engine.Name,
+		log:        r.Log,
+	}
+}
+
+// settle brings a cluster whose nodes run to the point where it takes pods. Nodes
+// count as Ready if they have said so since the given time.
+func (r *Request) settle(ctx context.Context, info *Info, t *traits, since time.Time) error {
+	client, err := info.client()
+	if err != nil {
+		return err
+	}
+	count := 1 + r.Workers
+	if !t.defaultCNI {
+		step := r.Log.Step("network", 2*time.Second)
+		if err := layNetwork(ctx, client, r.Engine, count); err != nil {
+			step.Fail(err)
+			return err
+		}
+		step.Done("")
+	}
+	step := r.Log.Step("nodes ready", 5*time.Second)
+	if err := r.awaitReady(ctx, client, count, since); err != nil {
+		step.Fail(err)
+		return err
+	}
+	if err := info.describe(ctx); err != nil {
+		step.Fail(err)
+		return err
+	}
+	step.Done(fmt.Sprintf("%d nodes, Kubernetes %s", count, info.ServerVersion))
+	if !r.Keep {
+		// From here on the cluster is to be deleted, even if this run is killed.
+		return forgetState(info.dir())
+	}
+	return writeState(info.dir(), state{NodeImage: t.imageID, Workers: r.Workers})
+}
+
+func (r *Request) awaitReady(ctx context.Context, client kubernetes.Interface, count int, since time.Time) error {
+	timeout := readyTimeout
+	if !since.IsZero() {
+		timeout = wakeTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not all nodes are Ready after %s", timeout))
+	defer cancel()
+	if _, err := awaitNodes(ctx, client, count, readySince(since), whyNotReady); err != nil {
+		return err
+	}
+	return awaitServiceAccount(ctx, client, "default")
+}

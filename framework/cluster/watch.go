@@ -1,0 +1,128 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+)
+
+// reopenAfter is the pause before a watch is opened again that could not be
+// opened, or was closed: the API server is starting, or away.
+const reopenAfter = 250 * time.Millisecond
+
+// follow opens a watch that starts with everything there is (one without a
+// resource version) and shows each change, until seen says done or fails. A
+// watch that breaks is opened again; again reports that, since everything is
+// then shown anew.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
+func follow(ctx context.Context, open func(context.Context) (watch.Interface, error), again func(), seen func(watch.Event) (done bool, err error)) error {
+	var last error
+	for {
+		again()
+		w, err := open(ctx)
+		switch {
+		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			return err
+		case err != nil:
+			last = err
+		default:
+			done, err := drain(w, seen)
+			if done || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if last != nil {
+				return fmt.Errorf("%w (the last answer: %w)", context.Cause(ctx), last)
+			}
+			return context.Cause(ctx)
+		case <-time.After(reopenAfter):
+		}
+	}
+}
+
+func drain(w watch.Interface, seen func(watch.Event) (bool, error)) (done bool, err error) {
+	defer w.Stop()
+	for event := range w.ResultChan() {
+		if event.Type == watch.Error {
+			return false, nil // the watch is too old for the server: a new one
+		}
+		if done, err := seen(event); done || err != nil {
+			return done, err
+		}
+	}
+	return false, nil
+}
+
+// awaitNodes waits until there are count nodes for all of which holds is true,
+// and returns them by name. The error says what is wrong with those for which it
+// is not, in the words of wrong.
+func awaitNodes(ctx context.Context, client kubernetes.Interface, count int, holds func(*corev1.Node) bool, wrong func(*corev1.Node) string) (map[string]*corev1.Node, error) {
+	nodes := map[string]*corev1.Node{}
+	err := follow(ctx,
+		func(ctx context.Context) (watch.Interface, error) {
+			return client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{})
+		},
+		func() { clear(nodes) },
+		func(event watch.Event) (bool, error) {
+			node, ok := event.Object.(*corev1.Node)
+			if !ok {
+				return false, nil
+			}
+			if event.Type == watch.Deleted {
+				delete(nodes, node.Name)
+			} else {
+				nodes[node.Name] = node
+			}
+			if len(nodes) < count {
+				return false, nil
+			}
+			for _, node := range nodes {
+				if !holds(node) {
+					return false, nil
+				}
+			}
+			return true, nil
+		})
+	if err == nil {
+		return nodes, nil
+	}
+	words := []string{fmt.Sprintf("%d of %d nodes have registered", len(nodes), count)}
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		if !holds(nodes[name]) {
+			words = append(words, fmt.Sprintf("%s: %s", name, wrong(nodes[name])))
+		}
+	}
+	return nil, fmt.Errorf("%w; %s", err, strings.Join(words, "; "))
+}
+
+// awaitServiceAccount waits for the account without which a namespace takes no
+// pods.
+// https://kubernetes.io/docs/concepts/security/service-accounts/#default-service-accounts
+func awaitServiceAccount(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	err := follow(ctx,
+		func(ctx context.Context) (watch.Interface, error) {
+			return client.CoreV1().ServiceAccounts(namespace).Watch(ctx, metav1.ListOptions{
+				FieldSelector: fields.OneTermEqualSelector("metadata.name", "default").String(),
+			})
+		},
+		func() {},
+		func(event watch.Event) (bool, error) {
+			return event.Type == watch.Added || event.Type == watch.Modified, nil
+		})
+	if err != nil {
+		return fmt.Errorf("namespace %s has no ServiceAccount default: %w", namespace, err)
+	}
+	return nil
+}

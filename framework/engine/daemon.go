@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// startTimeout bounds the time from starting dockerd to its being ready. It
+	// takes a few seconds, and longer where it has containers to start again.
+	startTimeout = 90 * time.Second
+	// stopTimeout leaves dockerd the time to stop containers, for which it
+	// allows each 10 s by default.
+	stopTimeout = 60 * time.Second
+	// hangTimeout is for an engine that has not answered either.
+	hangTimeout = 5 * time.Second
+
+	userConfig = "/etc/docker/daemon.json"
+	// Where Docker keeps the process IDs of an engine started in the usual way
+	// and of the containerd that dockerd starts for itself.
+	usualPidFile      = "/var/run/docker.pid"
+	containerdPidFile = "/var/run/docker/containerd/containerd.pid"
+)
+
+func pidFile(stateDir string) string { return filepath.Join(stateDir, "dockerd.pid") }
+
+// start starts dockerd, detached from this process, and returns when it is
+// ready.
+func start(ctx context.Context, stateDir string, missing []capability) (*Engine, error) {
+	if pid, alive := running(usualPidFile, "dockerd"); alive {
+		return nil, fmt.Errorf("%w: dockerd runs as process %d but does not answer: look at its log, or stop it and try again", ErrNone, pid)
+	}
+	// An engine that does not answer and is ours has been killed, or hangs. With
+	// it goes the containerd that it had started for itself.
+	for _, left := range []struct{ pidFile, program string }{
+		{pidFile(stateDir), "dockerd"},
+		{containerdPidFile, "containerd"},
+	} {
+		if err := clearAway(ctx, left.pidFile, left.program, hangTimeout); err != nil {
+			return nil, fmt.Errorf("what is left of an earlier engine: %w", err)
+		}
+	}
+	var runtime string
+	if len(missing) > 0 {
+		var err error
+		if runtime, err = buildRuntime(ctx, stateDir, missing); err != nil {
+			return nil, err
+		}
+	}
+	users, err := os.ReadFile(userConfig)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("Docker's configuration: %w", err)
+	}
+	config, err := daemonConfig(users, pidFile(stateDir), runtime)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", userConfig, err)
+	}
+	configFile := filepath.Join(stateDir, "daemon.json")
+	if err := os.WriteFile(configFile, config, 0o644); err != nil {
+		return nil, err
+	}
+	if err := launch(ctx, configFile, filepath.Join(stateDir, "dockerd.log")); err != nil {
+		return nil, err
+	}
+	started, err := Find(ctx, "docker")
+	if err != nil {
+		return nil, fmt.Errorf("dockerd runs, but the docker command line gets no answer: %w", err)
+	}
+	started.Started = true
+	return started, nil
+}
+
+// launch runs dockerd in a session of its own and waits until it says that it is
+// ready, in the way in which it tells systemd
+// (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
+func launch(ctx context.Context, configFile, logFile string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
+	defer cancel()
+	ready, address, closeNotify, err := listenReady()
+	if err != nil {
+		return err
+	}
+	defer closeNotify()
+
+	log, err := os.Create(logFile)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("dockerd", "--config-file", configFile)
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+address)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting dockerd: %w", err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+
+	select {
+	case <-ready:
+		return nil
+	case err := <-exited:
+		return fmt.Errorf("dockerd ended (%w), the last lines of its log %s:\n%s", orZero(err), logFile, logTail(logFile))
+	case <-ctx.Done():
+		if err := end(context.WithoutCancel(ctx), cmd.Process.Pid, 15*time.Second); err != nil {
+			return fmt.Errorf("dockerd, process %d, is left behind: %w", cmd.Process.Pid, err)
+		}
+		return fmt.Errorf("dockerd was stopped again: %w; the last lines of its log %s:\n%s", context.Cause(ctx), logFile, logTail(logFile))
+	}
+}
+
+func orZero(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+func logTail(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return lastLines(content, 8)
+}
+
+// daemonConfig is the configuration for a dockerd that podproof starts: the
+// user's own, plus where to put its process ID and, when there is one, the
+// runtime to use in the place of runc.
+// https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
+func daemonConfig(users []byte, pidFile, runtime string) ([]byte, error) {
+	config := map[string]any{}
+	if len(bytes.TrimSpace(users)) > 0 {
+		decoder := json.NewDecoder(bytes.NewReader(users))
+		decoder.UseNumber()
+		if err := decoder.Decode(&config); err != nil {
+			return nil, fmt.Errorf("not JSON: %w", err)
+		}
+	}
+	config["pidfile"] = pidFile
+	if runtime != "" {
+		runtimes, _ := config["runtimes"].(map[string]any)
+		if runtimes == nil {
+			runtimes = map[string]any{}
+		}
+		runtimes["podproof"] = map[string]any{"path": runtime}
+		config["runtimes"] = runtimes
+		config["default-runtime"] = "podproof"
+	}
+	return json.MarshalIndent(config, "", "  ")
+}
+
+// Stop ends the engine that podproof started with this state directory, if it
+// still runs. It never touches another one.
+func Stop(ctx context.Context, stateDir string) error {
+	stateDir, err := filepath.Abs(stateDir)
+	if err != nil {
+		return fmt.Errorf("stopping the container engine: %w", err)
+	}
+	if _, err := os.Stat(pidFile(stateDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := clearAway(ctx, pidFile(stateDir), "dockerd", stopTimeout); err != nil {
+		return fmt.Errorf("stopping the container engine: %w", err)
+	}
+	return nil
+}
+
+// clearAway ends the process that a pid file names, if it is the program that it
+// should be, and removes the file. dockerd refuses to start when its pid file
+// names any living process, and one that was killed leaves its own.
+func clearAway(ctx context.Context, pidFile, program string, timeout time.Duration) error {
+	if pid, alive := running(pidFile, program); alive {
+		if err := end(ctx, pid, timeout); err != nil {
+			return fmt.Errorf("%s, process %d: %w", program, pid, err)
+		}
+	}
+	if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// running reads a file with a process ID and tells whether that process lives
+// and is the named program.
+func running(path, program string) (pid int, alive bool) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return 0, false
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return 0, false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return pid, err == nil && lives(string(stat), program)
+}
+
+// lives reads a /proc/PID/stat: "pid (program) state …", where the states Z and
+// X are those of a process that has ended.
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func lives(stat, program string) bool {
+	open, shut := strings.Index(stat, "("), strings.LastIndex(stat, ") ")
+	if open < 0 || shut < open || shut+2 >= len(stat) {
+		return false
+	}
+	return stat[open+1:shut] == program && !strings.ContainsRune("ZX", rune(stat[shut+2]))
+}

@@ -1,0 +1,332 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Law is a claim that holds for every pod at every moment of its life. Laws are
+// checked on every story of a run, so each must be impossible to break on a
+// cluster that does what is documented; what is only usual is no law.
+type Law struct {
+	// ID is the ID of the claim.
+	ID       string
+	Sentence string
+	// Exempt says what a spec may do itself that takes its pods out of the
+	// law, "" when nothing does.
+	Exempt string
+	// Check judges all versions of one pod, in the order of the watch, and
+	// says where the law is broken first.
+	Check func([]Version) error
+}
+
+// Broken is one law that a story breaks.
+type Broken struct {
+	Law     string // its ID
+	Message string // which pod, when, and what was there
+}
+
+// Laws are all laws.
+var Laws = []Law{
+	{
+		ID:       "LAW-PHASE-KNOWN",
+		Sentence: "At every moment a pod's phase is one of Pending, Running, Succeeded and Failed.",
+		Exempt:   "a spec that writes pods/status itself",
+		Check:    phaseKnown,
+	},
+	{
+		ID:       "LAW-PHASE-FORWARD",
+		Sentence: "A pod's phase never leaves Succeeded or Failed, and a pod without init containers never goes back from Running to Pending.",
+		Exempt:   "a spec that writes pods/status itself",
+		Check:    phaseForward,
+	},
+	{
+		ID:       "LAW-RESTARTS-GROW",
+		Sentence: "The restartCount of a container never falls, as long as its node keeps its state.",
+		Exempt:   "a spec that restarts a node or takes containers from its runtime",
+		Check:    restartsGrow,
+	},
+	{
+		ID:       "LAW-RUNNING-CREATED",
+		Sentence: "A pod in phase Running is bound to a node and each of its containers has been created at least once.",
+		Exempt:   "a spec that writes pods/status itself",
+		Check:    runningCreated,
+	},
+	{
+		ID:       "LAW-IP-STABLE",
+		Sentence: "The IP of a pod does not change as long as one of its containers goes on running.",
+		Exempt:   "a spec that writes pods/status itself",
+		Check:    ipStable,
+	},
+	{
+		ID:       "LAW-NODE-STABLE",
+		Sentence: "A pod that is bound to a node stays bound to that node.",
+		Check:    nodeStable,
+	},
+	{
+		ID:       "LAW-CONTAINERS-FIXED",
+		Sentence: "The containers and init containers of a pod are the same from its creation to its end.",
+		Check:    containersFixed,
+	},
+	{
+		ID:       "LAW-DELETION-FINAL",
+		Sentence: "The deletion of a pod is never taken back and its grace period is never lengthened.",
+		Check:    deletionFinal,
+	},
+	{
+		ID:       "LAW-TERMINAL-BEFORE-GONE",
+		Sentence: "A pod on a node that is deleted with a grace period is in phase Succeeded or Failed before it is gone.",
+		Exempt:   "a spec that deletes a pod with grace period 0 while it is being deleted gracefully",
+		Check:    terminalBeforeGone,
+	},
+}
+
+// CheckLaws judges all versions of one pod by all laws. It is only for
+// histories without a hole.
+func CheckLaws(versions []Version) []Broken {
+	var broken []Broken
+	for _, law := range Laws {
+		if err := law.Check(versions); err != nil {
+			pod := versions[0].Pod
+			broken = append(broken, Broken{Law: law.ID, Message: fmt.Sprintf("pod %s/%s broke %s (%s): %v", pod.Namespace, pod.Name, law.ID, law.Sentence, err)})
+		}
+	}
+	return broken
+}
+
+// brokenAt is the error for the version at which a law is broken.
+func brokenAt(versions []Version, i int, format string, args ...any) error {
+	v := versions[i]
+	return fmt.Errorf("%+.3fs after its first version (resourceVersion %s) %s", v.At.Sub(versions[0].At).Seconds(), v.Pod.ResourceVersion, fmt.Sprintf(format, args...))
+}
+
+func terminal(phase corev1.PodPhase) bool {
+	return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+}
+
+// phaseKnown: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
+// also lists Unknown, which nothing in Kubernetes has set since 2015.
+func phaseKnown(versions []Version) error {
+	for i, v := range versions {
+		switch v.Pod.Status.Phase {
+		case corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded, corev1.PodFailed:
+		default:
+			return brokenAt(versions, i, "its phase is %q", v.Pod.Status.Phase)
+		}
+	}
+	return nil
+}
+
+// phaseForward: generateAPIPodStatus in pkg/kubelet/kubelet_pods.go never lets
+// a terminal phase go. Running to Pending is another matter: when the sandbox
+// is made anew the init containers run again, and getPhase says Pending while
+// they do, so that part of the law leaves out pods that have any. And a
+// container whose state the node has lost may count as never created.
+func phaseForward(versions []Version) error {
+	for i := 1; i < len(versions); i++ {
+		before, now := versions[i-1].Pod, versions[i].Pod
+		from, to := before.Status.Phase, now.Status.Phase
+		switch {
+		case from == to:
+		case terminal(from):
+			return brokenAt(versions, i, "its phase left %s for %s", from, to)
+		case from == corev1.PodRunning && to == corev1.PodPending && len(now.Spec.InitContainers) == 0 && !slices.ContainsFunc(versions[:i+1], nodeLostState):
+			return brokenAt(versions, i, "its phase went back from Running to Pending")
+		}
+	}
+	return nil
+}
+
+// nodeLostState says whether the kubelet made up the end of a container that
+// it could no longer find, as after a restart of the node or its runtime
+// (ContainerReasonStatusUnknown in pkg/kubelet/container).
+func nodeLostState(v Version) bool {
+	unknown := func(s corev1.ContainerState) bool {
+		return s.Terminated != nil && s.Terminated.Reason == "ContainerStatusUnknown"
+	}
+	for _, group := range containerGroups(v.Pod) {
+		for _, status := range group.statuses {
+			if unknown(status.State) || unknown(status.LastTerminationState) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// restartsGrow: the API documents that the count "may be reset to 0" when the
+// state is lost due to a node restart (ContainerStatus in the core/v1 types).
+// For a container that it cannot find the kubelet guesses one restart, and
+// takes that back when it is found; so the law ends where state was lost.
+func restartsGrow(versions []Version) error {
+	type key struct{ kind, name string }
+	highest := map[key]int32{}
+	for i, v := range versions {
+		if nodeLostState(v) {
+			return nil
+		}
+		for _, group := range containerGroups(v.Pod) {
+			for _, status := range group.statuses {
+				k := key{group.prefix, status.Name}
+				if status.RestartCount < highest[k] {
+					return brokenAt(versions, i, "the restartCount of %s%s fell from %d to %d", k.kind, k.name, highest[k], status.RestartCount)
+				}
+				highest[k] = status.RestartCount
+			}
+		}
+	}
+	return nil
+}
+
+// runningCreated: getPhase in pkg/kubelet/kubelet_pods.go says Running only
+// when no container of spec.containers is unknown, and none is waiting without
+// having ended once. Init containers are left out, for a restartable one
+// counts differently, and so are ephemeral ones, which come later. A waiting
+// container that has an ID was created, and one that ended was too.
+func runningCreated(versions []Version) error {
+	for i, v := range versions {
+		if v.Pod.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		if v.Pod.Spec.NodeName == "" {
+			return brokenAt(versions, i, "it is Running without a node")
+		}
+		for _, c := range v.Pod.Spec.Containers {
+			statuses := v.Pod.Status.ContainerStatuses
+			j := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == c.Name })
+			if j < 0 {
+				return brokenAt(versions, i, "it is Running though container %s has no status", c.Name)
+			}
+			s := statuses[j]
+			created := s.ContainerID != "" || s.State.Running != nil || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil
+			if !created {
+				return brokenAt(versions, i, "it is Running though container %s was never created (%s)", c.Name, stateText(s.State))
+			}
+		}
+	}
+	return nil
+}
+
+// ipStable: the IP belongs to the pod's sandbox. A sandbox that dies is made
+// anew, perhaps with another IP, but before that the kubelet kills all
+// containers of the pod; so one instance that runs before and after says that
+// the sandbox is the same. In between the IP may be missing: the kubelet
+// reports none for a dead sandbox. The order of the IPs of both families is
+// the kubelet's choice, so an IP that was any of the pod's counts as the same.
+// On the host network the IP is the node's and not the pod's to keep.
+func ipStable(versions []Version) error {
+	held := map[string][]corev1.PodIP{} // by ID of a running container
+	for i, v := range versions {
+		ip := v.Pod.Status.PodIP
+		if ip == "" || v.Pod.Spec.HostNetwork {
+			continue
+		}
+		for _, group := range containerGroups(v.Pod) {
+			for _, status := range group.statuses {
+				if status.State.Running == nil || status.ContainerID == "" {
+					continue
+				}
+				ips, known := held[status.ContainerID]
+				if known && !slices.Contains(ips, corev1.PodIP{IP: ip}) {
+					return brokenAt(versions, i, "its IP changed from %s to %s while container %s went on running", ips[0].IP, ip, status.Name)
+				}
+				for _, now := range append([]corev1.PodIP{{IP: ip}}, v.Pod.Status.PodIPs...) {
+					if !slices.Contains(ips, now) {
+						ips = append(ips, now)
+					}
+				}
+				held[status.ContainerID] = ips
+			}
+		}
+	}
+	return nil
+}
+
+// nodeStable: the API server accepts a binding only for a pod without a node
+// (assignPod in pkg/registry/core/pod/storage) and no other change of nodeName.
+func nodeStable(versions []Version) error {
+	node := ""
+	for i, v := range versions {
+		if now := v.Pod.Spec.NodeName; node != "" && now != node {
+			return brokenAt(versions, i, "its nodeName changed from %s to %q", node, now)
+		} else {
+			node = now
+		}
+	}
+	return nil
+}
+
+// containersFixed: the validation of pod updates lets images and resources
+// change, not which containers there are. Ephemeral containers are another
+// list and may be added.
+func containersFixed(versions []Version) error {
+	for i := 1; i < len(versions); i++ {
+		before, now := versions[i-1].Pod.Spec, versions[i].Pod.Spec
+		sameName := func(a, b corev1.Container) bool { return a.Name == b.Name }
+		if !slices.EqualFunc(before.Containers, now.Containers, sameName) {
+			return brokenAt(versions, i, "its containers changed from %v to %v", names(before.Containers), names(now.Containers))
+		}
+		if !slices.EqualFunc(before.InitContainers, now.InitContainers, sameName) {
+			return brokenAt(versions, i, "its init containers changed from %v to %v", names(before.InitContainers), names(now.InitContainers))
+		}
+	}
+	return nil
+}
+
+func names(containers []corev1.Container) []string {
+	var all []string
+	for _, c := range containers {
+		all = append(all, c.Name)
+	}
+	return all
+}
+
+// deletionFinal: BeforeDelete in k8s.io/apiserver pkg/registry/rest/delete.go.
+// The deletionTimestamp itself may move to a later second, when the grace
+// period is shortened after it has passed, so the law is about the period.
+func deletionFinal(versions []Version) error {
+	for i := 1; i < len(versions); i++ {
+		before, now := versions[i-1].Pod, versions[i].Pod
+		if before.DeletionTimestamp == nil {
+			continue
+		}
+		if now.DeletionTimestamp == nil {
+			return brokenAt(versions, i, "its deletionTimestamp was taken back")
+		}
+		from, to := before.DeletionGracePeriodSeconds, now.DeletionGracePeriodSeconds
+		if from != nil && to != nil && *to > *from {
+			return brokenAt(versions, i, "its deletionGracePeriodSeconds grew from %d to %d", *from, *to)
+		}
+	}
+	return nil
+}
+
+// terminalBeforeGone: canBeDeleted in pkg/kubelet/status/status_manager.go
+// waits until the API server shows a terminal phase, and the pod garbage
+// collector sets Failed before it deletes. Left out are deletions that leave
+// nothing to wait for (grace period 0 from the start, which a pod without a
+// node always gets) and mirror pods, which the kubelet deletes on its own. That
+// somebody forced a deletion which had begun gracefully cannot be told from
+// the kubelet's own last step; a spec that does so must exempt itself.
+func terminalBeforeGone(versions []Version) error {
+	last := len(versions) - 1
+	if last < 0 || versions[last].Type != watch.Deleted {
+		return nil
+	}
+	begun := slices.IndexFunc(versions, func(v Version) bool { return v.Pod.DeletionTimestamp != nil })
+	if begun < 0 {
+		return nil
+	}
+	pod := versions[begun].Pod
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	if mirror || pod.Spec.NodeName == "" || pod.DeletionGracePeriodSeconds == nil || *pod.DeletionGracePeriodSeconds == 0 {
+		return nil
+	}
+	if phase := versions[last].Pod.Status.Phase; !terminal(phase) {
+		return brokenAt(versions, last, "it is gone in phase %s after a deletion with grace %ds", phase, *pod.DeletionGracePeriodSeconds)
+	}
+	return nil
+}

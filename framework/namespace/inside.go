@@ -1,0 +1,130 @@
+package namespace
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/util/exec"
+)
+
+// Log reads what the witness in a container has logged so far: of the
+// instance that runs or ran last, or of the one before it.
+func (s *Space) Log(ctx context.Context, story *journal.Story, container string, previous bool) ([]record.Line, error) {
+	stream, err := s.API.Client.CoreV1().Pods(s.name).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Previous: previous}).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("log of container %s of pod %s: %w", container, story.Name(), err)
+	}
+	defer stream.Close()
+	return witness.ReadLog(stream)
+}
+
+// FollowLog reads the log of a running container as it grows, until enough
+// says so for all lines so far, and returns them. When the container ends or
+// ctx does before that, the error says what was wanted.
+func (s *Space) FollowLog(ctx context.Context, story *journal.Story, container, want string, enough func([]record.Line) bool) ([]record.Line, error) {
+	stream, err := s.API.Client.CoreV1().Pods(s.name).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("follow the log of container %s of pod %s: %w", container, story.Name(), err)
+	}
+	defer stream.Close()
+	var lines []record.Line
+	err = witness.Follow(stream, func(l record.Line) bool {
+		lines = append(lines, l)
+		return enough(lines)
+	})
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the log ended")
+	}
+	if err != nil {
+		return lines, fmt.Errorf("container %s of pod %s was expected to log %s; it logged %d lines: %w\n%s", container, story.Name(), want, len(lines), err, story)
+	}
+	return lines, nil
+}
+
+// Get sends an HTTP GET to a port of the pod, by way of the API server, and
+// returns the body of a 200.
+func (s *Space) Get(ctx context.Context, story *journal.Story, port int, path string, query map[string]string) ([]byte, error) {
+	body, err := s.API.Client.CoreV1().Pods(s.name).ProxyGet("http", story.Name(), fmt.Sprint(port), path, query).DoRaw(ctx)
+	if err != nil {
+		return body, fmt.Errorf("GET %s of port %d of pod %s: %w %s", path, port, story.Name(), err, body)
+	}
+	return body, nil
+}
+
+// File has the witness that serves on the port write the text to a file, or
+// read the file when the text is empty, and returns how that went: a write
+// that the file system refuses is an answer, and no error.
+func (s *Space) File(ctx context.Context, story *journal.Story, port int, path, text string) (record.File, error) {
+	query := map[string]string{"path": path}
+	if text != "" {
+		query["text"] = text
+	}
+	var answer record.File
+	body, err := s.Get(ctx, story, port, "/file", query)
+	if err != nil {
+		return answer, err
+	}
+	return answer, json.Unmarshal(body, &answer)
+}
+
+// Exec runs a command in a container and returns its output and exit code.
+func (s *Space) Exec(ctx context.Context, story *journal.Story, container string, command ...string) (stdout string, code int, err error) {
+	req := s.API.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(s.name).Name(story.Name()).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Container: container, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+	executor, err := remotecommand.NewWebSocketExecutor(s.API.Config, http.MethodGet, req.URL().String())
+	if err != nil {
+		return "", 0, fmt.Errorf("exec in container %s of pod %s: %w", container, story.Name(), err)
+	}
+	var out, errOut bytes.Buffer
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &errOut})
+	var exit exec.CodeExitError
+	if errors.As(err, &exit) {
+		return out.String(), exit.Code, nil
+	}
+	if err != nil {
+		return out.String(), 0, fmt.Errorf("exec %q in container %s of pod %s: %w %s", command, container, story.Name(), err, errOut.String())
+	}
+	return out.String(), 0, nil
+}
+
+// Row asks the API server for what `kubectl get pod NAME` prints, and returns
+// the cells by column. The server makes these, not kubectl.
+// Source: pkg/printers/internalversion/printers.go (printPod).
+func (s *Space) Row(ctx context.Context, name string) (map[string]any, *corev1.Pod, error) {
+	var table metav1.Table
+	err := s.API.Client.CoreV1().RESTClient().Get().Namespace(s.name).Resource("pods").Name(name).
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").
+		Param("includeObject", "Object").Do(ctx).Into(&table)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pod %s as a table: %w", name, err)
+	}
+	if len(table.Rows) != 1 {
+		return nil, nil, fmt.Errorf("pod %s as a table: the server answered %d rows, not 1", name, len(table.Rows))
+	}
+	cells := map[string]any{}
+	for i, column := range table.ColumnDefinitions {
+		cells[column.Name] = table.Rows[0].Cells[i]
+	}
+	p, err := podOf(table.Rows[0].Object.Raw)
+	return cells, p, err
+}
+
+func podOf(raw []byte) (*corev1.Pod, error) {
+	p := &corev1.Pod{}
+	if err := json.Unmarshal(raw, p); err != nil {
+		return nil, fmt.Errorf("the pod that came with its table: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,150 @@
+// Package namespace gives every spec a namespace of its own, with a journal
+// that runs before the first pod is created, and the ways to act on pods and
+// to look inside them.
+package namespace
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/podproof/podproof/framework/api"
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+)
+
+// RunLabel is on every namespace that a run makes; its value is the run's ID.
+// Clean-up knows ours by it.
+const RunLabel = "podproof.test/run"
+
+// OwnerAnnotation names the process that a namespace belongs to, as HOST/PID:
+// whoever finds the namespace later can tell whether its run is still alive.
+const OwnerAnnotation = "podproof.test/owner"
+
+// Ground is what every namespace of a process stands on.
+type Ground struct {
+	API     *api.Connection
+	Cluster *cluster.Info
+	// RunID goes into RunLabel.
+	RunID string
+	// Owner goes into OwnerAnnotation.
+	Owner string
+}
+
+// Space is the namespace of one spec.
+type Space struct {
+	*Ground
+	name    string
+	journal *journal.Journal
+}
+
+// Open makes a namespace, enforcing the Pod Security level ("restricted",
+// "baseline" or "privileged"), starts its journal and waits until pods can be
+// created in it, which is when its default ServiceAccount is there.
+func Open(ctx context.Context, ground *Ground, level string) (*Space, error) {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "podproof-",
+		Labels: map[string]string{
+			RunLabel:                             ground.RunID,
+			"pod-security.kubernetes.io/enforce": level,
+		},
+		Annotations: map[string]string{OwnerAnnotation: ground.Owner},
+	}}
+	if err := ground.API.Objects.Resources().Create(ctx, ns); err != nil {
+		return nil, fmt.Errorf("create a namespace: %w", err)
+	}
+	s := &Space{Ground: ground, name: ns.Name}
+	if err := s.awaitServiceAccount(ctx); err != nil {
+		return s, err
+	}
+	j, err := journal.Open(ctx, ground.API.Client, ns.Name)
+	if err != nil {
+		return s, fmt.Errorf("start the journal of namespace %s: %w", ns.Name, err)
+	}
+	s.journal = j
+	return s, nil
+}
+
+func (s *Space) awaitServiceAccount(ctx context.Context) error {
+	accounts := cache.NewListWatchFromClient(s.API.Client.CoreV1().RESTClient(), "serviceaccounts", s.name, fields.OneTermEqualSelector("metadata.name", "default"))
+	_, err := watchtools.UntilWithSync(ctx, accounts, &corev1.ServiceAccount{}, nil, func(e watch.Event) (bool, error) {
+		return e.Type == watch.Added, nil
+	})
+	if err != nil {
+		return fmt.Errorf("namespace %s got no default ServiceAccount, without which no pod can be created: %w", s.name, err)
+	}
+	return nil
+}
+
+// Name of the namespace.
+func (s *Space) Name() string { return s.name }
+
+// Journal of the namespace.
+func (s *Space) Journal() *journal.Journal { return s.journal }
+
+// Witness is a container of the witness image that does what args say.
+func (s *Space) Witness(name string, args []string, opts ...pod.ContainerOption) pod.Option {
+	return pod.Container(name, s.Cluster.WitnessImage, args, opts...)
+}
+
+// Create creates the pod in the namespace and returns its story. The pod is
+// filled in with what the API server answered.
+func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, error) {
+	p.Namespace = s.name
+	if err := s.API.Objects.Resources().Create(ctx, p); err != nil {
+		return nil, fmt.Errorf("create pod %s: %w", p.Name, err)
+	}
+	return s.journal.StoryOf(p.UID), nil
+}
+
+// Delete asks for the deletion of the story's pod, which need not be gone
+// when it returns. A grace of less than 0 leaves the grace period to the pod.
+func (s *Space) Delete(ctx context.Context, story *journal.Story, grace int64) error {
+	var opts metav1.DeleteOptions
+	if grace >= 0 {
+		opts.GracePeriodSeconds = &grace
+	}
+	if err := s.API.Client.CoreV1().Pods(s.name).Delete(ctx, story.Name(), opts); err != nil {
+		return fmt.Errorf("delete pod %s: %w", story.Name(), err)
+	}
+	return nil
+}
+
+// Close ends the journal and deletes the namespace in the background: a spec
+// does not wait for it. Pods go first with a grace of one second, since
+// namespace deletion would give each the grace of its spec, and finalizers
+// that a spec put on its pods are taken off.
+func (s *Space) Close(ctx context.Context) error {
+	if s.journal != nil {
+		s.journal.Close()
+	}
+	pods := s.API.Client.CoreV1().Pods(s.name)
+	left, err := pods.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list the pods left in namespace %s: %w", s.name, err)
+	}
+	for _, p := range left.Items {
+		if len(p.Finalizers) == 0 {
+			continue
+		}
+		_, err := pods.Patch(ctx, p.Name, "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("take the finalizers off pod %s/%s: %w", s.name, p.Name, err)
+		}
+	}
+	second := int64(1)
+	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &second}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete the pods left in namespace %s: %w", s.name, err)
+	}
+	if err := s.API.Client.CoreV1().Namespaces().Delete(ctx, s.name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete namespace %s: %w", s.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package nodeimage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/podproof/podproof/framework/progress"
+)
+
+// Steps that come after all parts are there, and what they usually take.
+const (
+	stepControlPlane = "pack the control plane's images"
+	stepLoad         = "load the node image into the engine"
+)
+
+var (
+	usualControlPlane = effort{Seconds: 10}
+	usualLoad         = effort{Seconds: 12}
+)
+
+// assemble puts the parts together and gives the image to the engine.
+func (b *builder) assemble(ctx context.Context) error {
+	store := filepath.Join(b.cache.work(), "containerd")
+	err := b.step(ctx, b.packing, func(progress.Step) (string, error) { return "", b.packControlPlane(ctx, store) })
+	if err != nil {
+		return err
+	}
+	return b.step(ctx, b.loading, func(progress.Step) (string, error) {
+		if err := b.load(ctx, store); err != nil {
+			return "", err
+		}
+		return reference(b.version), nil
+	})
+}
+
+// packControlPlane makes the images of the control plane and imports them into
+// the store that goes onto the node.
+func (b *builder) packControlPlane(ctx context.Context, store string) error {
+	kubernetes := b.parts["kubernetes"]
+	pauseReference, err := pauseImage(b.kindDir)
+	if err != nil {
+		return err
+	}
+	module, err := b.goTool.download(ctx, "k8s.io/kubernetes", b.version.Build)
+	if err != nil {
+		return err
+	}
+	pause := filepath.Join(b.cache.work(), "pause")
+	if err := buildPause(ctx, module.Dir, pause, b.cache.log("pause")); err != nil {
+		return err
+	}
+	programs := map[string]program{
+		"kube-proxy": {
+			file: filepath.Join(kubernetes, "kube-proxy"), path: "/usr/local/bin/kube-proxy",
+			base: filepath.Join(b.rootfs, proxyBaseFile),
+		},
+		"etcd":    {file: filepath.Join(b.parts["etcd"], "etcd"), path: "/usr/local/bin/etcd"},
+		"coredns": {file: filepath.Join(b.parts["coredns"], "coredns"), path: "/coredns"},
+		"pause":   {file: pause, path: "/pause"},
+	}
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		programs[name] = program{file: filepath.Join(kubernetes, name), path: "/usr/local/bin/" + name}
+	}
+	images, err := controlPlaneImages(ctx, filepath.Join(kubernetes, "kubeadm"), b.version.Build, pauseReference, programs)
+	if err != nil {
+		return err
+	}
+	archive := filepath.Join(b.cache.work(), "images.tar")
+	if err := writeImages(archive, b.cache.work(), images); err != nil {
+		return err
+	}
+	return fillImageStore(ctx, b.parts["containerd"], archive, store, b.cache.log("image-store"))
+}
+
+// load writes the layers and streams the whole image to the engine.
+func (b *builder) load(ctx context.Context, store string) error {
+	work := b.cache.work()
+	layers := []string{
+		filepath.Join(b.rootfs, rootfsFile), filepath.Join(work, "runtime.tar"), filepath.Join(work, "kubernetes.tar"),
+	}
+	if err := writeRuntimeLayer(ctx, layers[1], b.kindDir, b.parts); err != nil {
+		return err
+	}
+	if err := writeKubernetesLayer(layers[2], b.version.Build, b.parts["kubernetes"], store); err != nil {
+		return err
+	}
+	reader, writer := io.Pipe()
+	go func() {
+		writer.CloseWithError(writeImage(writer, reference(b.version), nodeConfig(b.version.Build, recipe(b.version)), layers))
+	}()
+	defer reader.Close()
+	load := b.engine.Command(ctx, "load")
+	var output bytes.Buffer
+	load.Stdin, load.Stdout, load.Stderr = reader, &output, &output
+	if err := load.Run(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%s: %w: %s", strings.Join(load.Args, " "), err, strings.TrimSpace(output.String()))
+	}
+	return nil
+}
+
+// removeOlder removes the images that older recipes made of the same version.
+// One that a kept cluster still uses stays, and the engine says so.
+func removeOlder(ctx context.Context, engine client, v Version) error {
+	list, err := engine.Output(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for image := range strings.SplitSeq(list, "\n") {
+		name := withoutHost(image)
+		if strings.HasPrefix(name, Repository+":"+v.Build+"-") && name != reference(v) {
+			_, err := engine.Output(ctx, "image", "rm", image)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,141 @@
+package nodeimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrDisk is wrapped when a file system has too little room for a build. The
+// message says how much is needed where, and how much is there.
+var ErrDisk = errors.New("too little disk space for building the node image")
+
+// Room that a build takes, measured on a build of v1.37.2 from nothing and
+// rounded up.
+const (
+	mega            = 1 << 20
+	roomKubernetes  = 900 * mega  // the programs, in the cache and as layers and images on the way
+	roomOther       = 900 * mega  // the same for all other components and Debian
+	roomEngine      = 1500 * mega // the image, and the engine's own copy while it is loaded
+	roomBuildCache  = 3500 * mega // what Go's build cache grows by
+	roomModuleCache = 3000 * mega // what Go's module cache grows by
+)
+
+// need is room that is needed in one place.
+type need struct {
+	what  string
+	path  string
+	bytes uint64
+}
+
+// room is what a file system offers.
+type room struct {
+	device uint64
+	free   uint64
+}
+
+// checkDisk stops a build that would run out of room after ten minutes.
+func (b *builder) checkDisk(ctx context.Context, all []component) error {
+	needs := []need{{"podproof's cache", b.cache.dir, roomOther}}
+	for _, c := range all {
+		if c.Staging && !b.cache.has(c.Name, c.key(b.goTool.version)) {
+			needs[0].bytes += roomKubernetes
+			out, err := command{args: []string{"go", "env", "GOCACHE", "GOMODCACHE"}, dir: b.cache.dir}.output(ctx)
+			if err != nil {
+				return err
+			}
+			dirs := strings.Fields(out)
+			if len(dirs) == 2 {
+				needs = append(needs, need{"Go's build cache", dirs[0], roomBuildCache}, need{"Go's module cache", dirs[1], roomModuleCache})
+			}
+		}
+	}
+	if root := engineRoot(ctx, b.engine); root != "" {
+		needs = append(needs, need{"the container engine", root, roomEngine})
+	}
+	return checkRoom(needs, roomAt)
+}
+
+// engineRoot is where the engine keeps its images, or "" when that is not on
+// this machine or cannot be told.
+func engineRoot(ctx context.Context, engine client) string {
+	for _, format := range []string{"{{.DockerRootDir}}", "{{.Store.GraphRoot}}"} {
+		root, err := engine.Output(ctx, "info", "--format", format)
+		if err == nil && filepath.IsAbs(root) {
+			if _, err := os.Stat(root); err == nil {
+				return root
+			}
+		}
+	}
+	return ""
+}
+
+// checkRoom adds up what is needed on each file system.
+func checkRoom(needs []need, at func(path string) (room, error)) error {
+	type total struct {
+		room
+		bytes uint64
+		needs []string
+	}
+	totals := make(map[uint64]*total)
+	var devices []uint64
+	for _, n := range needs {
+		r, err := at(n.path)
+		if err != nil {
+			return fmt.Errorf("cannot tell the free space at %s: %w", n.path, err)
+		}
+		t := totals[r.device]
+		if t == nil {
+			t = &total{room: r}
+			totals[r.device] = t
+			devices = append(devices, r.device)
+		}
+		t.bytes += n.bytes
+		t.needs = append(t.needs, fmt.Sprintf("%s for %s (%s)", megabytes(n.bytes), n.what, n.path))
+	}
+	var short []string
+	for _, d := range devices {
+		if t := totals[d]; t.free < t.bytes {
+			short = append(short, fmt.Sprintf("%s needed and %s free on the file system that holds %s",
+				megabytes(t.bytes), megabytes(t.free), strings.Join(t.needs, ", ")))
+		}
+	}
+	if len(short) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s; make room, or name an image with the node image option", ErrDisk, strings.Join(short, "; "))
+}
+
+// roomAt looks at the file system of a path, or of the nearest directory above
+// it that exists.
+func roomAt(path string) (room, error) {
+	for {
+		var fs unix.Statfs_t
+		err := unix.Statfs(path, &fs)
+		if errors.Is(err, unix.ENOENT) && path != filepath.Dir(path) {
+			path = filepath.Dir(path)
+			continue
+		}
+		if err != nil {
+			return room{}, err
+		}
+		var stat unix.Stat_t
+		if err := unix.Stat(path, &stat); err != nil {
+			return room{}, err
+		}
+		return room{device: uint64(stat.Dev), free: uint64(fs.Bavail) * uint64(fs.Bsize)}, nil
+	}
+}
+
+// megabytes writes a size for people.
+func megabytes(bytes uint64) string {
+	if bytes >= 1000*mega {
+		return fmt.Sprintf("%.1f GB", float64(bytes)/(1<<30))
+	}
+	return fmt.Sprintf("%d MB", bytes/mega)
+}

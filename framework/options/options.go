@@ -1,0 +1,173 @@
+// Package options holds what a run can be told, in one struct that the
+// command, `go test` and importers share. A value comes from the defaults,
+// then a YAML file, then the environment, then a flag: the later wins.
+package options
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Profiles that a run can have.
+const (
+	// Quick is every spec whose inherent wait is at most about a minute.
+	Quick = "quick"
+	// Full is every spec.
+	Full = "full"
+)
+
+// Options is all that a run can be told. The zero value is not valid; start
+// from Defaults.
+type Options struct {
+	// Profile is Quick or Full.
+	Profile string `json:"profile"`
+	// Kubernetes is the version of the kind cluster to make: a minor such as
+	// "1.37" or an exact "1.37.2". Empty is the newest that is supported.
+	Kubernetes string `json:"kubernetes,omitempty"`
+	// NodeImage is the kind node image to use; empty lets podproof find,
+	// pull or build one for the Kubernetes version.
+	NodeImage string `json:"nodeImage,omitempty"`
+	// Provider is the container engine: docker, podman or nerdctl. Empty
+	// takes the first of them that answers.
+	Provider string `json:"provider,omitempty"`
+	// Kubeconfig, when set, is an existing cluster to run on: nothing is
+	// created there outside namespaces of the run's own.
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// Context is the kubeconfig context; empty is the current one.
+	Context string `json:"context,omitempty"`
+	// Keep leaves the kind cluster running, for the next run to use again.
+	Keep bool `json:"keep,omitempty"`
+	// Offline never tries to pull an image.
+	Offline bool `json:"offline,omitempty"`
+	// Name of the kind cluster.
+	Name string `json:"name"`
+	// Workers is the number of worker nodes beside the control plane.
+	Workers int `json:"workers"`
+	// Procs is the number of parallel test processes. Specs mostly wait, so
+	// this is more than the number of cores.
+	Procs int `json:"procs"`
+	// Focus selects claims by ID or pattern, such as BACKOFF-*; empty is all
+	// claims of the profile.
+	Focus []string `json:"focus,omitempty"`
+	// Randomize shuffles all specs, not only their containers. The longest
+	// still start first.
+	Randomize bool `json:"randomize,omitempty"`
+	// Seed of the random order; 0 takes one from the clock.
+	Seed int64 `json:"seed,omitempty"`
+	// Repeat is how many times the specs run, one record each.
+	Repeat int `json:"repeat"`
+	// Out is the directory under which each run gets one of its own.
+	Out string `json:"out"`
+}
+
+// Defaults are the options of a plain `make e2e`.
+func Defaults() Options {
+	return Options{
+		Profile: Full,
+		Name:    "podproof",
+		Workers: 2,
+		Procs:   8,
+		Repeat:  1,
+		Out:     filepath.Join("reports", "out"),
+	}
+}
+
+// UsageError says what was wrong with an option, where it came from, and
+// what to do. It ends a run before anything is created.
+type UsageError struct{ Problem string }
+
+func (e *UsageError) Error() string { return e.Problem }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error {
+	return &UsageError{Problem: fmt.Sprintf(format, args...)}
+}
+
+// Load reads the options: defaults, then the file (when path is not empty, or
+// PODPROOF_CONFIG names one), then the environment as given by lookup.
+// Errors are UsageErrors.
+func Load(path string, lookup func(string) (string, bool)) (Options, error) {
+	o := Defaults()
+	if v, ok := lookup("PODPROOF_CONFIG"); ok && path == "" {
+		path = v
+	}
+	if path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return o, Usagef("options file: %v", err)
+		}
+		if err := yaml.UnmarshalStrict(data, &o); err != nil {
+			return o, Usagef("options file %s: %v", path, err)
+		}
+	}
+	for _, s := range settings {
+		for _, name := range s.env {
+			v, ok := lookup(name)
+			if !ok || v == "" {
+				continue
+			}
+			if err := s.set(&o, v); err != nil {
+				return o, Usagef("environment variable %s=%q: %v", name, v, err)
+			}
+			break
+		}
+	}
+	return o, nil
+}
+
+// Validate finds unknown and contradictory options. Whether the Kubernetes
+// version and the claims exist is checked by those who know them.
+func (o Options) Validate() error {
+	switch {
+	case !slices.Contains([]string{Quick, Full}, o.Profile):
+		return Usagef("profile %q is unknown; the profiles are quick and full", o.Profile)
+	case !slices.Contains([]string{"", "docker", "podman", "nerdctl"}, o.Provider):
+		return Usagef("provider %q is unknown; the providers are docker, podman and nerdctl", o.Provider)
+	case o.Kubeconfig == "" && o.Context != "":
+		return Usagef("context %q is given without a kubeconfig; give KUBECONFIG too", o.Context)
+	case o.Kubeconfig != "" && (o.Kubernetes != "" || o.NodeImage != ""):
+		return Usagef("a kubeconfig (%s) and a Kubernetes version or node image for a new kind cluster contradict each other; unset one of them", o.Kubeconfig)
+	case o.Workers < 1 || o.Workers > 10:
+		return Usagef("workers is %d; it must be 1 to 10", o.Workers)
+	case o.Procs < 1 || o.Procs > 64:
+		return Usagef("procs is %d; it must be 1 to 64", o.Procs)
+	case o.Repeat < 1:
+		return Usagef("repeat is %d; it must be at least 1", o.Repeat)
+	case o.Out == "":
+		return Usagef("out is empty; name a directory for the reports")
+	case !validName(o.Name):
+		return Usagef("cluster name %q is not usable; it must be podproof or start with podproof-, in lower-case letters, digits and dashes, so that clean-up can tell it is ours", o.Name)
+	}
+	return nil
+}
+
+func validName(name string) bool {
+	if name != "podproof" && !strings.HasPrefix(name, "podproof-") {
+		return false
+	}
+	return len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.HasSuffix(name, "-")
+}
+
+// CacheDir is where podproof keeps what later runs can use again: built
+// components, the witness, state of its clusters and engine. PODPROOF_CACHE
+// overrides it. The path is absolute.
+func CacheDir() (string, error) {
+	if dir := os.Getenv("PODPROOF_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		// A service account often has no HOME; root's cache is still known.
+		if os.Geteuid() == 0 {
+			return "/var/cache/podproof", nil
+		}
+		return "", errors.Join(Usagef("no cache directory: set PODPROOF_CACHE to a directory that can be written"), err)
+	}
+	return filepath.Join(dir, "podproof"), nil
+}

@@ -1,0 +1,88 @@
+package options_test
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/options"
+)
+
+func env(pairs map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v, ok := pairs[name]
+		return v, ok
+	}
+}
+
+func TestLaterSourceWins(t *testing.T) {
+	g := NewWithT(t)
+	file := filepath.Join(t.TempDir(), "podproof.yaml")
+	g.Expect(os.WriteFile(file, []byte("profile: quick\nprocs: 3\nworkers: 1\n"), 0o600)).To(Succeed())
+
+	o, err := options.Load(file, env(map[string]string{"PODPROOF_PROCS": "5", "PODPROOF_FOCUS": "NET-01, BACKOFF-*", "PODPROOF_KEEP": "1"}))
+	g.Expect(err).NotTo(HaveOccurred())
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	options.Register(fs, &o)
+	g.Expect(fs.Parse([]string{"--workers=4"})).To(Succeed())
+
+	g.Expect(o.Profile).To(Equal("quick"), "from the file")
+	g.Expect(o.Procs).To(Equal(5), "the environment beats the file")
+	g.Expect(o.Workers).To(Equal(4), "a flag beats the file")
+	g.Expect(o.Focus).To(Equal([]string{"NET-01", "BACKOFF-*"}))
+	g.Expect(o.Keep).To(BeTrue())
+	g.Expect(o.Validate()).To(Succeed())
+}
+
+func TestOwnEnvironmentNameBeatsTheShortOne(t *testing.T) {
+	g := NewWithT(t)
+	o, err := options.Load("", env(map[string]string{"PODPROOF_KUBECONFIG": "/a", "KUBECONFIG": "/b"}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(o.Kubeconfig).To(Equal("/a"))
+}
+
+func TestBadInputSaysWhatAndWhere(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("profil: quick\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		file string
+		env  map[string]string
+		want string
+	}{
+		"unknown key in the file":       {file: bad, want: `unknown field "profil"`},
+		"file that is not there":        {file: "absent.yaml", want: "absent.yaml"},
+		"number that is none":           {env: map[string]string{"PODPROOF_PROCS": "many"}, want: `PROCS="many": not a whole number`},
+		"unknown profile":               {env: map[string]string{"PODPROOF_PROFILE": "quik"}, want: `profile "quik" is unknown; the profiles are quick and full`},
+		"unknown provider":              {env: map[string]string{"PODPROOF_PROVIDER": "lxc"}, want: `provider "lxc" is unknown`},
+		"version of a cluster not ours": {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_K8S": "1.37"}, want: "contradict"},
+		"context without kubeconfig":    {env: map[string]string{"PODPROOF_CONTEXT": "prod"}, want: "without a kubeconfig"},
+		"no process":                    {env: map[string]string{"PODPROOF_PROCS": "0"}, want: "procs is 0"},
+		"somebody else's cluster name":  {env: map[string]string{"PODPROOF_NAME": "kind"}, want: "must be podproof or start with podproof-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			o, err := options.Load(c.file, env(c.env))
+			if err == nil {
+				err = o.Validate()
+			}
+			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
+			var usage *options.UsageError
+			g.Expect(errors.As(err, &usage)).To(BeTrue(), "must be a usage error")
+		})
+	}
+}
+
+func TestBadFlagIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	o := options.Defaults()
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	options.Register(fs, &o)
+	g.Expect(fs.Parse([]string{"--procs=x"})).To(MatchError(ContainSubstring("not a whole number")))
+}

@@ -1,0 +1,95 @@
+package options
+
+import (
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// setting is one option as the outside can name it.
+type setting struct {
+	flag  string
+	env   []string
+	usage string
+	bool  bool
+	set   func(*Options, string) error
+}
+
+// settings lists every option once. Their environment names carry our prefix,
+// since a shell that says CONTEXT or OUT seldom means us; `make e2e
+// PROFILE=quick` turns its short names into flags. KUBECONFIG is the
+// exception that every Kubernetes tool knows.
+var settings = []setting{
+	text("profile", "quick or full", func(o *Options) *string { return &o.Profile }, "PODPROOF_PROFILE"),
+	text("k8s", "Kubernetes version of the kind cluster, such as 1.37 or 1.37.2 (default: the newest supported)", func(o *Options) *string { return &o.Kubernetes }, "PODPROOF_K8S"),
+	text("node-image", "kind node image to use", func(o *Options) *string { return &o.NodeImage }, "PODPROOF_NODE_IMAGE"),
+	text("provider", "container engine: docker, podman or nerdctl (default: the first that answers)", func(o *Options) *string { return &o.Provider }, "PODPROOF_PROVIDER"),
+	text("kubeconfig", "run on this existing cluster, in namespaces of the run's own", func(o *Options) *string { return &o.Kubeconfig }, "PODPROOF_KUBECONFIG", "KUBECONFIG"),
+	text("context", "context of the kubeconfig (default: the current one)", func(o *Options) *string { return &o.Context }, "PODPROOF_CONTEXT"),
+	boolean("keep", "keep the kind cluster for the next run", func(o *Options) *bool { return &o.Keep }, "PODPROOF_KEEP"),
+	boolean("offline", "never try to pull an image", func(o *Options) *bool { return &o.Offline }, "PODPROOF_OFFLINE"),
+	text("name", "name of the kind cluster", func(o *Options) *string { return &o.Name }, "PODPROOF_NAME"),
+	number("workers", "worker nodes beside the control plane", func(o *Options) *int { return &o.Workers }, "PODPROOF_WORKERS"),
+	number("procs", "parallel test processes", func(o *Options) *int { return &o.Procs }, "PODPROOF_PROCS"),
+	{flag: "focus", env: []string{"PODPROOF_FOCUS"}, usage: "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", set: func(o *Options, v string) error {
+		o.Focus = nil
+		for _, f := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+			o.Focus = append(o.Focus, f)
+		}
+		return nil
+	}},
+	boolean("randomize", "shuffle all specs", func(o *Options) *bool { return &o.Randomize }, "PODPROOF_RANDOMIZE"),
+	{flag: "seed", env: []string{"PODPROOF_SEED"}, usage: "seed of the random order (default: from the clock)", set: func(o *Options, v string) error {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return fmt.Errorf("not a whole number")
+		}
+		o.Seed = n
+		return nil
+	}},
+	number("repeat", "how many times the specs run", func(o *Options) *int { return &o.Repeat }, "PODPROOF_REPEAT"),
+	text("out", "directory for the reports, one sub-directory a run", func(o *Options) *string { return &o.Out }, "PODPROOF_OUT"),
+}
+
+// Register adds a flag for every option. Values land in o when the flag set
+// is parsed, so o must already hold what the file and the environment said.
+func Register(fs *flag.FlagSet, o *Options) {
+	for _, s := range settings {
+		set := func(v string) error { return s.set(o, v) }
+		if s.bool {
+			fs.BoolFunc(s.flag, s.usage, set)
+		} else {
+			fs.Func(s.flag, s.usage, set)
+		}
+	}
+}
+
+func text(flag, usage string, at func(*Options) *string, env ...string) setting {
+	return setting{flag: flag, env: env, usage: usage, set: func(o *Options, v string) error {
+		*at(o) = v
+		return nil
+	}}
+}
+
+func number(flag, usage string, at func(*Options) *int, env ...string) setting {
+	return setting{flag: flag, env: env, usage: usage, set: func(o *Options, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Errorf("not a whole number")
+		}
+		*at(o) = n
+		return nil
+	}}
+}
+
+func boolean(flag, usage string, at func(*Options) *bool, env ...string) setting {
+	return setting{flag: flag, env: env, usage: usage, bool: true, set: func(o *Options, v string) error {
+		b, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("neither 1 nor 0")
+		}
+		*at(o) = b
+		return nil
+	}}
+}

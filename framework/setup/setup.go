@@ -1,0 +1,259 @@
+// Package setup makes what a run stands on: the engine, the node image, the
+// kind cluster (or a look at the existing one), the witness on every node,
+// and proof that a pod can run there.
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/podproof/podproof/framework/api"
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/nodeimage"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+// Environment variables through which the podproof binary tells the test
+// processes what it has set up, and where its console listens.
+const (
+	EnvironmentVariable = "PODPROOF_ENVIRONMENT" // a file that holds a marshalled Environment
+	ProgressVariable    = "PODPROOF_PROGRESS"    // a socket for progress.Dial
+)
+
+// userAgent names podproof in the API server's audit log.
+const userAgent = "podproof"
+
+// Environment is what a run stands on. It travels to the test processes as
+// JSON.
+type Environment struct {
+	Options options.Options `json:"options"`
+	RunID   string          `json:"runID"`
+	// Dir is the run's directory, for the record and the evidence.
+	Dir string `json:"dir"`
+	// Owner is the process that the run's namespaces belong to.
+	Owner     string            `json:"owner"`
+	Cluster   *cluster.Info     `json:"cluster"`
+	NodeImage string            `json:"nodeImage,omitempty"`
+	Steps     []progress.Timing `json:"steps,omitempty"`
+}
+
+// NewRun makes the directory for a run under the options' Out and returns the
+// run's ID and the directory.
+func NewRun(o options.Options) (id, dir string, err error) {
+	out, err := filepath.Abs(o.Out)
+	if err != nil {
+		return "", "", err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", "", options.Usagef("the reports cannot be written: %v; give another directory with --out", err)
+	}
+	start := time.Now().UTC().Format("20060102-150405")
+	for n := 1; ; n++ {
+		id = start
+		if n > 1 {
+			id = fmt.Sprintf("%s-%d", start, n)
+		}
+		dir = filepath.Join(out, id)
+		err := os.Mkdir(dir, 0o755)
+		if err == nil {
+			return id, dir, nil
+		}
+		if !os.IsExist(err) {
+			return "", "", options.Usagef("the reports cannot be written: %v; give another directory with --out", err)
+		}
+	}
+}
+
+// Up makes the environment. When it fails or ctx ends, nothing that it made
+// is left, but for what the next run can use again (images, built components),
+// and the environment that it returns only tells how far it came.
+func Up(ctx context.Context, o options.Options, id, dir string, log *progress.Console) (*Environment, error) {
+	env := &Environment{Options: o, RunID: id, Dir: dir, Owner: namespace.Owner()}
+	cache, err := options.CacheDir()
+	if err != nil {
+		return env, err
+	}
+	if o.Kubeconfig != "" {
+		err = env.existing(ctx, cache, log)
+	} else {
+		err = env.create(ctx, cache, log)
+	}
+	env.Steps = log.Timings()
+	return env, err
+}
+
+// create makes (or finds again) a kind cluster of our own. The witness is
+// built beside it, since neither needs the other.
+func (e *Environment) create(ctx context.Context, cache string, log progress.Log) error {
+	o := e.Options
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	image := make(chan error, 1)
+	var built *witness.Image
+	go func() {
+		var err error
+		built, err = buildWitness(ctx, cache, log)
+		image <- err
+	}()
+
+	eng, err := engine.Ensure(ctx, engine.Request{Provider: o.Provider, StateDir: filepath.Join(cache, "engine"), Log: log})
+	if err != nil {
+		return err
+	}
+	node, err := nodeimage.Resolve(ctx, eng, nodeimage.Request{Image: o.NodeImage, Kubernetes: o.Kubernetes, CacheDir: cache, Offline: o.Offline, Log: log})
+	if err != nil {
+		return err
+	}
+	e.NodeImage = node.Image
+	if err := <-image; err != nil {
+		return err
+	}
+	info, err := cluster.Up(ctx, cluster.Request{
+		Name: o.Name, StateDir: filepath.Join(cache, "clusters"), Engine: eng,
+		NodeImage: node.Image, Workers: o.Workers, Keep: o.Keep,
+		Log: log, LogsDir: filepath.Join(e.Dir, "cluster-logs"),
+	})
+	if err != nil {
+		return err
+	}
+	e.Cluster = info
+	err = e.prepare(ctx, built)
+	if err != nil {
+		// The caller gets no environment that is half usable.
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		defer cancel()
+		if downErr := info.Down(down); downErr != nil {
+			err = fmt.Errorf("%w; and the cluster could not be removed: %w", err, downErr)
+		}
+		e.Cluster = nil
+	}
+	return err
+}
+
+// prepare loads the witness and proves that a pod runs on every node.
+func (e *Environment) prepare(ctx context.Context, image *witness.Image) error {
+	archive, err := os.Open(image.Archive)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	if err := e.Cluster.LoadImage(ctx, archive); err != nil {
+		return err
+	}
+	e.Cluster.WitnessImage, e.Cluster.WitnessBuild = image.Reference, image.Build
+	return e.Cluster.ProveUsable(ctx, image.Reference, witness.Version())
+}
+
+// existing looks at the cluster of the kubeconfig. Nothing is loaded into its
+// nodes: the witness has to be there, or to be had by a pull.
+func (e *Environment) existing(ctx context.Context, cache string, log progress.Log) error {
+	info, err := cluster.Existing(ctx, e.Options.Kubeconfig, e.Options.Context, log)
+	if err != nil {
+		return err
+	}
+	image, err := buildWitness(ctx, cache, log)
+	if err != nil {
+		return err
+	}
+	info.WitnessImage, info.WitnessBuild = image.Reference, image.Build
+	if err := sweep(ctx, info, log); err != nil {
+		return err
+	}
+	if err := info.ProveUsable(ctx, image.Reference, witness.Version()); err != nil {
+		return fmt.Errorf("%w\nThe witness image must be on every node of an existing cluster. On a kind cluster load it with\n  kind load image-archive %s --name CLUSTER", err, image.Archive)
+	}
+	e.Cluster = info
+	return nil
+}
+
+func sweep(ctx context.Context, info *cluster.Info, log progress.Log) error {
+	cfg, err := info.RESTConfig(userAgent)
+	if err != nil {
+		return err
+	}
+	connection, err := api.Connect(cfg)
+	if err != nil {
+		return err
+	}
+	n, err := namespace.Sweep(ctx, connection)
+	if n > 0 {
+		log.Info("removed %d namespaces that earlier runs had left", n)
+	}
+	return err
+}
+
+func buildWitness(ctx context.Context, cache string, log progress.Log) (*witness.Image, error) {
+	step := log.Step("build the witness image", 10*time.Second)
+	image, err := witness.Build(ctx, filepath.Join(cache, "witness"))
+	if err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	step.Done(image.Reference)
+	return image, nil
+}
+
+// Ground connects a test process to the environment's cluster.
+func (e *Environment) Ground() (*namespace.Ground, error) {
+	cfg, err := e.Cluster.RESTConfig(userAgent)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := api.Connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &namespace.Ground{API: connection, Cluster: e.Cluster, RunID: e.RunID, Owner: e.Owner}, nil
+}
+
+// Down removes what Up made: a kind cluster that is not to be kept, or, on a
+// cluster that stays, what the run's specs left there in the background.
+func (e *Environment) Down(ctx context.Context, log progress.Log) error {
+	if e.Cluster == nil {
+		return nil
+	}
+	if e.Cluster.Kind && !e.Options.Keep {
+		step := log.Step("remove the cluster", 5*time.Second)
+		if err := e.Cluster.Down(ctx); err != nil {
+			step.Fail(err)
+			return fmt.Errorf("the cluster %s could not be removed, `make clean` will try again: %w", e.Cluster.Name, err)
+		}
+		step.Done("")
+		return nil
+	}
+	ground, err := e.Ground()
+	if err != nil {
+		return err
+	}
+	step := log.Step("wait until the run's namespaces are gone", 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	left, err := namespace.AwaitCleared(ctx, ground)
+	if err != nil {
+		err = fmt.Errorf("namespaces of this run are still there, `make clean` will remove them: %v: %w", left, err)
+		step.Fail(err)
+		return err
+	}
+	step.Done("")
+	return nil
+}
+
+// Marshal and Unmarshal carry the environment to test processes.
+func (e *Environment) Marshal() ([]byte, error) { return json.Marshal(e) }
+
+// Unmarshal reads what Marshal wrote.
+func Unmarshal(data []byte) (*Environment, error) {
+	e := &Environment{}
+	if err := json.Unmarshal(data, e); err != nil {
+		return nil, fmt.Errorf("the environment of the run: %w", err)
+	}
+	return e, nil
+}

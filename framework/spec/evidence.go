@@ -1,0 +1,93 @@
+package spec
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/namespace"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// collect keeps what a failed spec leaves to look at, before any clean-up:
+// each pod's story and last state, the logs of its containers' last two
+// instances, and the kubelet's lines about the pod where nodes can be reached.
+// What cannot be had is said in the file instead.
+func collect(ctx context.Context, space *namespace.Space) {
+	spec := CurrentSpecReport()
+	name := fmt.Sprintf("%s-%d", slug(spec.LeafNodeText), spec.LeafNodeLocation.LineNumber)
+	dir := filepath.Join(environment.Dir, "evidence", name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		fmt.Fprintf(GinkgoWriter, "evidence: %v\n", err)
+		return
+	}
+	for _, story := range space.Journal().Stories() {
+		keep(dir, story.Name()+"-story.txt", []byte(story.String()))
+		last := story.Last()
+		if last == nil {
+			continue
+		}
+		manifest, err := yaml.Marshal(last)
+		keep(dir, story.Name()+".yaml", orError(manifest, err))
+		for _, container := range append(last.Spec.InitContainers, last.Spec.Containers...) {
+			for _, previous := range []bool{true, false} {
+				text, err := rawLog(ctx, space, story, container.Name, previous)
+				file := fmt.Sprintf("%s-%s.log", story.Name(), container.Name)
+				if previous {
+					if err != nil {
+						continue // most containers have no previous instance
+					}
+					file = fmt.Sprintf("%s-%s-previous.log", story.Name(), container.Name)
+				}
+				keep(dir, file, orError(text, err))
+			}
+		}
+		if ground.Cluster.Provider != "" && last.Spec.NodeName != "" {
+			text, err := ground.Cluster.NodeCommand(ctx, last.Spec.NodeName, "journalctl", "-u", "kubelet", "-o", "short-precise", "--no-pager", "--since", last.CreationTimestamp.UTC().Format("2006-01-02 15:04:05"), "--grep", string(last.UID)+"|"+last.Name)
+			keep(dir, story.Name()+"-kubelet.log", orError([]byte(text), err))
+		}
+	}
+	relative, err := filepath.Rel(environment.Dir, dir)
+	if err != nil {
+		relative = dir
+	}
+	claim.Evidence(relative)
+}
+
+func rawLog(ctx context.Context, space *namespace.Space, story *journal.Story, container string, previous bool) ([]byte, error) {
+	stream, err := space.API.Client.CoreV1().Pods(space.Name()).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Previous: previous, Timestamps: true}).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	return io.ReadAll(stream)
+}
+
+func keep(dir, name string, data []byte) {
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+		fmt.Fprintf(GinkgoWriter, "evidence: %v\n", err)
+	}
+}
+
+func orError(data []byte, err error) []byte {
+	if err != nil {
+		return append(data, []byte("\nnot to be had: "+err.Error()+"\n")...)
+	}
+	return data
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// slug makes a file name of a spec's text.
+func slug(text string) string {
+	s := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(text), "-"), "-")
+	return s[:min(len(s), 60)]
+}

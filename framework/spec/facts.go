@@ -1,0 +1,35 @@
+package spec
+
+import (
+	"fmt"
+
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/namespace"
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// detect finds out once what gates ask about.
+func detect(g *namespace.Ground) (claim.Facts, error) {
+	server, err := version.ParseGeneric(g.API.Server.GitVersion)
+	if err != nil {
+		return claim.Facts{}, fmt.Errorf("the server's version %q: %w", g.API.Server.GitVersion, err)
+	}
+	f := claim.Facts{Server: server}
+	if g.Cluster.Provider != "" {
+		f.Capabilities = append(f.Capabilities, claims.NeedNodeAccess)
+	}
+	takesPods := 0
+	for _, n := range g.Cluster.Nodes {
+		if n.Ready && n.Schedulable {
+			takesPods++
+		}
+	}
+	if takesPods > 1 {
+		f.Capabilities = append(f.Capabilities, claims.NeedSecondNode)
+	}
+	if g.Cluster.Cgroup == "v2" {
+		f.Capabilities = append(f.Capabilities, claims.NeedCgroupV2)
+	}
+	return f, nil
+}

@@ -1,0 +1,175 @@
+// Package spec is what the suites' specs are written with: a namespace of
+// their own for each spec, and what happens around every spec (gates before
+// it, evidence and laws after it).
+package spec
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/setup"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Times that the work around a spec may take. They are patience, not claims:
+// long enough for a busy machine, short enough that a cluster which has died
+// does not hold up the run.
+const (
+	openTime     = 30 * time.Second
+	closeTime    = 30 * time.Second
+	evidenceTime = 20 * time.Second
+	// apiPatience is how long an API server that does not answer may take to
+	// come back before the whole run is given up.
+	apiPatience = 15 * time.Second
+)
+
+var (
+	environment *setup.Environment
+	ground      *namespace.Ground
+	facts       claim.Facts
+)
+
+// Use gives this test process the environment that its specs run in.
+func Use(e *setup.Environment) error {
+	g, err := e.Ground()
+	if err != nil {
+		return err
+	}
+	f, err := detect(g)
+	if err != nil {
+		return err
+	}
+	environment, ground, facts = e, g, f
+	return nil
+}
+
+// Capabilities are those that were found on the cluster under test.
+func Capabilities() []string { return facts.Capabilities }
+
+// Space is the namespace of the running spec; see Namespace.
+type Space struct{ *namespace.Space }
+
+// Namespace gives each spec of the container in which it is called a
+// namespace of its own, at Pod Security level restricted.
+func Namespace() *Space { return atLevel("restricted") }
+
+// PrivilegedNamespace is Namespace for the few specs whose pods use what
+// restricted forbids, such as the host's network.
+func PrivilegedNamespace() *Space { return atLevel("privileged") }
+
+func atLevel(level string) *Space {
+	space := &Space{}
+	BeforeEach(func(ctx SpecContext) {
+		for _, c := range claim.Of(CurrentSpecReport().Labels()) {
+			if reason := facts.NotApplicable(c); reason != "" {
+				Skip(reason)
+			}
+		}
+		ground.API.Meter.Reset()
+		opened, err := namespace.Open(ctx, ground, level)
+		space.Space = opened
+		if err != nil {
+			if opened != nil {
+				DeferCleanup(opened.Close, NodeTimeout(closeTime))
+			}
+			giveUpWithoutAPI(ctx)
+			Fail(err.Error())
+		}
+		DeferCleanup(func(ctx SpecContext) { finish(ctx, opened) }, NodeTimeout(closeTime))
+		DeferOnFailure(func(ctx SpecContext) {
+			explain(opened)
+			collect(ctx, opened)
+		}, NodeTimeout(evidenceTime))
+	}, NodeTimeout(openTime))
+	return space
+}
+
+// finish checks the laws on all that the journal saw, closes the namespace,
+// and says how many API requests the spec took.
+func finish(ctx context.Context, space *namespace.Space) {
+	broken := claim.CheckLaws(space.Journal())
+	claim.Requests(ground.API.Meter.Requests())
+	// A namespace that cannot be removed is the run's business at its end,
+	// where it is waited for, and none of the spec's.
+	if err := space.Close(ctx); err != nil {
+		fmt.Fprintf(GinkgoWriter, "clean-up: %v\n", err)
+	}
+	if broken != nil && space.Journal().Err() == nil {
+		Fail(broken.Error())
+	}
+}
+
+// explain finds reasons on our side for which the failed spec says nothing
+// about the cluster.
+func explain(space *namespace.Space) {
+	if err := space.Journal().Err(); err != nil {
+		claim.Inconclusive(fmt.Sprintf("the record of what happened has a hole: %v", err))
+	}
+	for _, o := range space.Journal().Outages() {
+		claim.Inconclusive(fmt.Sprintf("the watch on the API was away for %.1f s: %s", o.To.Sub(o.From).Seconds(), o.Err))
+	}
+	for _, f := range ground.API.Meter.Faults() {
+		claim.Inconclusive(fmt.Sprintf("the API failed a request: %s", f))
+	}
+	for _, story := range space.Journal().Stories() {
+		if reason := withoutWitness(story.Last()); reason != "" {
+			claim.Inconclusive(reason)
+		}
+	}
+}
+
+// withoutWitness tells a pod that waits for our own image, which is then not
+// on its node.
+func withoutWitness(p *corev1.Pod) string {
+	if p == nil {
+		return ""
+	}
+	for _, s := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
+		if s.State.Waiting == nil || s.Image != ground.Cluster.WitnessImage {
+			continue
+		}
+		switch s.State.Waiting.Reason {
+		case "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff":
+			return fmt.Sprintf("the witness image %s is not on node %s (%s)", s.Image, p.Spec.NodeName, s.State.Waiting.Reason)
+		}
+	}
+	return ""
+}
+
+// giveUpWithoutAPI ends the whole run when the API server stays away: every
+// further spec could only say the same.
+func giveUpWithoutAPI(ctx context.Context) {
+	deadline := time.Now().Add(apiPatience)
+	for {
+		err := ground.API.Reachable(ctx, 5*time.Second)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			AbortSuite(fmt.Sprintf("the run is given up: %v", err))
+		}
+		// There is nothing to watch on a server that is away: look again soon.
+		time.Sleep(time.Second)
+	}
+}
+
+// Must returns the value of a step, or fails the spec with its error.
+func Must[T any](value T, err error) T {
+	GinkgoHelper()
+	if err != nil {
+		Fail(err.Error())
+	}
+	return value
+}
+
+// Do fails the spec with the error of a step, if it has one.
+func Do(err error) {
+	GinkgoHelper()
+	if err != nil {
+		Fail(err.Error())
+	}
+}

@@ -1,0 +1,23 @@
+// Package witness is the framework's side of the one workload image: it
+// builds the image, makes the arguments of its containers, and reads what
+// they said. The program itself is fixtures/witness, and the types of what it
+// says are in fixtures/witness/record.
+//
+// # Pages
+//
+// A container made by [Serve] with [HTTP] answers these pages, one made by
+// [Collect] those marked so. Each answer carries the nonce of the process in
+// the header [record.InstanceHeader].
+//
+//	/                    200 and the witness's ID
+//	/status/CODE         CODE, 101 or 200 to 999; location= sets Location, delay= waits first, body= is the size of the body in bytes
+//	/set                 path= answers code= from now on
+//	/PATH                what Script or /set say for PATH, else 404
+//	/exit                ends the process with code= (default 0), after= a duration
+//	/requests (collect)  []record.Request that have arrived, of path= or all
+//	/info (collect)      record.Info; env=A,B asks for environment variables too
+//	/dial                record.Dial: tries addr=, host:port or an http URL, for timeout= (default 5s)
+//	/file                record.File: reads path=, or writes text= or the body of a PUT or POST there
+//	/records             the file at path= as it is, for ReadLog
+//	/series (collect)    record.Series of id=; with quiet= only when nothing came from it for that duration
+package witness

@@ -1,0 +1,151 @@
+package witness_test
+
+import (
+	"archive/tar"
+	"context"
+	"debug/elf"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+func TestArchiveHoldsTheProgramForAnUnprivilegedUser(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(built.Reference).To(Equal(witness.Repository + ":" + built.Build))
+	tag, err := name.NewTag(built.Reference)
+	g.Expect(err).NotTo(HaveOccurred())
+	image, err := tarball.ImageFromPath(built.Archive, &tag)
+	g.Expect(err).NotTo(HaveOccurred())
+	config, err := image.ConfigFile()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(config.OS).To(Equal("linux"))
+	g.Expect(config.Config.Entrypoint).To(Equal([]string{"/witness"}))
+	g.Expect(config.Config.User).To(Equal("65534:65534"))
+
+	modes := map[string]int64{}
+	var program []byte
+	content := mutate.Extract(image)
+	defer content.Close()
+	for r := tar.NewReader(content); ; {
+		header, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		modes[header.Name] = header.Mode
+		if header.Name == "witness" {
+			program, err = io.ReadAll(r)
+			g.Expect(err).NotTo(HaveOccurred())
+		}
+	}
+	g.Expect(modes).To(Equal(map[string]int64{"tmp": 0o1777, "witness": 0o755}))
+	binary, err := os.ReadFile(built.Binary)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(program).To(Equal(binary))
+}
+
+func TestProgramIsStatic(t *testing.T) {
+	g := NewWithT(t)
+	file, err := elf.Open(built.Binary)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	for _, segment := range file.Progs {
+		g.Expect(segment.Type).NotTo(Equal(elf.PT_INTERP), "a dynamic linker is asked for, and the image has none")
+	}
+}
+
+func TestASecondBuildIsFastAndTheSame(t *testing.T) {
+	g := NewWithT(t)
+	t.Chdir("/") // outside of any module the source is found all the same
+	begin := time.Now()
+	again, err := witness.Build(t.Context(), filepath.Dir(filepath.Dir(built.Archive)))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(again).To(Equal(built))
+	g.Expect(time.Since(begin)).To(BeNumerically("<", time.Second))
+}
+
+func TestBuildsAtOnceAgreeAndLeaveNothingElse(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	var images [2]*witness.Image
+	var errs [2]error
+	var both sync.WaitGroup
+	for i := range images {
+		both.Go(func() { images[i], errs[i] = witness.Build(t.Context(), dir) })
+	}
+	both.Wait()
+	g.Expect(errs).To(HaveEach(BeNil()))
+	g.Expect(images[0]).To(Equal(images[1]))
+	g.Expect(images[0].Build).To(Equal(built.Build), "the same source makes the same program")
+	first, err := os.ReadFile(built.Archive)
+	g.Expect(err).NotTo(HaveOccurred())
+	second, err := os.ReadFile(images[0].Archive)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(second).To(Equal(first), "and the same image")
+	left, err := os.ReadDir(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(HaveLen(1))
+}
+
+// fakeGo puts a go command on PATH that knows the source and builds by a
+// shell script.
+func fakeGo(t *testing.T, build string) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\ncase $1 in\nlist) echo '%s';;\nenv) echo go0;;\nbuild) %s;;\nesac\n", root, build)
+	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+func TestAnInterruptedBuildLeavesNothing(t *testing.T) {
+	g := NewWithT(t)
+	started := filepath.Join(t.TempDir(), "started")
+	g.Expect(syscall.Mkfifo(started, 0o600)).To(Succeed())
+	fakeGo(t, "echo yes > "+started+"; exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = os.ReadFile(started) // until the script writes
+		cancel()
+	}()
+	dir := t.TempDir()
+	_, err := witness.Build(ctx, dir)
+	g.Expect(err).To(MatchError(context.Canceled))
+	left, err := os.ReadDir(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeEmpty())
+}
+
+func TestAFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {
+	g := NewWithT(t)
+	fakeGo(t, "echo main.go:1: no such thing >&2; exit 1")
+	dir := t.TempDir()
+	_, err := witness.Build(t.Context(), dir)
+	g.Expect(err).To(MatchError(And(HavePrefix("witness image: go build:"), HaveSuffix("main.go:1: no such thing"))))
+	left, err := os.ReadDir(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeEmpty())
+}
+
+func TestWithoutGoTheErrorSaysWhatToInstall(t *testing.T) {
+	g := NewWithT(t)
+	t.Setenv("PATH", t.TempDir())
+	_, err := witness.Build(t.Context(), t.TempDir())
+	g.Expect(err).To(MatchError(ContainSubstring("install Go")))
+}

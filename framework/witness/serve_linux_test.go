@@ -1,0 +1,225 @@
+package witness_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+const kubelet = record.ProbeAgent + "1.37"
+
+func TestServeAnswersEveryStatusOfTheProbeTables(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
+	for _, want := range []int{
+		101, 200, 201, 204, 206, 226, 299, 300, 301, 302, 303, 304, 305, 306, 307, 308, 399,
+		400, 401, 404, 418, 429, 499, 500, 503, 599, 600,
+	} {
+		got, _ := ask(t, p, fmt.Sprintf("/status/%d", want), nil, kubelet)
+		g.Expect(got).To(Equal(want))
+	}
+	got, _ := ask(t, p, "/status/100", nil, kubelet)
+	g.Expect(got).To(Equal(http.StatusBadRequest))
+	_, body := ask(t, p, "/status/200", url.Values{"body": {"20000"}}, kubelet)
+	g.Expect(body).To(HaveLen(20000))
+}
+
+func TestServeRedirects(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
+	target := fmt.Sprintf("http://127.0.0.1:%d%s", p, witness.StatusPath(302, "/status/418"))
+	response, err := http.Get(target)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(http.StatusTeapot))
+}
+
+func TestServeFollowsScriptsAndLogsProbes(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	server := start(t, witness.Serve(witness.HTTP(p), witness.Script("/ready", witness.Times(2, 500), witness.Always(200)), witness.Script("/live", witness.Always(204))))
+	server.await(record.Listening, 1)
+	for _, want := range []int{500, 500, 200, 200} {
+		got, _ := ask(t, p, "/ready", nil, kubelet)
+		g.Expect(got).To(Equal(want))
+	}
+	for path, want := range map[string]int{"/live": 204, "/": 200, "/none": 404} {
+		got, _ := ask(t, p, path, nil, "somebody")
+		g.Expect(got).To(Equal(want), path)
+	}
+	ask(t, p, "/set", url.Values{"path": {"/ready"}, "code": {"503"}}, "test")
+	got, _ := ask(t, p, "/ready", nil, kubelet)
+	g.Expect(got).To(Equal(503))
+
+	server.await(record.Probed, 5)
+	server.await(record.Requested, 4)
+	probes := witness.Probes(server.soFar(), "/ready")
+	g.Expect(probes).To(HaveLen(5))
+	var statuses []int
+	for _, probe := range probes {
+		statuses = append(statuses, probe.Status)
+		g.Expect(probe.Method).To(Equal(http.MethodGet))
+		g.Expect(probe.Close).To(BeTrue())
+	}
+	g.Expect(statuses).To(Equal([]int{500, 500, 200, 200, 503}))
+	g.Expect(witness.Count(server.soFar(), record.Probed)).To(Equal(5))
+	g.Expect(witness.Count(server.soFar(), record.Requested)).To(Equal(4))
+
+	var requests []record.Request
+	askJSON(t, p, "/requests", url.Values{"path": {"/ready"}}, &requests)
+	g.Expect(witness.ProbesIn(requests, "")).To(Equal(probes))
+}
+
+func TestServeEndsOnRequestAfterItsAnswer(t *testing.T) {
+	g := NewWithT(t)
+	for _, c := range []struct {
+		query url.Values
+		want  int
+	}{
+		{url.Values{}, 0}, {url.Values{"code": {"42"}}, 42}, {url.Values{"code": {"1"}, "after": {"100ms"}}, 1},
+	} {
+		p := port(t)
+		server := start(t, witness.Serve(witness.HTTP(p)))
+		server.await(record.Listening, 1)
+		status, body := ask(t, p, "/exit", c.query, "test")
+		g.Expect(status).To(Equal(200))
+		g.Expect(string(body)).To(ContainSubstring("exit code %d", c.want))
+		lines, code := server.wait()
+		g.Expect(code).To(Equal(c.want))
+		g.Expect(lines[len(lines)-1].Event).To(Equal(record.Exit))
+	}
+}
+
+func TestServeDelays(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
+	begin := time.Now()
+	status, _ := ask(t, p, "/status/200", url.Values{"delay": {"150ms"}}, kubelet)
+	g.Expect(status).To(Equal(200))
+	g.Expect(time.Since(begin)).To(BeNumerically(">=", 150*time.Millisecond))
+}
+
+func TestServeReadsAndWritesFiles(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
+	path := t.TempDir() + "/text"
+	var file record.File
+	askJSON(t, p, "/file", url.Values{"path": {path}}, &file)
+	g.Expect(file.OK).To(BeFalse())
+	g.Expect(file.Errno).To(Equal("ENOENT"))
+	askJSON(t, p, "/file", url.Values{"path": {path}, "text": {"nonce"}}, &file)
+	g.Expect(file.OK).To(BeTrue())
+	file = record.File{}
+	askJSON(t, p, "/file", url.Values{"path": {path}}, &file)
+	g.Expect(file).To(Equal(record.File{Path: path, OK: true, Text: "nonce"}))
+	_, body := ask(t, p, "/records", url.Values{"path": {path}}, "test")
+	g.Expect(string(body)).To(Equal("nonce"))
+}
+
+func TestDialTellsWhatHappened(t *testing.T) {
+	g := NewWithT(t)
+	p, nobody := port(t), port(t)
+	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
+	var dial record.Dial
+	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("127.0.0.1:%d", p)}}, &dial)
+	g.Expect(dial.OK).To(BeTrue())
+	dial = record.Dial{}
+	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("http://127.0.0.1:%d/status/302?location=/", p)}}, &dial)
+	g.Expect(dial.OK).To(BeTrue())
+	g.Expect(dial.Status).To(Equal(302))
+	dial = record.Dial{}
+	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("127.0.0.1:%d", nobody)}}, &dial)
+	g.Expect(dial.OK).To(BeFalse())
+	g.Expect(dial.Errno).To(Equal("ECONNREFUSED"))
+	var info record.Info
+	t.Setenv("POD_IP", "10.1.2.3")
+	askJSON(t, p, "/info", url.Values{"env": {"PATH,POD_IP"}}, &info)
+	g.Expect(info.Env).To(HaveKey("PATH"))
+}
+
+func TestTCPModes(t *testing.T) {
+	for _, mode := range []witness.TCPMode{witness.Accept, witness.Close, witness.Reset, witness.ListenOnly, witness.BoundOnly} {
+		t.Run(string(mode), func(t *testing.T) {
+			g := NewWithT(t)
+			p := port(t)
+			server := start(t, witness.Serve(witness.TCP(p, mode)))
+			g.Expect(server.await(record.Listening, 1).Text).To(Equal(string(mode)))
+			conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p), limit)
+			if mode == witness.BoundOnly {
+				g.Expect(errors.Is(err, syscall.ECONNREFUSED)).To(BeTrue(), "%v", err)
+				return
+			}
+			if mode == witness.Reset && errors.Is(err, syscall.ECONNRESET) {
+				return // the RST was faster than the dialer's look at its connection
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			defer conn.Close()
+			switch mode {
+			case witness.Accept:
+				server.await(record.Connected, 1)
+				_, err = io.WriteString(conn, "abc")
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(conn.Close()).To(Succeed())
+				g.Expect(*server.await(record.Closed, 1).Bytes).To(Equal(int64(3)))
+			case witness.Close:
+				_, err = conn.Read(make([]byte, 1))
+				g.Expect(err).To(MatchError(io.EOF))
+				server.await(record.Closed, 1)
+			case witness.Reset:
+				_, err = conn.Read(make([]byte, 1))
+				g.Expect(errors.Is(err, syscall.ECONNRESET)).To(BeTrue(), "%v", err)
+				server.await(record.Closed, 1)
+			case witness.ListenOnly:
+				g.Expect(conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))).To(Succeed())
+				_, err = conn.Read(make([]byte, 1))
+				var timeout net.Error
+				g.Expect(errors.As(err, &timeout) && timeout.Timeout()).To(BeTrue(), "%v", err)
+				g.Expect(witness.Count(server.soFar(), record.Connected)).To(BeZero())
+			}
+		})
+	}
+}
+
+func TestHTTPPortLogsConnectionsWithoutRequest(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	server := start(t, witness.Serve(witness.HTTP(p)))
+	server.await(record.Listening, 1)
+	ask(t, p, "/", nil, "test")
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+	g.Expect(err).NotTo(HaveOccurred())
+	local := conn.LocalAddr().String()
+	g.Expect(conn.Close()).To(Succeed())
+	g.Expect(server.await(record.Connected, 1).Remote).To(Equal(local))
+}
+
+func TestATakenPortIsEADDRINUSE(t *testing.T) {
+	p := port(t)
+	start(t, witness.Bind(p)).await(record.Listening, 1)
+	for _, args := range [][]string{
+		witness.Bind(p), witness.Serve(witness.HTTP(p)), witness.Serve(witness.TCP(p, witness.Accept)), witness.Serve(witness.TCP(p, witness.BoundOnly)),
+	} {
+		g := NewWithT(t)
+		loser := start(t, args)
+		lines, code := loser.wait()
+		g.Expect(code).To(Equal(witness.BindFailed), "%q", args)
+		g.Expect(loser.stderr.String()).To(BeEmpty(), "the log of a container has stderr too, and only lines can be read")
+		last := lines[len(lines)-1]
+		g.Expect(last.Event).To(Equal(record.BindFailed))
+		g.Expect(last.Errno).To(Equal("EADDRINUSE"))
+	}
+}

@@ -1,0 +1,149 @@
+// Podproof proves, on real pods, that a Kubernetes cluster treats Pods as
+// documented. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/podproof/podproof/framework/nodeimage"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/suites"
+)
+
+const usage = `podproof proves, on real pods, that a Kubernetes cluster treats Pods as documented.
+
+  podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
+                   specs on it, print a verdict for every claim
+  podproof list    list the claims with their specs, without a cluster
+  podproof clean   remove what interrupted or kept runs left on this machine
+
+Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant,
+2 bad usage, 3 could not test, 4 interrupted.
+`
+
+func main() {
+	if isSuite(os.Args[0]) {
+		runSuite()
+	}
+	if len(os.Args) < 2 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(reports.ExitUsage)
+	}
+	command, args := os.Args[1], os.Args[2:]
+	switch command {
+	case "run":
+		os.Exit(commandRun(args))
+	case "list":
+		os.Exit(commandList(args))
+	case "clean":
+		os.Exit(commandClean(args))
+	case ginkgoCommand:
+		runGinkgo(args)
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+	default:
+		fmt.Fprintf(os.Stderr, "podproof: unknown command %q\n\n%s", command, usage)
+		os.Exit(reports.ExitUsage)
+	}
+}
+
+// runSuite is the process as Ginkgo's compiled suite; it exits.
+func runSuite() {
+	testing.Init()
+	flag.Parse()
+	t := &outcome{}
+	suites.Run(t)
+	if t.failed {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// outcome is all that Ginkgo needs of a testing.T.
+type outcome struct{ failed bool }
+
+func (o *outcome) Fail() { o.failed = true }
+
+// commandRun is `podproof run`.
+func commandRun(args []string) int {
+	o, err := runOptions(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return report(err)
+	}
+	return launch(o)
+}
+
+// runOptions reads and checks the options; whatever is wrong with them is
+// found here, before anything is made.
+func runOptions(args []string) (options.Options, error) {
+	// The options file is named by a flag, and is weaker than the others.
+	config := ""
+	names := flag.NewFlagSet("podproof run", flag.ContinueOnError)
+	names.StringVar(&config, "config", "", "YAML file with options (their names are those of the record)")
+	names.SetOutput(io.Discard) // we say ourselves what is wrong
+	scratch := options.Defaults()
+	options.Register(names, &scratch)
+	if err := names.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Println("Flags of podproof run; each can also be set by an environment variable such as PODPROOF_PROFILE:")
+			names.SetOutput(os.Stdout)
+			names.PrintDefaults()
+			return scratch, err
+		}
+		return scratch, options.Usagef("%v; podproof run -h lists the flags", err)
+	}
+	if names.NArg() > 0 {
+		return scratch, options.Usagef("unexpected argument %q; podproof run -h lists the flags", names.Arg(0))
+	}
+	o, err := options.Load(config, os.LookupEnv)
+	if err != nil {
+		return o, err
+	}
+	flags := flag.NewFlagSet("podproof run", flag.ContinueOnError)
+	flags.String("config", "", "")
+	options.Register(flags, &o)
+	if err := flags.Parse(args); err != nil {
+		return o, options.Usagef("%v", err)
+	}
+	if err := o.Validate(); err != nil {
+		return o, err
+	}
+	if o.Kubernetes != "" {
+		if _, err := nodeimage.Find(o.Kubernetes); err != nil && o.NodeImage == "" {
+			return o, options.Usagef("%v", err)
+		}
+	}
+	_, err = suites.Preview(o)
+	return o, err
+}
+
+// report prints an error that ended a command, and returns its exit code.
+func report(err error) int {
+	fmt.Fprintln(os.Stderr, "podproof: "+err.Error())
+	var bad *options.UsageError
+	switch {
+	case errors.As(err, &bad):
+		return reports.ExitUsage
+	case errors.Is(err, context.Canceled):
+		return reports.ExitInterrupted
+	default:
+		return reports.ExitCouldNotTest
+	}
+}
+
+// cacheDir is a sub-directory of podproof's cache.
+func cacheDir(name string) (string, error) {
+	dir, err := options.CacheDir()
+	return filepath.Join(dir, name), err
+}

@@ -1,0 +1,340 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/podproof/podproof/fixtures/claims"
+)
+
+// Judgement is what follows from the outcomes of a run.
+type Judgement struct {
+	Claims  []ClaimResult // one for every claim of the catalogue, in its order
+	Summary Counts
+	Verdict Verdict // of the whole run
+	Reason  string
+}
+
+// Judge gives a verdict on every claim and on the run. It is a pure function of what
+// happened:
+//
+//   - a spec that failed because of the cluster makes its claims nonconformant,
+//     whatever else was found;
+//   - a spec that failed because of the suite, that was stopped, or that was skipped
+//     without a reason leaves its claims inconclusive: that is never the cluster's
+//     fault and never success;
+//   - a broken law makes its own claim and those that it speaks for nonconformant;
+//   - a claim is conformant only when every selected spec of it passed or does not
+//     apply here, and at least one passed;
+//   - a run in which no spec passed or failed proves nothing, and is not conformant.
+func Judge(catalogue []claims.Claim, specs []Spec, laws []Law, run Run) Judgement {
+	j := Judgement{}
+	lawsByID := make(map[string]Law, len(laws))
+	for _, l := range laws {
+		lawsByID[l.ID] = l
+	}
+	specsByClaim := make(map[string][]Spec)
+	for _, s := range specs {
+		for _, id := range s.Claims {
+			specsByClaim[id] = append(specsByClaim[id], s)
+		}
+	}
+	spokenFor := make(map[string][]Law)
+	for _, c := range catalogue {
+		if law, checked := lawsByID[c.ID]; c.Law && checked {
+			for _, id := range c.SpeaksFor {
+				spokenFor[id] = append(spokenFor[id], law)
+			}
+		}
+	}
+	for _, c := range catalogue {
+		var result ClaimResult
+		if law, checked := lawsByID[c.ID]; c.Law {
+			result = judgeLaw(law, checked)
+		} else {
+			result = judgeClaim(c, specsByClaim[c.ID], spokenFor[c.ID], run)
+		}
+		result.ID, result.Subject, result.Sentence, result.Strength = c.ID, c.Subject, c.Sentence, string(c.Strength)
+		if len(c.Sources) > 0 {
+			result.Source = c.Sources[0].URL
+		}
+		j.Claims = append(j.Claims, result)
+	}
+	j.Summary = count(j.Claims, specs, laws)
+	j.Verdict, j.Reason = judgeRun(j, specs, run, mistakes(catalogue, specs, laws))
+	return j
+}
+
+// finding is what one spec or one law says about a claim.
+type finding struct {
+	verdict Verdict
+	reason  string
+}
+
+// specFinding is what one spec says about one of its claims.
+func specFinding(s Spec, claim string) finding {
+	switch s.State {
+	case Passed:
+		for _, m := range s.Measured {
+			if m.Claim == claim && !m.OK {
+				return finding{Inconclusive, fmt.Sprintf("the spec passed although it measured %s (%s) where %s is documented",
+					m.Measured, m.What, m.Documented)}
+			}
+		}
+		return finding{Conformant, ""}
+	case Failed:
+		if s.Failure == ClusterFailure {
+			return finding{Nonconformant, firstLine(s.Message)}
+		}
+		return finding{Inconclusive, "could not be tested: " + firstLine(s.Message)}
+	case Skipped:
+		if s.SkipReason == "" {
+			return finding{Inconclusive, "the spec was skipped without saying why"}
+		}
+		return finding{NotApplicable, s.SkipReason}
+	case Interrupted:
+		return finding{NotRun, "the run was stopped before the spec had a result"}
+	case Unstarted:
+		return finding{NotRun, "the run ended before the spec was started"}
+	default:
+		return finding{Inconclusive, fmt.Sprintf("the spec ended in a state that is not known: %q", s.State)}
+	}
+}
+
+// lawFinding is what the check of a law says about its own claim and about those
+// that it speaks for.
+func lawFinding(l Law) finding {
+	switch {
+	case len(l.Broken) > 0:
+		first := l.Broken[0]
+		reason := fmt.Sprintf("%s is broken on pod %s: %s", l.ID, first.Pod, firstLine(first.Message))
+		if more := len(l.Broken) - 1; more > 0 {
+			reason += fmt.Sprintf(" (and on %s)", plural(more, "more pod"))
+		}
+		return finding{Nonconformant, reason}
+	case l.Pods == 0:
+		return finding{NotRun, "no pod was there to check it on"}
+	default:
+		return finding{Conformant, ""}
+	}
+}
+
+func judgeLaw(l Law, checked bool) ClaimResult {
+	if !checked {
+		return ClaimResult{Verdict: NotRun, Reason: "laws were not checked"}
+	}
+	f := lawFinding(l)
+	result := ClaimResult{Verdict: f.verdict, Reason: f.reason, Selected: true}
+	if l.Pods > 0 {
+		result.Measured = []Measurement{held(l)}
+	}
+	return result
+}
+
+// held says on how many pods a law was checked, as a measurement of its claim.
+func held(l Law) Measurement {
+	return Measurement{
+		Claim: l.ID, What: "held on", Documented: "every version of every pod",
+		Measured: fmt.Sprintf("%s of %s", plural(l.Versions, "version"), plural(l.Pods, "pod")),
+		OK:       len(l.Broken) == 0,
+	}
+}
+
+// judgeClaim combines what the specs of a claim found with what the laws that speak
+// for it found. Laws that hold prove a claim only when it has no specs at all.
+func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
+	result := ClaimResult{}
+	var findings []finding
+	var leftOut []string
+	for _, s := range specs {
+		if s.State == Filtered {
+			leftOut = append(leftOut, cmp.Or(s.Part, s.Text))
+			continue
+		}
+		result.Selected = true
+		result.Specs = append(result.Specs, s.Text)
+		result.Seconds = max(result.Seconds, s.Seconds)
+		for _, m := range s.Measured {
+			if m.Claim == c.ID {
+				result.Measured = append(result.Measured, m)
+			}
+		}
+		findings = append(findings, specFinding(s, c.ID))
+	}
+	for _, law := range laws {
+		f := lawFinding(law)
+		if f.verdict != Nonconformant && len(specs) > 0 {
+			continue
+		}
+		result.Selected = true
+		findings = append(findings, f)
+		if law.Pods > 0 {
+			m := held(law)
+			m.Claim, m.What = c.ID, law.ID+" "+m.What
+			result.Measured = append(result.Measured, m)
+		}
+	}
+
+	switch {
+	case len(findings) > 0:
+		result.Verdict, result.Reason = combine(findings)
+		if result.Verdict == Conformant && len(leftOut) > 0 {
+			result.Reason = join(result.Reason, "in part; this run left out: "+strings.Join(leftOut, ", "))
+		}
+	case c.Unreachable != "":
+		result.Verdict, result.Reason, result.Selected = NotApplicable, c.Unreachable, len(run.Filters) == 0
+	case len(leftOut) > 0:
+		result.Verdict, result.Reason = NotRun, "left out by the profile or a filter"
+	case run.SetupError != "":
+		result.Verdict, result.Reason = NotRun, "set-up failed"
+	default:
+		result.Verdict, result.Reason = NotRun, "no spec of this run proves it"
+	}
+	return result
+}
+
+// combine makes one verdict of several findings: the worst that is known wins, and
+// what is not known keeps a claim from being conformant.
+func combine(findings []finding) (Verdict, string) {
+	reasons := func(v Verdict) string {
+		var all []string
+		for _, f := range findings {
+			if f.verdict == v && f.reason != "" && !slices.Contains(all, f.reason) {
+				all = append(all, f.reason)
+			}
+		}
+		return strings.Join(all, "; ")
+	}
+	has := func(v Verdict) bool {
+		return slices.ContainsFunc(findings, func(f finding) bool { return f.verdict == v })
+	}
+	switch {
+	case has(Nonconformant):
+		return Nonconformant, reasons(Nonconformant)
+	case has(Inconclusive):
+		return Inconclusive, reasons(Inconclusive)
+	case has(NotRun) && has(Conformant):
+		return Inconclusive, "only some of its specs have a result: " + reasons(NotRun)
+	case has(NotRun):
+		return NotRun, reasons(NotRun)
+	case has(Conformant) && has(NotApplicable):
+		return Conformant, "in part; does not apply here: " + reasons(NotApplicable)
+	case has(Conformant):
+		return Conformant, ""
+	default:
+		return NotApplicable, reasons(NotApplicable)
+	}
+}
+
+// mistakes lists outcomes that cannot be joined to the catalogue; they would
+// otherwise be lost without a trace.
+func mistakes(catalogue []claims.Claim, specs []Spec, laws []Law) []string {
+	isLaw := make(map[string]bool, len(catalogue))
+	for _, c := range catalogue {
+		isLaw[c.ID] = c.Law
+	}
+	var found []string
+	for _, s := range specs {
+		if len(s.Claims) == 0 {
+			found = append(found, fmt.Sprintf("spec %q names no claim", s.Text))
+		}
+		for _, id := range s.Claims {
+			if law, known := isLaw[id]; !known || law {
+				found = append(found, fmt.Sprintf("spec %q names %s, which is not a claim that a spec can prove", s.Text, id))
+			}
+		}
+	}
+	for _, l := range laws {
+		if !isLaw[l.ID] {
+			found = append(found, fmt.Sprintf("law %s is not in the catalogue", l.ID))
+		}
+	}
+	return found
+}
+
+// judgeRun gives the verdict on the whole run.
+func judgeRun(j Judgement, specs []Spec, run Run, mistakes []string) (Verdict, string) {
+	s := j.Summary
+	// A failed spec counts even when no claim of the catalogue stands for it.
+	failedBy := func(cluster bool) bool {
+		return slices.ContainsFunc(specs, func(s Spec) bool {
+			return s.State == Failed && (s.Failure == ClusterFailure) == cluster
+		})
+	}
+	switch {
+	case s.Nonconformant > 0 || s.LawsBroken > 0 || failedBy(true):
+		return Nonconformant, plural(s.Nonconformant, "claim") + " not as documented"
+	case run.SetupError != "":
+		return Inconclusive, "set-up failed: " + firstLine(run.SetupError)
+	case len(mistakes) > 0:
+		return Inconclusive, "the suite and its catalogue do not fit: " + strings.Join(mistakes, "; ")
+	case run.Interrupted:
+		return Inconclusive, "the run was interrupted, with " + plural(s.SpecsNotRun, "spec") + " left without a result"
+	case s.SpecsPassed+s.SpecsFailed+s.SpecsNotRun == 0:
+		return NotRun, nothingRan(s)
+	case s.Inconclusive > 0 || failedBy(false):
+		return Inconclusive, plural(s.Inconclusive, "claim") + " could not be tested"
+	case s.SpecsNotRun > 0:
+		return Inconclusive, "the run ended with " + plural(s.SpecsNotRun, "spec") + " left without a result"
+	default:
+		return Conformant, plural(s.Conformant, "claim") + " as documented"
+	}
+}
+
+func nothingRan(s Counts) string {
+	switch {
+	case s.SpecsSkipped > 0:
+		return fmt.Sprintf("nothing was tested: none of the selected specs (%d) applies here", s.SpecsSkipped)
+	case s.SpecsFiltered > 0:
+		return fmt.Sprintf("nothing was tested: the profile and the filters left out all %d specs", s.SpecsFiltered)
+	default:
+		return "nothing was tested: there were no specs"
+	}
+}
+
+func count(results []ClaimResult, specs []Spec, laws []Law) Counts {
+	s := Counts{Claims: len(results)}
+	for _, r := range results {
+		switch {
+		case !r.Selected:
+			s.NotSelected++
+		case r.Verdict == Conformant:
+			s.Conformant++
+		case r.Verdict == Nonconformant:
+			s.Nonconformant++
+		case r.Verdict == Inconclusive:
+			s.Inconclusive++
+		case r.Verdict == NotApplicable:
+			s.NotApplicable++
+		case r.Verdict == NotRun:
+			s.NotRun++
+		}
+	}
+	for _, spec := range specs {
+		if spec.State == Filtered {
+			s.SpecsFiltered++
+			continue
+		}
+		s.Specs++
+		switch spec.State {
+		case Passed:
+			s.SpecsPassed++
+		case Skipped:
+			s.SpecsSkipped++
+		case Interrupted, Unstarted:
+			s.SpecsNotRun++
+		default:
+			s.SpecsFailed++
+		}
+	}
+	for _, l := range laws {
+		s.LawPods = max(s.LawPods, l.Pods)
+		s.LawVersions = max(s.LawVersions, l.Versions)
+		if len(l.Broken) > 0 {
+			s.LawsBroken++
+		}
+	}
+	return s
+}

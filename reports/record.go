@@ -1,0 +1,215 @@
+// Package reports turns the outcome of a run into verdicts and files: the record
+// (JSON, with a schema version), from which JUnit and the terminal summary are made.
+//
+// The record is plain data. It knows neither Ginkgo nor Kubernetes' types, so that
+// any tool can read and write it.
+package reports
+
+import (
+	"time"
+
+	"github.com/podproof/podproof/framework/progress"
+)
+
+// Schema names the layout of a Record; a change that breaks readers changes it.
+const Schema = "podproof.record/v1"
+
+// Record is everything that a run found out.
+type Record struct {
+	Schema  string   `json:"schema"`
+	Run     Run      `json:"run"`
+	Cluster *Cluster `json:"cluster,omitempty"` // nil when set-up did not get that far
+
+	// Setup lists the set-up steps in order, with the seconds that each took. A step
+	// with an error is the one at which set-up failed.
+	Setup []progress.Timing `json:"setup,omitempty"`
+
+	Claims []ClaimResult `json:"claims"`
+	// Specs lists what ran, or should have run, or was skipped for a reason, in the
+	// order of the catalogue. Specs that a filter or the profile left out are only
+	// counted, in Summary.
+	Specs []Spec `json:"specs"`
+	Laws  []Law  `json:"laws"`
+
+	Summary  Counts  `json:"summary"`
+	Verdict  Verdict `json:"verdict"`
+	Reason   string  `json:"reason"`
+	ExitCode int     `json:"exitCode"`
+}
+
+// Run is how and when the run was made.
+type Run struct {
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	Version  string    `json:"version"` // of podproof
+	Profile  string    `json:"profile"`
+	Filters  []string  `json:"filters,omitempty"`
+	// Options are the options that differ from their defaults, by name.
+	Options     map[string]string `json:"options,omitempty"`
+	Procs       int               `json:"procs"`
+	Seed        int64             `json:"seed"`
+	Interrupted bool              `json:"interrupted,omitempty"`
+	// SpecsSeconds is the wall time from the start of the first spec to the end of the
+	// last one, without set-up and clean-up.
+	SpecsSeconds float64 `json:"specsSeconds,omitempty"`
+	// SetupError is why the specs could not be started at all.
+	SetupError string `json:"setupError,omitempty"`
+}
+
+// Cluster is what was tested, as the cluster itself says.
+type Cluster struct {
+	Name          string   `json:"name"`
+	Context       string   `json:"context,omitempty"`
+	ServerVersion string   `json:"serverVersion"`
+	Kind          bool     `json:"kind"`
+	Reused        bool     `json:"reused,omitempty"`
+	Provider      string   `json:"provider,omitempty"` // the container engine under a kind cluster
+	NodeImage     string   `json:"nodeImage,omitempty"`
+	Cgroup        string   `json:"cgroup,omitempty"`
+	WitnessImage  string   `json:"witnessImage,omitempty"`
+	Capabilities  []string `json:"capabilities,omitempty"` // of claims.Need…, found on this cluster
+	Nodes         []Node   `json:"nodes,omitempty"`
+}
+
+// Node is one node of the cluster.
+type Node struct {
+	Name    string `json:"name"`
+	Role    string `json:"role"`
+	Kubelet string `json:"kubelet"`
+	Runtime string `json:"runtime"`
+	OS      string `json:"os,omitempty"`
+}
+
+// State is how one spec ended.
+type State string
+
+const (
+	Passed State = "passed"
+	Failed State = "failed"
+	// Skipped is a spec that does not apply here; SkipReason names the gate that said so.
+	Skipped State = "skipped"
+	// Interrupted is a spec that was running when the run was stopped.
+	Interrupted State = "interrupted"
+	// Unstarted is a spec that was selected, but the run ended before its turn.
+	Unstarted State = "not started"
+	// Filtered is a spec that the profile or a filter left out.
+	Filtered State = "filtered"
+)
+
+// FailureKind says whose failure a failed spec is.
+type FailureKind string
+
+const (
+	// ClusterFailure is behaviour that differs from what is documented.
+	ClusterFailure FailureKind = "cluster"
+	// SuiteFailure is a failure to test: an image is missing, the API cannot be
+	// reached, the history has a hole, or the suite itself has a mistake.
+	SuiteFailure FailureKind = "suite"
+)
+
+// Spec is the outcome of one spec.
+type Spec struct {
+	Text   string   `json:"text"`
+	Claims []string `json:"claims"`
+	// Part names the part of its claims that the spec proves, "" the claims themselves
+	// (claims.Claim.Parts).
+	Part        string        `json:"part,omitempty"`
+	State       State         `json:"state"`
+	Failure     FailureKind   `json:"failure,omitempty"` // of a failed spec; "" counts as the suite's
+	Message     string        `json:"message,omitempty"`
+	SkipReason  string        `json:"skipReason,omitempty"`
+	Started     time.Time     `json:"started,omitzero"`
+	Seconds     float64       `json:"seconds"`
+	WaitSeconds float64       `json:"waitSeconds"` // the inherent part of Seconds
+	Measured    []Measurement `json:"measured,omitempty"`
+	// Evidence lists files, relative to the record, that were kept of the spec.
+	Evidence    []string `json:"evidence,omitempty"`
+	Location    string   `json:"location,omitempty"` // file:line
+	Process     int      `json:"process,omitempty"`
+	APIRequests int      `json:"apiRequests,omitempty"`
+}
+
+// Measurement is one measured value beside the documented one.
+type Measurement struct {
+	Claim      string   `json:"claim"`
+	What       string   `json:"what"`       // "delay before the 3rd restart"
+	Documented string   `json:"documented"` // "20 s"
+	Measured   string   `json:"measured"`   // "20.4 s"
+	Seconds    *float64 `json:"seconds,omitempty"`
+	OK         bool     `json:"ok"`
+}
+
+// Law is what the check of one law on every pod of the run found.
+type Law struct {
+	ID       string      `json:"id"` // the claim, for instance LAW-PHASE-KNOWN
+	Pods     int         `json:"pods"`
+	Versions int         `json:"versions"` // of these pods, all together
+	Broken   []BrokenLaw `json:"broken,omitempty"`
+}
+
+// BrokenLaw is one pod on which a law did not hold.
+type BrokenLaw struct {
+	Pod     string `json:"pod"` // namespace/name
+	Spec    string `json:"spec,omitempty"`
+	Message string `json:"message"`
+}
+
+// Verdict is what a run says about a claim, or about the cluster as a whole.
+type Verdict string
+
+const (
+	Conformant    Verdict = "conformant"
+	Nonconformant Verdict = "nonconformant"
+	NotApplicable Verdict = "not applicable"
+	NotRun        Verdict = "not run"
+	Inconclusive  Verdict = "inconclusive"
+)
+
+// ClaimResult is the verdict on one claim of the catalogue.
+type ClaimResult struct {
+	ID       string  `json:"id"`
+	Subject  string  `json:"subject"`
+	Sentence string  `json:"sentence"`
+	Strength string  `json:"strength"`
+	Source   string  `json:"source"` // URL of the first place that documents it
+	Verdict  Verdict `json:"verdict"`
+	// Reason says why. For a conformant claim it says what was left out, if anything.
+	Reason string `json:"reason,omitempty"`
+	// Selected is false for a claim that the profile or a filter left out.
+	Selected bool          `json:"selected"`
+	Measured []Measurement `json:"measured,omitempty"`
+	Specs    []string      `json:"specs,omitempty"` // texts of the specs that spoke
+	Seconds  float64       `json:"seconds"`         // of the longest of them
+}
+
+// Counts counts what the record lists, and what it does not list.
+type Counts struct {
+	Claims        int `json:"claims"` // all of the catalogue
+	Conformant    int `json:"conformant"`
+	Nonconformant int `json:"nonconformant"`
+	Inconclusive  int `json:"inconclusive"`
+	NotApplicable int `json:"notApplicable"`
+	NotRun        int `json:"notRun"`      // selected, but not run
+	NotSelected   int `json:"notSelected"` // left out by the profile or a filter
+
+	Specs         int `json:"specs"` // selected ones
+	SpecsPassed   int `json:"specsPassed"`
+	SpecsFailed   int `json:"specsFailed"`
+	SpecsSkipped  int `json:"specsSkipped"`
+	SpecsNotRun   int `json:"specsNotRun"` // interrupted or not started
+	SpecsFiltered int `json:"specsFiltered"`
+
+	LawPods     int `json:"lawPods"` // the most pods that one law was checked on
+	LawVersions int `json:"lawVersions"`
+	LawsBroken  int `json:"lawsBroken"` // laws, not pods
+}
+
+// Exit codes of a run, the same for every way to start one.
+const (
+	ExitConformant    = 0
+	ExitNonconformant = 1
+	ExitUsage         = 2
+	ExitCouldNotTest  = 3
+	ExitInterrupted   = 4
+)

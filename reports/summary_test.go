@@ -1,0 +1,113 @@
+package reports
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/framework/progress"
+)
+
+func summary(t *testing.T, r Record, colour bool) string {
+	t.Helper()
+	var out bytes.Buffer
+	NewWithT(t).Expect(Summary(&out, r, colour)).To(Succeed())
+	return out.String()
+}
+
+func TestSummary(t *testing.T) {
+	g := NewWithT(t)
+	text := summary(t, sample(), false)
+	for _, want := range []string{
+		"  kind cluster podproof-7f3a, Kubernetes v1.37.2, 2 nodes, containerd://2.1.4\n",
+		"delay before the 3rd restart: documented 20 s, measured 24.1 s\n",
+		"in part; this run left out: 40 s step\n",
+		"needs kubectl within one minor of 1.37; found 1.32\n",
+		"NONCONFORMANT  DELETE-06\n  A force-deleted Pod is gone from the API at once, but on its node",
+		"  where     suites/deletion/force_test.go:41, 9.3 s, process 2\n",
+		"  evidence  evidence/DELETE-06/journal.txt\n",
+		"    story of pod victim\n      0.000 s  created, Pending\n",
+		"INCONCLUSIVE  NET-02\n",
+		"laws     all 7 held on each of 612 versions of 41 pods\n",
+		"set-up   37.7 s: container engine 0.1 s,",
+		"verdict  NONCONFORMANT: 1 claim not as documented\n",
+		"specs took 52.4 s, the longest of them 47.2 s (Back-off doubles: up to the 20 s step)\n",
+	} {
+		g.Expect(text).To(ContainSubstring(want))
+	}
+	g.Expect(strings.Index(text, "NONCONFORMANT  DELETE-06")).To(BeNumerically("<", strings.Index(text, "INCONCLUSIVE  NET-02")))
+	g.Expect(text).NotTo(ContainSubstring("\nlaws\n"), "laws that hold have one line")
+	g.Expect(text).NotTo(ContainSubstring("\x1b"))
+	g.Expect(text).NotTo(MatchRegexp(`(?m) $`), "no line ends with a blank")
+
+	g.Expect(escapes.ReplaceAllString(summary(t, sample(), true), "")).To(Equal(text), "colour changes nothing else")
+	g.Expect(summary(t, sample(), true)).To(ContainSubstring("\x1b[31mNONCONFORMANT\x1b[0m"))
+}
+
+// Every claim with a long text and measurements must fit.
+func TestSummaryFitsItsColumns(t *testing.T) {
+	g := NewWithT(t)
+	var specs []Spec
+	for _, c := range claims.All() {
+		if !c.Law {
+			s := pass(c.ID)
+			s.Text, s.Seconds = strings.Repeat("a spec with a long text ", 8), 1000
+			s.Measured = []Measurement{{Claim: c.ID, What: strings.Repeat("delay ", 9), Documented: strings.Repeat("1 s to 2 s ", 5), Measured: "3 s", OK: true}}
+			specs = append(specs, s, skip(c.ID, strings.Repeat("needs something ", 9)))
+		}
+	}
+	laws := sampleLaws()
+	laws[0].Broken = []BrokenLaw{{Pod: "podproof-abcde/p", Spec: strings.Repeat("long text ", 20), Message: "short"}}
+	r := New(claims.All(), Run{Filters: []string{strings.Repeat("NET-02,", 40), "B"}, Interrupted: true}, specs, laws)
+	for range 30 {
+		r.Setup = append(r.Setup, progress.Timing{Step: "a step", Seconds: 3})
+	}
+	for line := range strings.Lines(summary(t, r, false)) {
+		if !strings.Contains(line, "NET-02,NET-02") { // one word that cannot be broken
+			g.Expect(utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))).To(BeNumerically("<=", columns), line)
+		}
+	}
+}
+
+func TestSummaryOfWhatWentWrong(t *testing.T) {
+	g := NewWithT(t)
+	r := New(catalogue(), Run{SetupError: "no engine answers"}, []Spec{inState("A-01", Unstarted)}, nil)
+	r.Setup = []progress.Timing{{Step: "container engine", Seconds: 1, Error: "no engine answers"}}
+	text := summary(t, r, false)
+	g.Expect(text).To(ContainSubstring("set-up   1.0 s: container engine 1.0 s (failed)\n"))
+	g.Expect(text).To(ContainSubstring("verdict  COULD NOT TEST: set-up failed: no engine answers\n"))
+	g.Expect(text).To(ContainSubstring("laws     not checked"))
+	g.Expect(text).NotTo(ContainSubstring("specs took"))
+
+	broken := []Law{{ID: "LAW-C", Pods: 1, Versions: 2, Broken: []BrokenLaw{{Pod: "ns/p", Spec: "Force", Message: "went back\nto Pending"}}}}
+	text = summary(t, New(catalogue(), Run{Interrupted: true}, []Spec{inState("A-01", Interrupted)}, broken), false)
+	g.Expect(text).To(ContainSubstring("NONCONFORMANT  LAW-C\n  C always holds.\n  pod       ns/p\n  spec      Force\n\n    went back\n    to Pending\n"))
+	g.Expect(text).To(ContainSubstring("The run was stopped before this spec had a result."))
+	g.Expect(text).To(ContainSubstring("laws     1 of 1 broken\n"))
+	g.Expect(text).To(ContainSubstring("verdict  INTERRUPTED: 3 claims not as documented in what had run until then\n"))
+	g.Expect(text).To(ContainSubstring("\nlaws\n  LAW-C"), "a law that does not hold is in the table")
+
+	contradiction := pass("A-01")
+	contradiction.Measured = []Measurement{{Claim: "A-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
+	text = summary(t, New(catalogue(), Run{}, []Spec{contradiction}, lawHolds), false)
+	g.Expect(text).To(ContainSubstring("INCONCLUSIVE  A-01\n"), "also what no failed spec explains is told in full")
+	g.Expect(text).To(ContainSubstring("documented 10 s, measured 3 s, not as documented"))
+}
+
+func TestTextForPeople(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(duration(0.04)).To(Equal("0.0 s"))
+	g.Expect(duration(59.96)).To(Equal("1m00s"))
+	g.Expect(duration(1022)).To(Equal("17m02s"))
+	g.Expect(duration(3725)).To(Equal("1h02m05s"))
+	g.Expect(shorten("one two three", 13)).To(Equal("one two three"))
+	g.Expect(shorten("one two, three", 13)).To(Equal("one two…"))
+	g.Expect(shorten("ünbreakablyword", 8)).To(Equal("ünbreak…"))
+	g.Expect(wrap("one two three", "  ", 9)).To(Equal("  one two\n  three\n"))
+	g.Expect(firstLine("\n \x1b[1m hello\nx")).To(Equal("hello"))
+	g.Expect(firstLine("")).To(Equal("no message"))
+}

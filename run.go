@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/suites"
+)
+
+// cleanUpTime bounds clean-up, also after an interrupt.
+const cleanUpTime = 3 * time.Minute
+
+// launch makes the environment, runs the specs as often as is asked for,
+// removes the environment, and returns the worst exit code.
+func launch(o options.Options) int {
+	if o.Seed == 0 {
+		o.Seed = time.Now().Unix()
+	}
+	started := time.Now()
+	id, dir, err := setup.NewRun(o)
+	if err != nil {
+		return report(err)
+	}
+	console := progress.NewConsole(os.Stdout, progress.Options{})
+	defer console.Close()
+	stop := newStopper(console)
+	defer stop.close()
+
+	env, err := setup.Up(stop.ctx, o, id, dir, console)
+	if err != nil {
+		record := suites.FailedSetup(env, started, stop.ctx.Err() != nil, err)
+		var bad *options.UsageError
+		if errors.As(err, &bad) {
+			record.ExitCode = reports.ExitUsage
+		}
+		return conclude(console, dir, record)
+	}
+	code := 0
+	for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
+		if n > 1 {
+			if env.RunID, env.Dir, err = setup.NewRun(o); err != nil {
+				code = report(err)
+				break
+			}
+		}
+		if o.Repeat > 1 {
+			console.Info("run %d of %d", n, o.Repeat)
+		}
+		code = worse(code, runSpecs(stop, console, env, o.Seed+int64(n-1)))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	defer cancel()
+	if err := env.Down(ctx, console); err != nil {
+		console.Info("%v", err)
+		code = worse(code, reports.ExitCouldNotTest)
+	}
+	return code
+}
+
+// worse keeps the exit code that says more of what went wrong: an interrupt,
+// then a nonconformant cluster, then a run that could not test.
+func worse(a, b int) int {
+	for _, code := range []int{reports.ExitInterrupted, reports.ExitNonconformant, reports.ExitUsage, reports.ExitCouldNotTest} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return reports.ExitConformant
+}
+
+// runSpecs runs the specs once in the environment and prints their summary.
+func runSpecs(stop *stopper, console *progress.Console, env *setup.Environment, seed int64) int {
+	started := time.Now()
+	socket := filepath.Join(os.TempDir(), fmt.Sprintf("podproof-%d.sock", os.Getpid()))
+	listener, err := progress.Listen(socket, console.Event)
+	if err != nil {
+		return report(err)
+	}
+	defer listener.Close()
+	running, err := startSpecs(env, seed, socket)
+	if err != nil {
+		return report(err)
+	}
+	stop.specs.Store(running)
+	defer stop.specs.Store(nil)
+	disorder := running.wait(stop.ctx)
+
+	record, err := readRecord(env.Dir)
+	if err != nil {
+		// The process that writes it did not come to that.
+		err = errors.Join(disorder, err)
+		return conclude(console, env.Dir, suites.FailedSetup(env, started, stop.ctx.Err() != nil, err))
+	}
+	if disorder != nil {
+		console.Info("%v", disorder)
+	}
+	if stop.ctx.Err() != nil {
+		record.Run.Interrupted, record.ExitCode = true, reports.ExitInterrupted
+	}
+	return conclude(console, env.Dir, record)
+}
+
+// conclude writes the record's files, prints the summary and returns the exit
+// code.
+func conclude(console *progress.Console, dir string, record reports.Record) int {
+	if err := reports.Write(dir, record); err != nil {
+		console.Info("%v", err)
+	}
+	var summary strings.Builder
+	if err := reports.Summary(&summary, record, console.Colour()); err != nil {
+		console.Info("%v", err)
+	}
+	console.Info("\n%s\nrecord: %s", summary.String(), filepath.Join(dir, reports.RecordFile))
+	return record.ExitCode
+}
+
+func readRecord(dir string) (reports.Record, error) {
+	var record reports.Record
+	data, err := os.ReadFile(filepath.Join(dir, reports.RecordFile))
+	if err != nil {
+		return record, fmt.Errorf("the specs left no record: %w", err)
+	}
+	if err := json.Unmarshal(data, &record); err != nil {
+		return record, fmt.Errorf("the record that the specs left cannot be read: %w", err)
+	}
+	return record, nil
+}
+
+// stopper turns interrupts into an orderly end: the first one stops set-up or
+// asks the specs to end, and cleans up; the second one also cuts the specs'
+// own clean-up short; the third one ends podproof at once.
+type stopper struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	signals chan os.Signal
+	specs   atomic.Pointer[specs]
+}
+
+func newStopper(log progress.Log) *stopper {
+	s := &stopper{signals: make(chan os.Signal, 3)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	signal.Notify(s.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		for n := 1; ; n++ {
+			if _, more := <-s.signals; !more {
+				return
+			}
+			switch n {
+			case 1:
+				log.Info("interrupted: ending and cleaning up (again: without the specs' own clean-up)")
+			case 2:
+				log.Info("interrupted again: only removing the cluster now (once more: leave it to `make clean`)")
+			default:
+				log.Info("interrupted a third time: `make clean` removes what is left")
+				if running := s.specs.Load(); running != nil {
+					running.signal(syscall.SIGKILL)
+				}
+				os.Exit(reports.ExitInterrupted)
+			}
+			s.cancel()
+			if running := s.specs.Load(); running != nil {
+				running.interrupt()
+			}
+		}
+	}()
+	return s
+}
+
+func (s *stopper) close() {
+	signal.Stop(s.signals)
+	close(s.signals)
+	s.cancel()
+}

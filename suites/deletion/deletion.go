@@ -1,0 +1,195 @@
+// Package deletion holds the specs on how a Pod is deleted, with and without
+// force.
+package deletion
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// grace is the documented default of terminationGracePeriodSeconds.
+const grace = 30 * time.Second
+
+// beat is how often a victim tells the collector that it is alive, and so how
+// well the end of one is known.
+const beat = 50 * time.Millisecond
+
+var _ = Describe("Deleting a Pod", func() {
+	ns := space{spec.Namespace()}
+
+	It("grants it 30 s when nobody says otherwise", claim.Proves("DELETE-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("plain", ns.Witness("w", witness.Run()))))
+		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+
+		before := spec.Must(ns.API.ServerTime(ctx))
+		spec.Do(ns.Delete(ctx, story, -1))
+		after := spec.Must(ns.API.ServerTime(ctx))
+		deleted := spec.Must(story.Await(ctx, pod.BeingDeleted())).Pod
+
+		Expect(deleted.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "%s", story)
+		// Both times are whole seconds of the API server's clock, cut.
+		Expect(deleted.DeletionTimestamp.Time).To(And(
+			BeTemporally(">=", before.Add(grace)),
+			BeTemporally("<=", after.Add(grace+time.Second)),
+		), "the deletionTimestamp must be the time of the request (%s to %s) and the grace period of 30 s\n%s", before, after, story)
+		claim.MeasureTime("DELETE-02", "grace period", "30 s", time.Duration(*deleted.DeletionGracePeriodSeconds)*time.Second, true)
+	})
+
+	It("kills a process that ignores SIGTERM after the grace period, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
+		collector := startCollector(ctx, ns)
+		victim := collector.victim(ctx, ns, "stubborn")
+		spec.Do(ns.Delete(ctx, victim, -1))
+		gone := spec.Must(victim.AwaitGone(ctx))
+
+		series := collector.series(ctx, ns, victim)
+		lasted := fromTermToEnd(series, victim)
+		claim.MeasureTime("DELETE-03", "SIGTERM to the end of a process that ignores it", "30 s", lasted, lasted >= 29500*time.Millisecond && lasted <= 34*time.Second)
+		// The kubelet may count from a moment before the signal arrives; half
+		// a second is more than that takes. Later by up to 4 s is the runtime
+		// and a busy machine.
+		Expect(lasted).To(BeNumerically(">=", 29500*time.Millisecond), "the process must have its grace period of 30 s\n%s", victim)
+		Expect(lasted).To(BeNumerically("<=", 34*time.Second), "the process must be killed when its grace period of 30 s is over\n%s", victim)
+
+		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", victim)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "%s", victim)
+	})
+
+	It("does not wait for the grace period when the process ends on SIGTERM", claim.Proves("DELETE-03").Waiting(0), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("obedient", ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
+		spec.Must(ns.started(ctx, story))
+
+		asked := time.Now()
+		spec.Do(ns.Delete(ctx, story, -1))
+		gone := spec.Must(story.AwaitGone(ctx))
+		took := gone.At.Sub(asked)
+		// A conformant kubelet needs 1 to 3 s; 10 s on a busy machine is still
+		// far from the 30 s of the grace period.
+		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than 30 s", took, took < 10*time.Second)
+		Expect(took).To(BeNumerically("<", 10*time.Second), "%s", story)
+		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "%s", story)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "%s", story)
+	})
+
+	It("by force removes the object at once, and frees its name", claim.Proves("DELETE-05"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("forced", ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		old := spec.Must(story.Await(ctx, pod.ContainerRunning("w"))).Pod
+
+		asked := time.Now()
+		spec.Do(ns.Delete(ctx, story, 0))
+		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
+		took := time.Since(asked)
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the object must be gone when the forced deletion has been answered, but reading it said: %v", err)
+		claim.MeasureTime("DELETE-05", "forced deletion to object gone", "at once", took, true)
+
+		gone := spec.Must(story.AwaitGone(ctx))
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+
+		replacement := pod.New(story.Name(), ns.Witness("w", witness.Run()))
+		again := spec.Must(ns.Create(ctx, replacement))
+		Expect(replacement.UID).NotTo(Equal(old.UID))
+		spec.Must(again.Await(ctx, pod.Ready()))
+	})
+
+	It("by force still sends SIGTERM, and SIGKILL 2 s later, when the object is gone", claim.Proves("DELETE-06"), func(ctx SpecContext) {
+		collector := startCollector(ctx, ns)
+		victim := collector.victim(ctx, ns, "forced", pod.Grace(60))
+		spec.Do(ns.Delete(ctx, victim, 0))
+		spec.Must(victim.AwaitGone(ctx))
+
+		series := collector.series(ctx, ns, victim)
+		lasted := fromTermToEnd(series, victim)
+		claim.MeasureTime("DELETE-06", "SIGTERM to the end of a process that ignores it", "2 s", lasted, lasted >= 1800*time.Millisecond && lasted <= 6*time.Second)
+		Expect(lasted).To(BeNumerically(">=", 1800*time.Millisecond), "the process must have 2 s after SIGTERM\n%s", victim)
+		Expect(lasted).To(BeNumerically("<=", 6*time.Second), "the process must not have the 60 s of its Pod's grace period\n%s", victim)
+	})
+})
+
+// space is the namespace of a spec, with what this subject looks for in it.
+type space struct{ *spec.Space }
+
+// started waits until the witness handles signals, which it does before it
+// writes its first line.
+func (s space) started(ctx SpecContext, story *journal.Story) ([]record.Line, error) {
+	if _, err := story.Await(ctx, pod.ContainerRunning("w")); err != nil {
+		return nil, err
+	}
+	return s.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
+		return witness.Count(lines, record.Start) > 0
+	})
+}
+
+const (
+	collectorHTTP = 8080
+	collectorUDP  = 8081
+)
+
+// collector is a Pod that hears the heartbeats of victims: the only view of a
+// process whose Pod the API no longer has.
+type collector struct {
+	story *journal.Story
+	pod   *corev1.Pod
+}
+
+func startCollector(ctx SpecContext, ns space) collector {
+	GinkgoHelper()
+	story := spec.Must(ns.Create(ctx, pod.New("collector", ns.Witness("w", witness.Collect(collectorHTTP, collectorUDP), pod.Readiness(pod.HTTPGet(collectorHTTP, "/info"))))))
+	return collector{story, spec.Must(story.Await(ctx, pod.Ready())).Pod}
+}
+
+// victim is a Pod that ignores SIGTERM, on the collector's node, so that no
+// network lies between the two. It is returned once its beats arrive.
+func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
+	GinkgoHelper()
+	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", witness.Run(
+		witness.OnTerm(witness.Ignore), witness.Beat(beat), witness.BeatTo(c.pod.Status.PodIP, collectorUDP), witness.ID(name))))
+	story := spec.Must(ns.Create(ctx, pod.New(name, options...)))
+	spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+	spec.Must(ns.FollowLog(ctx, c.story, "w", "that "+name+" has started", func(lines []record.Line) bool {
+		for _, l := range witness.Select(lines, record.Arrived) {
+			if l.ID == name && l.Text == string(record.Start) {
+				return true
+			}
+		}
+		return false
+	}))
+	return story
+}
+
+// quiet is how long no beat may arrive for a process to count as ended: many
+// beats, so that one that is late on a busy machine does not count.
+const quiet = 2 * time.Second
+
+// series is all that the victim sent, once it has fallen silent. The collector
+// answers only then.
+func (c collector) series(ctx SpecContext, ns space, victim *journal.Story) record.Series {
+	GinkgoHelper()
+	var s record.Series
+	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", map[string]string{"id": victim.Name(), "quiet": quiet.String()}))
+	spec.Do(json.Unmarshal(data, &s))
+	return s
+}
+
+// fromTermToEnd is the time from the victim's SIGTERM to its last sign of
+// life, by the collector's clock.
+func fromTermToEnd(s record.Series, victim *journal.Story) time.Duration {
+	GinkgoHelper()
+	term, ok := s.First(record.Signal)
+	Expect(ok).To(BeTrue(), "the process must get SIGTERM before it is killed; it sent %d lines\n%s", len(s.Arrivals), victim)
+	Expect(term.Line.Signal).To(Equal("SIGTERM"))
+	last, _ := s.Last("")
+	Expect(s.LongestGap()).To(BeNumerically("<", quiet), "the beats of the process must have arrived without a long break, else its end is not known (%s)", fmt.Sprint(s.LongestGap()))
+	return last.Since(term)
+}

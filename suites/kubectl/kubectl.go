@@ -1,0 +1,146 @@
+// Package kubectl holds the specs on what kubectl shows of a Pod.
+package kubectl
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/jsonpath"
+)
+
+// short is how long a container lives that is meant to end.
+const short = 300 * time.Millisecond
+
+// hold is a finalizer that keeps a deleted Pod there, to be looked at.
+const hold = "podproof.test/hold"
+
+var _ = Describe("kubectl get pods", func() {
+	ns := spec.Namespace()
+
+	It("shows a STATUS that is not the phase", claim.Proves("CLI-STATUS-01"), func(ctx SpecContext) {
+		never, onFailure := pod.Restart(corev1.RestartPolicyNever), pod.Restart(corev1.RestartPolicyOnFailure)
+		stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))
+		cases := []struct {
+			pod *corev1.Pod
+			// when is the moment to look; the state lasts from then on.
+			when   journal.State
+			phase  corev1.PodPhase
+			status string
+			delete bool
+		}{
+			{pod: pod.New("runs", stays), when: pod.InPhase(corev1.PodRunning), phase: corev1.PodRunning, status: "Running"},
+			{pod: pod.New("completes", never, ns.Witness("w", witness.Run(witness.For(short)))), when: pod.InPhase(corev1.PodSucceeded), phase: corev1.PodSucceeded, status: "Completed"},
+			{pod: pod.New("fails", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "Error"},
+			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "DeadlineExceeded"},
+			{pod: pod.New("without-image", pod.Container("w", "podproof.test/absent:v1", nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever })),
+				when: pod.ContainerWaiting("w", "ErrImageNeverPull"), phase: corev1.PodPending, status: "ErrImageNeverPull"},
+			{pod: pod.New("without-volume", missingVolume, stays), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
+			{pod: pod.New("initialises", onFailure, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()), stays), when: pod.ContainerRunning("init"), phase: corev1.PodPending, status: "Init:0/1"},
+			{pod: pod.New("gated", gated, stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
+			{pod: pod.New("terminates", pod.Grace(60), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
+			{pod: pod.New("ended-in-deletion", pod.Finalizer(hold), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0))))), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodSucceeded, status: "Completed"},
+		}
+		stories := map[string]*journal.Story{}
+		for _, c := range cases {
+			stories[c.pod.Name] = spec.Must(ns.Create(ctx, c.pod))
+		}
+		for _, c := range cases {
+			story := stories[c.pod.Name]
+			spec.Must(story.Await(ctx, c.when))
+			if c.delete {
+				spec.Do(ns.Delete(ctx, story, -1))
+				spec.Must(story.Await(ctx, pod.All(pod.BeingDeleted(), pod.InPhase(c.phase))))
+			}
+			cells, shown, err := ns.Row(ctx, c.pod.Name)
+			spec.Do(err)
+			Expect(shown.Status.Phase).To(Equal(c.phase), "phase\n%s", story)
+			Expect(cells["Status"]).To(Equal(c.status), "STATUS of a Pod in phase %s\n%s", c.phase, story)
+		}
+	})
+
+	It("shows in STATUS how a container ended that is about to be restarted, though the phase is Running", claim.Proves("CLI-STATUS-01"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("crashes", ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))))
+		// From the second end on there are 10 s and more to look.
+		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), notRunning)))
+		cells, shown, err := ns.Row(ctx, "crashes")
+		spec.Do(err)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "%s", story)
+		// Which of the two it is is the kubelet's choice of moment; that the
+		// column follows the container is the claim.
+		want := "Error"
+		if state := pod.Status(shown, "w").State; state.Waiting != nil {
+			want = "CrashLoopBackOff"
+		}
+		Expect(cells["Status"]).To(Equal(want), "%s", story)
+	})
+
+	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
+		never := pod.Restart(corev1.RestartPolicyNever)
+		for phase, p := range map[corev1.PodPhase]*corev1.Pod{
+			corev1.PodPending:   pod.New("pending", gated, ns.Witness("w", witness.Run())),
+			corev1.PodRunning:   pod.New("running", ns.Witness("w", witness.Run())),
+			corev1.PodSucceeded: pod.New("succeeded", never, ns.Witness("w", witness.Run(witness.For(short)))),
+			corev1.PodFailed:    pod.New("failed", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))),
+		} {
+			story := spec.Must(ns.Create(ctx, p))
+			spec.Must(story.Await(ctx, pod.InPhase(phase)))
+			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "%s", story)
+			if ns.Cluster.Provider != "" {
+				By("asking the kubectl of the control plane's node about " + p.Name)
+				output := spec.Must(ns.Cluster.NodeCommand(ctx, controlPlane(ns), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf",
+					"--namespace="+ns.Name(), "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
+				Expect(output).To(Equal(string(phase)), "%s", story)
+			}
+		}
+	})
+})
+
+var notRunning = journal.State{Text: "to have container w not running", Holds: func(p *corev1.Pod) bool {
+	s := pod.Status(p, "w")
+	return s != nil && s.State.Running == nil
+}}
+
+// gated keeps the Pod from being scheduled.
+func gated(p *corev1.Pod) {
+	p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "podproof.test/never"}}
+}
+
+// missingVolume keeps the containers of a bound Pod from being created.
+func missingVolume(p *corev1.Pod) {
+	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "missing", VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "there-is-none"}},
+	}})
+}
+
+// evaluate applies the expression to the Pod as the API server answers it,
+// with the library that kubectl uses.
+func evaluate(ctx SpecContext, ns *spec.Space, name, expression string) string {
+	GinkgoHelper()
+	raw := spec.Must(ns.API.Client.CoreV1().RESTClient().Get().Namespace(ns.Name()).Resource("pods").Name(name).
+		SetHeader("Accept", "application/json").DoRaw(ctx))
+	var object any
+	spec.Do(json.Unmarshal(raw, &object))
+	path := jsonpath.New("phase")
+	spec.Do(path.Parse(expression))
+	var out bytes.Buffer
+	spec.Do(path.Execute(&out, object))
+	return out.String()
+}
+
+func controlPlane(ns *spec.Space) string {
+	for _, n := range ns.Cluster.Nodes {
+		if n.Role == "control-plane" {
+			return n.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,59 @@
+// Package lifecycle holds the specs on how a Pod's life starts and which way
+// it goes.
+package lifecycle
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var _ = Describe("A Pod's life", func() {
+	ns := spec.Namespace()
+
+	It("starts in Pending, on no node, whatever the client says", claim.Proves("LC-01"), func(ctx SpecContext) {
+		p := pod.New("claims-to-run", ns.Witness("w", witness.Run()))
+		p.Status.Phase = corev1.PodRunning
+		story := spec.Must(ns.Create(ctx, p))
+
+		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "the answer to the creation must say Pending")
+		Expect(p.Spec.NodeName).To(BeEmpty(), "the answer to the creation must say no node")
+		first := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending))).Pod
+		Expect(first.ResourceVersion).To(Equal(p.ResourceVersion), "the first version that a watch shows must be the created one, in Pending\n%s", story)
+		Expect(first.Spec.NodeName).To(BeEmpty())
+
+		// The phase is not stuck there: it is the kubelet's to change.
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+	})
+
+	It("only goes forward, to Succeeded", claim.Proves("LC-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("good", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(300*time.Millisecond))))))
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
+		spec.Do(ns.Delete(ctx, story, -1))
+		spec.Must(story.AwaitGone(ctx))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+
+	It("only goes forward, to Failed", claim.Proves("LC-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("bad", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1))))))
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		spec.Do(ns.Delete(ctx, story, -1))
+		spec.Must(story.AwaitGone(ctx))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+	})
+
+	It("only goes forward while its container restarts and it is deleted", claim.Proves("LC-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("restarting", pod.Volume("state"),
+			ns.Witness("w", witness.Run(witness.Schedule("/state/n", witness.ExitAfter(300*time.Millisecond, 1), witness.Forever), witness.OnTerm(witness.ExitWith(0))), pod.Mount("state", "/state")))))
+		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))
+		spec.Do(ns.Delete(ctx, story, -1))
+		spec.Must(story.AwaitGone(ctx))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+})

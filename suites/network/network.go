@@ -1,0 +1,169 @@
+// Package network holds the specs on what a Pod is, and on the network that
+// its containers share.
+package network
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+var _ = Describe("A Pod", func() {
+	ns := spec.Namespace()
+
+	It("groups one or more containers on one node", claim.Proves("DEF-02"), func(ctx SpecContext) {
+		_, err := ns.Create(ctx, pod.New("without"))
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers must be refused as invalid, but the API server said: %v", err)
+		Expect(err).To(MatchError(ContainSubstring("spec.containers: Required value")))
+
+		for _, n := range []int{1, 2, 5} {
+			var containers []pod.Option
+			for i := range n {
+				containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Run()))
+			}
+			story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("of-%d", n), containers...)))
+			ready := spec.Must(story.Await(ctx, pod.All(pod.InPhase(corev1.PodRunning), pod.Ready(), pod.AllRunning()))).Pod
+
+			Expect(ready.Spec.NodeName).NotTo(BeEmpty())
+			ids := map[string]bool{}
+			for _, s := range ready.Status.ContainerStatuses {
+				Expect(s.Ready).To(BeTrue(), "container %s of a ready Pod must be ready\n%s", s.Name, story)
+				ids[s.ContainerID] = true
+			}
+			Expect(ids).To(HaveLen(n), "a Pod of %d containers must run as many\n%s", n, story)
+		}
+	})
+
+	It("lends its one network namespace to all its containers", claim.Proves("NET-02"), func(ctx SpecContext) {
+		const portA, portB = 8080, 8081
+		story := spec.Must(ns.Create(ctx, pod.New("shared",
+			ns.Witness("a", witness.Serve(witness.HTTP(portA)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portA, "/"))),
+			ns.Witness("b", witness.Serve(witness.HTTP(portB)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portB, "/"))),
+		)))
+		ready := spec.Must(story.Await(ctx, pod.Ready()))
+		ip := ready.Pod.Status.PodIP
+
+		before := expectOneNetwork(ctx, ns, story, ip, portA, portB)
+
+		By("competing for a port")
+		output, code, err := ns.Exec(ctx, story, "b", witness.Command(witness.Bind(portA))...)
+		spec.Do(err)
+		Expect(code).To(Equal(witness.BindFailed), "container b must not get port %d, which container a holds; it said: %s", portA, output)
+		Expect(output).To(ContainSubstring("EADDRINUSE"))
+
+		By("keeping the network over a restart of a container")
+		_, err = ns.Get(ctx, story, portA, "/exit", map[string]string{"code": "1"})
+		spec.Do(err)
+		again := spec.Must(story.AwaitAfter(ctx, ready, pod.All(pod.Restarted("a", 1), pod.Ready())))
+		Expect(again.Pod.Status.PodIP).To(Equal(ip), "the Pod's IP must outlive a container\n%s", story)
+		after := expectOneNetwork(ctx, ns, story, ip, portA, portB)
+		Expect(after.Namespaces["net"]).To(Equal(before.Namespaces["net"]), "the network namespace must outlive a container\n%s", story)
+	})
+})
+
+var _ = Describe("A Pod's address", func() {
+	ns := spec.PrivilegedNamespace() // for the Pod on its node's network
+
+	It("is its own, neither a node's nor another Pod's", claim.Proves("NET-01"), func(ctx SpecContext) {
+		nodeIPs := map[string]bool{}
+		podCIDRs := map[string][]string{}
+		for _, n := range ns.Cluster.Nodes {
+			for _, ip := range n.InternalIPs {
+				nodeIPs[ip] = true
+			}
+			podCIDRs[n.Name] = n.PodCIDRs
+		}
+		Expect(nodeIPs).NotTo(BeEmpty())
+
+		const pods = 3
+		var stories []*journal.Story
+		for i := range pods {
+			stories = append(stories, spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("own-%d", i), ns.Witness("w", witness.Serve(witness.HTTP(8080)), pod.Readiness(pod.HTTPGet(8080, "/")))))))
+		}
+		host := spec.Must(ns.Create(ctx, pod.New("host", pod.HostNetwork(), ns.Witness("w", witness.Run()))))
+
+		seen := map[string]string{}
+		for _, story := range stories {
+			p := spec.Must(story.Await(ctx, pod.Ready())).Pod
+			ip := p.Status.PodIP
+			Expect(ip).NotTo(BeEmpty(), "a ready Pod must have an IP\n%s", story)
+			Expect(p.Status.PodIPs).NotTo(BeEmpty())
+			Expect(p.Status.PodIPs[0].IP).To(Equal(ip), "podIPs must begin with podIP\n%s", story)
+			Expect(nodeIPs).NotTo(HaveKey(ip), "the Pod's IP must not be a node's\n%s", story)
+			Expect(seen).NotTo(HaveKey(ip), "Pods that live at the same time must not have the same IP; Pod %s has this one too\n%s", seen[ip], story)
+			seen[ip] = p.Name
+			if cidrs := podCIDRs[p.Spec.NodeName]; len(cidrs) > 0 {
+				Expect(inAny(ip, cidrs)).To(BeTrue(), "the Pod's IP %s must be in the Pod range of its node, %v\n%s", ip, cidrs, story)
+			}
+			var inside record.Info
+			getJSON(ctx, ns, story, 8080, "/info", nil, &inside)
+			Expect(addresses(inside)).To(ContainElement(ip), "the address that the API shows must be there inside the Pod")
+		}
+		// The control: with hostNetwork the address is the node's.
+		p := spec.Must(host.Await(ctx, pod.Ready())).Pod
+		Expect(p.Status.PodIP).To(Equal(p.Status.HostIP), "a Pod on its node's network must have its node's IP\n%s", host)
+		Expect(nodeIPs).To(HaveKey(p.Status.PodIP))
+	})
+})
+
+// expectOneNetwork asks both containers what they see, and each to reach the
+// other on localhost.
+func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip string, portA, portB int) record.Info {
+	GinkgoHelper()
+	var a, b record.Info
+	getJSON(ctx, ns, story, portA, "/info", map[string]string{"env": "POD_IP"}, &a)
+	getJSON(ctx, ns, story, portB, "/info", map[string]string{"env": "POD_IP"}, &b)
+	Expect(addresses(a)).To(ContainElement(ip), "container a must have the Pod's IP")
+	Expect(addresses(b)).To(ConsistOf(addresses(a)), "both containers must have the same addresses")
+	Expect(a.Namespaces["net"]).NotTo(BeZero())
+	Expect(b.Namespaces["net"]).To(Equal(a.Namespaces["net"]), "both containers must be in the same network namespace")
+	Expect(a.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container a the Pod's IP")
+	Expect(b.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container b the Pod's IP")
+
+	var dial record.Dial
+	getJSON(ctx, ns, story, portA, "/dial", map[string]string{"addr": fmt.Sprintf("127.0.0.1:%d", portB)}, &dial)
+	Expect(dial.OK).To(BeTrue(), "container a must reach container b on localhost: %s", dial.Error)
+	getJSON(ctx, ns, story, portB, "/dial", map[string]string{"addr": fmt.Sprintf("127.0.0.1:%d", portA)}, &dial)
+	Expect(dial.OK).To(BeTrue(), "container b must reach container a on localhost: %s", dial.Error)
+	return a
+}
+
+func getJSON(ctx SpecContext, ns *spec.Space, story *journal.Story, port int, path string, query map[string]string, into any) {
+	GinkgoHelper()
+	spec.Do(json.Unmarshal(spec.Must(ns.Get(ctx, story, port, path, query)), into))
+}
+
+// addresses are those of all interfaces but loopback.
+func addresses(i record.Info) []string {
+	var all []string
+	for _, a := range i.Addresses {
+		if !a.Loopback {
+			all = append(all, a.IP)
+		}
+	}
+	return all
+}
+
+func inAny(ip string, cidrs []string) bool {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	for _, c := range cidrs {
+		if prefix, err := netip.ParsePrefix(c); err == nil && prefix.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+package suites
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/reports"
+)
+
+// The record is written by process 1, which Ginkgo gives the specs of all.
+var _ = ReportAfterSuite("write the record", func(report Report) {
+	if report.SuiteConfig.DryRun || run.env == nil {
+		return
+	}
+	record := recordOf(report)
+	if err := reports.Write(run.env.Dir, record); err != nil {
+		Fail(err.Error())
+	}
+	if run.prepared == nil {
+		// The binary prints the summary itself. Under `go test` this is the
+		// place; parallel Ginkgo shows nothing of it but has the file.
+		if err := reports.Summary(os.Stdout, record, false); err != nil {
+			Fail(err.Error())
+		}
+		fmt.Printf("record: %s\n", run.env.Dir)
+	}
+})
+
+// recordOf makes the record of what Ginkgo reports.
+func recordOf(report Report) reports.Record {
+	facts, cluster := run.env.Facts()
+	facts.Started, facts.Finished = run.started, time.Now()
+	facts.Seed = report.SuiteConfig.RandomSeed
+	facts.Procs = report.SuiteConfig.ParallelTotal
+	facts.Interrupted = interrupted(report)
+	facts.SetupError = setupError(report)
+	specs := claim.Outcomes(report)
+	facts.SpecsSeconds = wallTime(specs).Seconds()
+	record := reports.New(claims.All(), facts, specs, claim.Laws(report))
+	if cluster != nil {
+		cluster.Capabilities = spec.Capabilities()
+	}
+	record.Cluster, record.Setup = cluster, run.env.Steps
+	return record
+}
+
+func interrupted(report Report) bool {
+	for _, reason := range report.SpecialSuiteFailureReasons {
+		if strings.Contains(reason, "Interrupted") {
+			return true
+		}
+	}
+	return false
+}
+
+// setupError tells why no spec could start: what process 1 ran into, or the
+// failure of a suite node of another process.
+func setupError(report Report) string {
+	if run.setupError != nil {
+		return run.setupError.Error()
+	}
+	for _, s := range report.SpecReports {
+		if s.LeafNodeType.Is(types.NodeTypeBeforeSuite|types.NodeTypeSynchronizedBeforeSuite) && s.State.Is(types.SpecStateFailureStates) {
+			return s.Failure.Message
+		}
+	}
+	return ""
+}
+
+// wallTime is from the start of the first spec to the end of the last.
+func wallTime(specs []reports.Spec) time.Duration {
+	var first, last time.Time
+	for _, s := range specs {
+		if s.Started.IsZero() {
+			continue
+		}
+		if first.IsZero() || s.Started.Before(first) {
+			first = s.Started
+		}
+		if end := s.Started.Add(time.Duration(s.Seconds * float64(time.Second))); end.After(last) {
+			last = end
+		}
+	}
+	return last.Sub(first)
+}
+
+// FailedSetup is the record of a run whose specs could not start.
+func FailedSetup(env *setup.Environment, started time.Time, interrupted bool, err error) reports.Record {
+	facts, cluster := env.Facts()
+	facts.Started, facts.Finished = started, time.Now()
+	facts.Interrupted = interrupted
+	facts.SetupError = err.Error()
+	record := reports.New(claims.All(), facts, nil, nil)
+	record.Cluster, record.Setup = cluster, env.Steps
+	return record
+}
