@@ -68,6 +68,9 @@ func Run(t GinkgoTestingT) {
 	}
 	run.feed = progress.Dial(os.Getenv(setup.ProgressVariable))
 	defer run.feed.Close()
+	// Without the binary nobody is left to clean up after the specs, or to
+	// read what they found; the next run removes its cluster.
+	run.feed.OnLoss(func() { os.Exit(1) })
 	gomega.RegisterFailHandler(Fail)
 	// Stories are long, and the end of one is where the answer is.
 	format.MaxLength = 0

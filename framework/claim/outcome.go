@@ -59,7 +59,7 @@ func Outcome(s types.SpecReport) reports.Spec {
 		// The spec's own claims hold; Laws carries what does not.
 		out.State = reports.Passed
 	case s.State.Is(types.SpecStateFailureStates):
-		out.State, out.Failure, out.Message = reports.Failed, reports.ClusterFailure, s.Failure.Message
+		out.State, out.Failure, out.Message = reports.Failed, reports.ClusterFailure, message(s)
 		if reasons := inconclusive(s); len(reasons) > 0 {
 			out.Failure = reports.SuiteFailure
 			out.Message = strings.Join(reasons, "; ") + "\n" + out.Message
@@ -68,6 +68,15 @@ func Outcome(s types.SpecReport) reports.Spec {
 		out.State, out.Message = reports.Unstarted, "the run ended before it"
 	}
 	return out
+}
+
+// message is what a failed spec says. Of a spec that ran out of time Ginkgo
+// says just that first; what it was waiting for comes after it.
+func message(s types.SpecReport) string {
+	if !s.State.Is(types.SpecStateTimedout) || len(s.AdditionalFailures) == 0 {
+		return s.Failure.Message
+	}
+	return s.AdditionalFailures[0].Failure.Message
 }
 
 // inconclusive returns why a failed spec says nothing about the cluster.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/podproof/podproof/framework/engine"
 )
@@ -18,7 +19,7 @@ type container struct {
 	name    string
 	cluster string
 	running bool
-	image   string // its ID
+	started time.Time // the last time
 	// dir is the directory that a cluster of podproof's belongs to, "" for
 	// anybody else's cluster.
 	dir string
@@ -50,9 +51,11 @@ func containers(ctx context.Context, e *engine.Engine, cluster string) ([]contai
 
 func parseContainers(inspected string) ([]container, error) {
 	var details []struct {
-		Name   string
-		Image  string
-		State  struct{ Running bool }
+		Name  string
+		State struct {
+			Running   bool
+			StartedAt time.Time
+		}
 		Config struct{ Labels map[string]string }
 		Mounts []struct{ Source, Destination string }
 	}
@@ -65,7 +68,7 @@ func parseContainers(inspected string) ([]container, error) {
 			name:    strings.TrimPrefix(d.Name, "/"),
 			cluster: d.Config.Labels[clusterLabel],
 			running: d.State.Running,
-			image:   d.Image,
+			started: d.State.StartedAt,
 		}
 		for _, mount := range d.Mounts {
 			if mount.Destination == ownerMount {

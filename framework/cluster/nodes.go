@@ -60,12 +60,12 @@ func isReady(n *corev1.Node) bool {
 	return condition != nil && condition.Status == corev1.ConditionTrue
 }
 
-// readySince holds for nodes whose kubelet has said so after the given time:
-// what it said before it was stopped stands for 40 s and more.
+// readySince holds for nodes whose kubelet has said so since the time given for
+// the node: what it said before the node stopped stands for 40 s and more.
 // https://kubernetes.io/docs/reference/node/node-status/#heartbeats
-func readySince(since time.Time) func(*corev1.Node) bool {
-	since = since.Truncate(time.Second) // as the API writes it
+func readySince(started map[string]time.Time) func(*corev1.Node) bool {
 	return func(n *corev1.Node) bool {
+		since := started[n.Name].Truncate(time.Second) // as the API writes it
 		return isReady(n) && !readyCondition(n).LastHeartbeatTime.Time.Before(since)
 	}
 }

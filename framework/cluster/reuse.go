@@ -46,21 +46,19 @@ func unfit(kept *state, t *traits, workers int, nodes []container) string {
 // be usable.
 func (r *Request) wake(ctx context.Context, t *traits, nodes []container) (*Info, error) {
 	step := r.Log.Step("cluster "+r.Name+", kept by an earlier run", 2*time.Second)
-	var since time.Time
-	var stopped []string
-	for _, node := range nodes {
-		if !node.running {
-			stopped = append(stopped, node.name)
-		}
+	note, err := r.startStopped(ctx, nodes)
+	if err != nil {
+		step.Fail(err)
+		return nil, err
 	}
-	note := "runs"
-	if len(stopped) > 0 {
-		since = time.Now()
-		if _, err := r.Engine.Output(ctx, append([]string{"start"}, stopped...)...); err != nil {
-			step.Fail(err)
-			return nil, err
-		}
-		note = fmt.Sprintf("%d of its nodes had stopped and were started", len(stopped))
+	// An engine that was started again has started them again as well.
+	if nodes, err = containers(ctx, r.Engine, r.Name); err != nil {
+		step.Fail(err)
+		return nil, err
+	}
+	started := map[string]time.Time{}
+	for _, node := range nodes {
+		started[node.name] = node.started
 	}
 	k := r.kind(step.Update)
 	if err := k.writeKubeconfig(ctx); err != nil {
@@ -70,8 +68,22 @@ func (r *Request) wake(ctx context.Context, t *traits, nodes []container) (*Info
 	step.Done(note)
 	info := r.info(k)
 	info.Reused = true
-	if err := r.settle(ctx, info, t, since); err != nil {
+	if err := r.settle(ctx, info, t, started); err != nil {
 		return nil, err
 	}
 	return info, nil
+}
+
+func (r *Request) startStopped(ctx context.Context, nodes []container) (note string, err error) {
+	var stopped []string
+	for _, node := range nodes {
+		if !node.running {
+			stopped = append(stopped, node.name)
+		}
+	}
+	if len(stopped) == 0 {
+		return "runs", nil
+	}
+	_, err = r.Engine.Output(ctx, append([]string{"start"}, stopped...)...)
+	return fmt.Sprintf("%d of its nodes had stopped and were started", len(stopped)), err
 }

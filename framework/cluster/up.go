@@ -190,7 +190,7 @@ func (r *Request) create(ctx context.Context, t *traits, attempt int) (info *Inf
 	}
 	step.Done(fmt.Sprintf("%d nodes", 1+r.Workers))
 	info = r.info(k)
-	if err := r.settle(ctx, info, t, time.Time{}); err != nil {
+	if err := r.settle(ctx, info, t, nil); err != nil {
 		return nil, err
 	}
 	return info, nil
@@ -213,9 +213,10 @@ func (r *Request) info(k *kind) *Info {
 	}
 }
 
-// settle brings a cluster whose nodes run to the point where it takes pods. Nodes
-// count as Ready if they have said so since the given time.
-func (r *Request) settle(ctx context.Context, info *Info, t *traits, since time.Time) error {
+// settle brings a cluster whose nodes run to the point where it takes pods. A
+// node that was started again, at the given time, counts as Ready if it has said
+// so since.
+func (r *Request) settle(ctx context.Context, info *Info, t *traits, started map[string]time.Time) error {
 	client, err := info.client()
 	if err != nil {
 		return err
@@ -230,7 +231,7 @@ func (r *Request) settle(ctx context.Context, info *Info, t *traits, since time.
 		step.Done("")
 	}
 	step := r.Log.Step("nodes ready", 5*time.Second)
-	if err := r.awaitReady(ctx, client, count, since); err != nil {
+	if err := r.awaitReady(ctx, client, count, started); err != nil {
 		step.Fail(err)
 		return err
 	}
@@ -246,14 +247,14 @@ func (r *Request) settle(ctx context.Context, info *Info, t *traits, since time.
 	return writeState(info.dir(), state{NodeImage: t.imageID, Workers: r.Workers})
 }
 
-func (r *Request) awaitReady(ctx context.Context, client kubernetes.Interface, count int, since time.Time) error {
+func (r *Request) awaitReady(ctx context.Context, client kubernetes.Interface, count int, started map[string]time.Time) error {
 	timeout := readyTimeout
-	if !since.IsZero() {
+	if len(started) > 0 {
 		timeout = wakeTimeout
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not all nodes are Ready after %s", timeout))
 	defer cancel()
-	if _, err := awaitNodes(ctx, client, count, readySince(since), whyNotReady); err != nil {
+	if _, err := awaitNodes(ctx, client, count, readySince(started), whyNotReady); err != nil {
 		return err
 	}
 	return awaitServiceAccount(ctx, client, "default")

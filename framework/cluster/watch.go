@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -17,30 +16,27 @@ import (
 )
 
 // reopenAfter is the pause before a watch is opened again that could not be
-// opened, or was closed: the API server is starting, or away.
+// opened, or was closed: the API server is away, or starting. One that is
+// starting refuses even its administrator for a while.
 const reopenAfter = 250 * time.Millisecond
 
 // follow opens a watch that starts with everything there is (one without a
 // resource version) and shows each change, until seen says done or fails. A
-// watch that breaks is opened again; again reports that, since everything is
-// then shown anew.
+// watch that breaks is opened again; opened is called each time that it is
+// open, since everything is then shown anew.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
-func follow(ctx context.Context, open func(context.Context) (watch.Interface, error), again func(), seen func(watch.Event) (done bool, err error)) error {
+func follow(ctx context.Context, open func(context.Context) (watch.Interface, error), opened func(), seen func(watch.Event) (done bool, err error)) error {
 	var last error
 	for {
-		again()
 		w, err := open(ctx)
-		switch {
-		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-			return err
-		case err != nil:
-			last = err
-		default:
+		if err == nil {
+			opened()
 			done, err := drain(w, seen)
 			if done || err != nil {
 				return err
 			}
 		}
+		last = err
 		select {
 		case <-ctx.Done():
 			if last != nil {

@@ -67,15 +67,15 @@ func build(ctx context.Context, v Version, engine client, c cache, log progress.
 		return "", err
 	}
 	defer os.RemoveAll(c.work())
-	if err := ensureTools(ctx, requirements(), log, c.log("apt")); err != nil {
-		return "", err
-	}
 	var err error
 	if b.goTool, err = newGoTool(ctx, c); err != nil {
 		return "", err
 	}
 	all := components(v)
 	if err := b.checkDisk(ctx, all); err != nil {
+		return "", err
+	}
+	if err := ensureTools(ctx, requirements(), log, c.log("apt")); err != nil {
 		return "", err
 	}
 	if err := b.makeParts(ctx, all); err != nil {
@@ -169,8 +169,11 @@ func (b *builder) download(ctx context.Context, missing []*prepared) error {
 		close(c.ready)
 	}
 	m, err := b.goTool.download(ctx, kindModule, kindVersion())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBuild, err)
+	}
 	b.kindDir = m.Dir
-	return err
+	return nil
 }
 
 func (b *builder) compile(ctx context.Context, missing []*prepared) error {

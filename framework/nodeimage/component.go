@@ -3,7 +3,6 @@ package nodeimage
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 )
 
@@ -130,10 +129,4 @@ func (c component) String() string { return fmt.Sprintf("%s %s", displayName(c.N
 func displayName(name string) string {
 	name, _, _ = strings.Cut(name, "-v1.")
 	return name
-}
-
-// byName finds a component.
-func byName(all []component, name string) component {
-	i := slices.IndexFunc(all, func(c component) bool { return displayName(c.Name) == name })
-	return all[i]
 }

@@ -182,6 +182,20 @@ func TestKindsFilesAreWhatABuildReliesOn(t *testing.T) {
 	g.Expect(pauseImage(kind)).To(MatchRegexp(`^[a-z0-9.-]+/pause:\d+\.\d+`))
 }
 
+func TestAProgramBringsItsLibraries(t *testing.T) {
+	const shell = "usr/bin/dash"
+	if _, err := os.Stat("/" + shell); err != nil {
+		t.Skip("this machine has no dash, as Debian has, to look at")
+	}
+	g := NewWithT(t)
+	files, err := withLibraries(os.DirFS("/"), []string{shell})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(files).To(ContainElements(shell, HaveSuffix("/libc.so.6"), MatchRegexp(`^usr/lib/[^/]+/ld-linux[^/]*$`)))
+
+	_, err = withLibraries(os.DirFS(t.TempDir()), []string{shell})
+	g.Expect(err).To(MatchError(os.ErrNotExist))
+}
+
 func TestTheBaseSpecIsEdited(t *testing.T) {
 	g := NewWithT(t)
 	edited, err := editSpec([]byte(`{"process": {"cwd": "/", "rlimits": [{"type": "RLIMIT_NOFILE"}]}, "hooks": {"createContainer": [{"path": "/first"}]}}`))

@@ -94,12 +94,12 @@ func (s *planStep) left() time.Duration {
 	case s.started.IsZero():
 		return expected
 	}
-	left := expected - s.plan.now().Sub(s.started)
-	if s.packages > 0 {
-		// The time usually taken is a guess; the packages that are left are
-		// not, only what each of them takes.
-		byPackages := expected * time.Duration(s.packages-s.compiled) / time.Duration(s.packages)
-		left = max(min(left, byPackages+expected/10), byPackages/2)
+	elapsed := s.plan.now().Sub(s.started)
+	left := expected - elapsed
+	if s.compiled > 0 && s.compiled >= s.packages/10 {
+		// This machine's own pace, and the linking that comes after the last
+		// package.
+		left = elapsed*time.Duration(s.packages-s.compiled)/time.Duration(s.compiled) + expected/10
 	}
 	// A step that takes longer than usual is nearly done, for all we know.
 	return max(left, expected/20)

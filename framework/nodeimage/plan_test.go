@@ -53,14 +53,16 @@ func TestPackagesCorrectTheEstimate(t *testing.T) {
 	s.start()
 	s.progress(0, 100)
 	g.Expect(p.left()).To(Equal(10*time.Second), "a tenth of the packages is to be compiled")
-	s.progress(0, 1000)
+	s.progress(1, 1000)
 	*now = now.Add(10 * time.Second)
-	g.Expect(p.left()).To(Equal(90 * time.Second))
-	s.progress(900, 1000)
-	g.Expect(p.left()).To(Equal(20*time.Second), "much faster than usual")
-	*now = now.Add(200 * time.Second)
+	g.Expect(p.left()).To(Equal(90*time.Second), "one package says nothing yet")
 	s.progress(500, 1000)
-	g.Expect(p.left()).To(Equal(25*time.Second), "much slower than usual")
+	g.Expect(p.left()).To(Equal(20*time.Second), "at twice the pace that is usual, and 10 s for linking")
+	*now = now.Add(90 * time.Second)
+	s.progress(250, 1000)
+	g.Expect(p.left()).To(Equal(310*time.Second), "at a quarter of it")
+	s.progress(1000, 1000)
+	g.Expect(p.left()).To(Equal(10*time.Second), "only linking is left")
 }
 
 func TestRoughly(t *testing.T) {

@@ -61,7 +61,10 @@ func Instances(story *journal.Story, container string) []Instance {
 			known.Exited = true
 			known.ExitCode = state.Terminated.ExitCode
 			known.Reason = state.Terminated.Reason
-			known.StartedAt = state.Terminated.StartedAt.Time
+			// For an instance that it lost the kubelet has no times.
+			if started := state.Terminated.StartedAt.Time; !started.IsZero() {
+				known.StartedAt = started
+			}
 			known.FinishedAt = state.Terminated.FinishedAt.Time
 		}
 	}

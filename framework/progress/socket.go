@@ -122,6 +122,23 @@ func Dial(path string) *Sender {
 	return s
 }
 
+// OnLoss calls f when the listener goes away, as it does when its process is killed:
+// nobody is left then who waits for what this process does. Close is no loss.
+func (s *Sender) OnLoss(f func()) {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil {
+		return
+	}
+	go func() {
+		// The listener never writes: this ends when one of the two closes.
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			f()
+		}
+	}()
+}
+
 // Connected reports whether somebody listens.
 func (s *Sender) Connected() bool {
 	s.mu.Lock()

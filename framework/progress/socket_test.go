@@ -136,3 +136,19 @@ func TestSocketPathTooLong(t *testing.T) {
 	_, err := Listen("/"+strings.Repeat("x", 120), nil)
 	NewWithT(t).Expect(err).To(MatchError(ContainSubstring("at most 107")))
 }
+
+func TestLossOfTheListenerIsNoticed(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path, func(Event) {})
+	g.Expect(err).NotTo(HaveOccurred())
+	lost := make(chan string, 2)
+	closed, cut := Dial(path), Dial(path)
+	closed.OnLoss(func() { lost <- "the one that was closed" })
+	cut.OnLoss(func() { lost <- "the other" })
+	closed.Close()
+	g.Expect(l.Close()).To(Succeed())
+	g.Eventually(lost).Should(Receive(Equal("the other")))
+	Dial("").OnLoss(func() { lost <- "nobody" })
+	g.Expect(lost).To(BeEmpty())
+}

@@ -174,7 +174,7 @@ func layerFiles(program []byte) ([]byte, error) {
 		header tar.Header
 		data   []byte
 	}{
-		{tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o777}, nil},
+		{tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}, nil},
 		{tar.Header{Typeflag: tar.TypeReg, Name: Program[1:], Mode: 0o755, Size: int64(len(program))}, program},
 	} {
 		if err := w.WriteHeader(&f.header); err != nil {

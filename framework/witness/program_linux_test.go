@@ -299,6 +299,7 @@ func TestBeatsReachTheCollectorWithSignalAndExit(t *testing.T) {
 	term, ok := series.First(record.Signal)
 	g.Expect(ok).To(BeTrue())
 	last, _ := series.Last("")
+	g.Expect(time.Since(last.At())).To(BeNumerically(">=", 200*time.Millisecond), "the answer came before it was quiet")
 	g.Expect(last.Line.Event).To(Equal(record.Exit))
 	g.Expect(last.Since(term)).To(And(BeNumerically(">=", 90*time.Millisecond), BeNumerically("<", 5*time.Second)))
 	collector.await(record.Arrived, 3) // start, signal and exit; not the beats

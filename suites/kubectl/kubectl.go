@@ -40,10 +40,11 @@ var _ = Describe("kubectl get pods", func() {
 			{pod: pod.New("runs", stays), when: pod.InPhase(corev1.PodRunning), phase: corev1.PodRunning, status: "Running"},
 			{pod: pod.New("completes", never, ns.Witness("w", witness.Run(witness.For(short)))), when: pod.InPhase(corev1.PodSucceeded), phase: corev1.PodSucceeded, status: "Completed"},
 			{pod: pod.New("fails", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "Error"},
-			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "DeadlineExceeded"},
+			// The reason of its container goes before the Pod's own, DeadlineExceeded.
+			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: failedBy("DeadlineExceeded"), phase: corev1.PodFailed, status: "Error"},
 			{pod: pod.New("without-image", pod.Container("w", "podproof.test/absent:v1", nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever })),
 				when: pod.ContainerWaiting("w", "ErrImageNeverPull"), phase: corev1.PodPending, status: "ErrImageNeverPull"},
-			{pod: pod.New("without-volume", missingVolume, stays), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
+			{pod: pod.New("without-volume", missingVolume, ns.Witness("w", witness.Run(), pod.Mount("missing", "/missing"))), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
 			{pod: pod.New("initialises", onFailure, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()), stays), when: pod.ContainerRunning("init"), phase: corev1.PodPending, status: "Init:0/1"},
 			{pod: pod.New("gated", gated, stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
 			{pod: pod.New("terminates", pod.Grace(60), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
@@ -109,12 +110,20 @@ var notRunning = journal.State{Text: "to have container w not running", Holds: f
 	return s != nil && s.State.Running == nil
 }}
 
+// failedBy holds when the Pod has failed for a reason of its own.
+func failedBy(reason string) journal.State {
+	return journal.State{Text: "to have failed by " + reason, Holds: func(p *corev1.Pod) bool {
+		return p.Status.Phase == corev1.PodFailed && p.Status.Reason == reason
+	}}
+}
+
 // gated keeps the Pod from being scheduled.
 func gated(p *corev1.Pod) {
 	p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "podproof.test/never"}}
 }
 
-// missingVolume keeps the containers of a bound Pod from being created.
+// missingVolume keeps the containers of a bound Pod that mount it from being
+// created.
 func missingVolume(p *corev1.Pod) {
 	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "missing", VolumeSource: corev1.VolumeSource{
 		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "there-is-none"}},

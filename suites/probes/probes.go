@@ -59,14 +59,17 @@ var _ = Describe("A readiness probe", func() {
 	})
 
 	It("by TCP passes when a connection is made, and only then", claim.Proves("PROBE-TCP-01"), func(ctx SpecContext) {
-		passing := []witness.TCPMode{witness.Accept, witness.ListenOnly, witness.Close, witness.Reset}
+		// A server that resets the connection at once is left out: when the
+		// reset is faster than the kubelet's look at its socket, connecting
+		// itself seems to have failed.
+		passing := []witness.TCPMode{witness.Accept, witness.ListenOnly, witness.Close}
 		var options []pod.Option
 		port := firstPort
 		for _, mode := range append(passing, witness.BoundOnly) {
 			options = append(options, ns.Witness(string(mode), witness.Serve(witness.TCP(port, mode)), pod.Readiness(pod.TCP(port))))
 			port++
 		}
-		options = append(options, ns.Witness("http-500", witness.Serve(witness.HTTP(port), witness.Script("/", witness.Always(500))), pod.Readiness(pod.TCP(port))))
+		options = append(options, ns.Witness("http-500", witness.Serve(witness.HTTP(port), witness.Script("unhealthy", witness.Always(500))), pod.Readiness(pod.TCP(port))))
 		story := spec.Must(ns.Create(ctx, pod.New("tcp", options...)))
 
 		for _, mode := range passing {
@@ -98,7 +101,7 @@ var _ = Describe("A readiness probe", func() {
 		add := func(name string, check ...witness.CheckOption) {
 			check = append(check, witness.Record(runsFile(name)))
 			options = append(options, ns.Witness(name, witness.Run(), pod.Mount("runs", "/runs"),
-				pod.Readiness(pod.Exec(witness.Command(witness.Check(check...))...), pod.Timeout(1))))
+				pod.Readiness(pod.Exec(witness.Check(check...)...), pod.Timeout(1))))
 		}
 		for _, code := range append([]int{0}, codes...) {
 			add(named(code), witness.ExitCode(code))
