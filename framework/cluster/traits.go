@@ -37,6 +37,9 @@ func examine(ctx context.Context, e *engine.Engine, image string) (*traits, erro
 		return nil, fmt.Errorf("node image %s: %w", image, err)
 	}
 	output, err := e.Output(ctx, "run", "--rm", "--privileged", "--network", "none", "--entrypoint", "/bin/sh", image, "-c", traitScript)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("a privileged container of node image %s, as kind needs, does not run here: %w", image, err)
 	}

@@ -76,10 +76,10 @@ func (s *Story) AwaitGone(ctx context.Context) (Version, error) {
 // have a Failed event". Events are best effort in Kubernetes: rate limited and
 // aggregated, so none of a repeated kind can be counted on.
 func (s *Story) AwaitEvent(ctx context.Context, text string, match func(*corev1.Event) bool) (Event, error) {
-	began := time.Now()
+	w := newWait(s, text, watchedPods, watchedEvents)
 	seen := 0
-	for s := s; ; {
-		r, changed, err := s.next()
+	for {
+		r, changed, err := w.news()
 		if err != nil {
 			return Event{}, err
 		}
@@ -88,10 +88,9 @@ func (s *Story) AwaitEvent(ctx context.Context, text string, match func(*corev1.
 				return r.events[seen], nil
 			}
 		}
-		if err := s.pause(ctx, changed, r, text, began, watchedPods, watchedEvents); err != nil {
+		if err := w.pause(ctx, changed, r); err != nil {
 			return Event{}, err
 		}
-		s = s.heldTo(r)
 	}
 }
 
@@ -109,10 +108,10 @@ func (state State) judge(v Version) (bool, string) {
 
 // await returns the first version after the given one for which judge is true.
 func (s *Story) await(ctx context.Context, after *Version, text string, judge func(Version) (bool, string)) (Version, error) {
-	began := time.Now()
+	w := newWait(s, text, watchedPods)
 	seen := 0
-	for s := s; ; {
-		r, changed, err := s.next()
+	for {
+		r, changed, err := w.news()
 		if err != nil {
 			return Version{}, err
 		}
@@ -129,60 +128,78 @@ func (s *Story) await(ctx context.Context, after *Version, text string, judge fu
 				return version, nil
 			}
 			if never != "" {
-				return Version{}, s.unmet(r, text, fmt.Sprintf("%s; it can no longer come: %s", Describe(version.Pod), never), nil)
+				return Version{}, w.unmet(r, fmt.Sprintf("%s; it can no longer come: %s", Describe(version.Pod), never), nil)
 			}
 		}
-		if err := s.pause(ctx, changed, r, text, began, watchedPods); err != nil {
+		if err := w.pause(ctx, changed, r); err != nil {
 			return Version{}, err
 		}
-		s = s.heldTo(r)
 	}
 }
 
-// next is what is known now, and the channel that is closed with the next news.
-func (s *Story) next() (record, <-chan struct{}, error) {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	return *s.record(), s.journal.changed, s.journal.gap
+// wait is one Await under way.
+type wait struct {
+	story    *Story
+	text     string
+	watched  []string // the watches that it depends on
+	began    time.Time
+	caughtUp bool // after the context ended
 }
 
-// heldTo keeps a story that follows a name to the pod that was seen, so that a
-// wait does not go over to the next pod of that name.
-func (s *Story) heldTo(r record) *Story {
-	if s.uid != "" || len(r.versions) == 0 {
-		return s
+func newWait(s *Story, text string, watched ...string) *wait {
+	return &wait{story: s, text: text, watched: watched, began: time.Now()}
+}
+
+// news is what is known now, and the channel that is closed with the next news.
+// From the first version on, the wait is held to the pod of that version.
+func (w *wait) news() (record, <-chan struct{}, error) {
+	j := w.story.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r := w.story.record()
+	if len(r.versions) > 0 {
+		w.story = &Story{journal: j, name: r.name, uid: r.uid}
 	}
-	return &Story{journal: s.journal, name: r.name, uid: r.uid}
+	return *r, j.changed, j.gap
 }
 
 // pause waits for news. It returns why there is nothing more to wait for.
-func (s *Story) pause(ctx context.Context, changed <-chan struct{}, r record, text string, began time.Time, watched ...string) error {
+func (w *wait) pause(ctx context.Context, changed <-chan struct{}, r record) error {
+	j := w.story.journal
+	if j.isClosed() {
+		return fmt.Errorf("pod %s cannot be awaited %s: %w\n%s", r.called(), w.text, ErrClosed, w.story)
+	}
 	if ctx.Err() == nil {
-		if s.journal.isClosed() {
-			return fmt.Errorf("pod %s cannot be awaited %s: %w\n%s", r.called(), text, ErrClosed, s)
-		}
 		select {
 		case <-changed:
-			return nil
 		case <-ctx.Done():
 			// News may have come at the same moment; they count.
+		}
+		return nil
+	}
+	waited := time.Since(w.began).Seconds()
+	doubt := j.doubt(w.began, w.watched)
+	if doubt == nil && !w.caughtUp {
+		// What has happened by now counts, though it may not have arrived.
+		doubt = j.CaughtUp(context.WithoutCancel(ctx))
+		w.caughtUp = doubt == nil
+		if w.caughtUp {
 			return nil
 		}
 	}
-	waited := time.Since(began).Seconds()
-	if err := s.journal.doubt(began, watched); err != nil {
-		return fmt.Errorf("expected pod %s %s, and waited %.1fs in vain: %w\n%s", r.called(), text, waited, err, s)
+	if doubt != nil {
+		return fmt.Errorf("expected pod %s %s, and waited %.1fs in vain: %w\n%s", r.called(), w.text, waited, doubt, w.story)
 	}
 	got := "no such pod was seen"
 	if pod := r.last(); pod != nil {
 		got = Describe(pod)
 	}
 	cause := context.Cause(ctx)
-	return s.unmet(r, text, fmt.Sprintf("%s; waited %.1fs (%v)", got, waited, cause), cause)
+	return w.unmet(r, fmt.Sprintf("%s; waited %.1fs (%v)", got, waited, cause), cause)
 }
 
-func (s *Story) unmet(r record, want, got string, cause error) *Unmet {
-	return &Unmet{Pod: r.called(), Want: want, Got: got, Story: s.String(), cause: cause}
+func (w *wait) unmet(r record, got string, cause error) *Unmet {
+	return &Unmet{Pod: r.called(), Want: w.text, Got: got, Story: w.story.String(), cause: cause}
 }
 
 func (j *Journal) isClosed() bool {

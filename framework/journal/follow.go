@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ const relisted watch.EventType = "RELISTED"
 // relistDelay is the pause before a new list, so that an API server in trouble
 // is not asked in a tight loop.
 const relistDelay = time.Second
+
+// noWatch is the type of what client-go returns, without an error, in place of
+// a watch when connections keep breaking.
+var noWatch = reflect.TypeOf(watch.NewEmptyWatch())
 
 // follower keeps one watch going: from the resource version of a list, over
 // watches that end and attempts that fail, and with a new list when the API
@@ -94,6 +99,9 @@ func (f *follower) followFrom(ctx context.Context, version string) error {
 // WatchWithContext is what the retry watcher calls for every attempt.
 func (f *follower) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	w, err := f.watch(ctx, options)
+	if err == nil && reflect.TypeOf(w) == noWatch {
+		err = errors.New("the connection was lost before the watch began")
+	}
 	if ctx.Err() != nil {
 		return w, err
 	}

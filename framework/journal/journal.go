@@ -77,6 +77,7 @@ type Outage struct {
 type Journal struct {
 	namespace string
 	stop      context.CancelFunc
+	list      func(context.Context) (*corev1.PodList, error)
 	followers sync.WaitGroup
 
 	mu      sync.Mutex
@@ -110,11 +111,12 @@ func Open(ctx context.Context, client kubernetes.Interface, namespace string) (*
 	life, stop := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), klog.Logger{}))
 	j.stop = stop
 
+	j.list = func(ctx context.Context) (*corev1.PodList, error) {
+		return client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	}
 	pods := &follower{
-		what: watchedPods,
-		list: func(ctx context.Context) (runtime.Object, error) {
-			return client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
-		},
+		what:    watchedPods,
+		list:    func(ctx context.Context) (runtime.Object, error) { return j.list(ctx) },
 		watch:   client.CoreV1().Pods(namespace).Watch,
 		deliver: j.addPod,
 		journal: j,

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,9 +47,9 @@ func newServer() *server {
 		}
 		meta := metav1.ListMeta{ResourceVersion: s.version}
 		if action.GetResource().Resource == "events" {
-			return true, &corev1.EventList{ListMeta: meta, Items: s.events}, nil
+			return true, &corev1.EventList{ListMeta: meta, Items: slices.Clone(s.events)}, nil
 		}
-		return true, &corev1.PodList{ListMeta: meta, Items: s.pods}, nil
+		return true, &corev1.PodList{ListMeta: meta, Items: slices.Clone(s.pods)}, nil
 	})
 	s.client.PrependWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
 		s.mu.Lock()
@@ -57,7 +58,9 @@ func newServer() *server {
 		if resource == "pods" {
 			s.resumeAt = append(s.resumeAt, action.(clienttesting.WatchActionImpl).ListOptions.ResourceVersion)
 		}
-		if err := s.refuse[resource]; err != nil {
+		if err, refused := s.refuse[resource]; refused && err == nil {
+			return true, watch.NewEmptyWatch(), nil
+		} else if refused {
 			return true, nil, err
 		}
 		w := watch.NewRaceFreeFake()
@@ -72,6 +75,22 @@ func (s *server) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
+}
+
+// tell changes a pod on the server and on the watch.
+func (s *server) tell(kind watch.EventType, pod *corev1.Pod) {
+	s.keep(kind, pod)
+	s.watch("pods").Action(kind, pod)
+}
+
+// keep changes a pod on the server, and the watch does not say so.
+func (s *server) keep(kind watch.EventType, pod *corev1.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pods = slices.DeleteFunc(s.pods, func(p corev1.Pod) bool { return p.UID == pod.UID })
+	if kind != watch.Deleted {
+		s.pods = append(s.pods, *pod)
+	}
 }
 
 // watch is the present watch of the resource.
@@ -139,11 +158,11 @@ func TestEveryVersionIsKept(t *testing.T) {
 		story := j.Story("web")
 		g.Expect(story.Last()).To(BeNil())
 		w := s.watch("pods")
-		w.Add(aPod("web", "u1", 11))
-		w.Modify(aPod("web", "u1", 12, phase(corev1.PodRunning)))
-		w.Modify(aPod("web", "u1", 13, phase(corev1.PodSucceeded)))
+		s.tell(watch.Added, aPod("web", "u1", 11))
+		s.tell(watch.Modified, aPod("web", "u1", 12, phase(corev1.PodRunning)))
+		s.tell(watch.Modified, aPod("web", "u1", 13, phase(corev1.PodSucceeded)))
 		w.Action(watch.Bookmark, aPod("", "", 20))
-		w.Delete(aPod("web", "u1", 21, phase(corev1.PodSucceeded)))
+		s.tell(watch.Deleted, aPod("web", "u1", 21, phase(corev1.PodSucceeded)))
 		s.watch("events").Add(anEvent("e1", "14", "Started"))
 		s.watch("events").Delete(anEvent("e1", "15", "Started"))
 		synctest.Wait()
@@ -176,8 +195,7 @@ func TestPodsThatExistBeginTheirStory(t *testing.T) {
 func TestSamePodNameTwice(t *testing.T) {
 	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
 		story := j.Story("web")
-		w := s.watch("pods")
-		w.Add(aPod("web", "u1", 11))
+		s.tell(watch.Added, aPod("web", "u1", 11))
 		synctest.Wait()
 
 		// A wait is held to the pod of its beginning, even when both changes
@@ -188,8 +206,8 @@ func TestSamePodNameTwice(t *testing.T) {
 			gone <- err
 		}()
 		synctest.Wait()
-		w.Delete(aPod("web", "u1", 12))
-		w.Add(aPod("web", "u2", 13, phase(corev1.PodRunning)))
+		s.tell(watch.Deleted, aPod("web", "u1", 12))
+		s.tell(watch.Added, aPod("web", "u2", 13, phase(corev1.PodRunning)))
 		g.Expect(<-gone).NotTo(HaveOccurred())
 		synctest.Wait()
 
@@ -206,10 +224,10 @@ func TestAwaitWakesOnArrival(t *testing.T) {
 		began := time.Now()
 		go func() {
 			time.Sleep(70 * time.Millisecond)
-			s.watch("pods").Add(aPod("web", "u1", 11))
+			s.tell(watch.Added, aPod("web", "u1", 11))
 			time.Sleep(30 * time.Millisecond)
-			s.watch("pods").Modify(aPod("web", "u1", 12, phase(corev1.PodRunning)))
-			s.watch("pods").Modify(aPod("web", "u1", 13, phase(corev1.PodFailed)))
+			s.tell(watch.Modified, aPod("web", "u1", 12, phase(corev1.PodRunning)))
+			s.tell(watch.Modified, aPod("web", "u1", 13, phase(corev1.PodFailed)))
 		}()
 		v, err := j.StoryOf("u1").Await(within(t, time.Minute), inPhase(corev1.PodRunning))
 		g.Expect(err).NotTo(HaveOccurred())
@@ -242,8 +260,7 @@ func TestAwaitEvent(t *testing.T) {
 
 func TestUnmet(t *testing.T) {
 	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
-		w := s.watch("pods")
-		w.Add(aPod("web", "u1", 11, node("w1")))
+		s.tell(watch.Added, aPod("web", "u1", 11, node("w1")))
 		synctest.Wait()
 		story := j.Story("web")
 
@@ -257,14 +274,14 @@ func TestUnmet(t *testing.T) {
 			"     +0.000s  ADDED: phase Pending; node w1",
 		}, "\n")))
 
-		w.Modify(aPod("web", "u1", 12, phase(corev1.PodFailed)))
+		s.tell(watch.Modified, aPod("web", "u1", 12, phase(corev1.PodFailed)))
 		began := time.Now()
 		_, err = story.Await(within(t, time.Hour), inPhase(corev1.PodRunning))
 		g.Expect(time.Since(began)).To(BeNumerically("<", time.Second), "a final state ends the wait")
 		g.Expect(IsUnmet(err)).To(BeTrue())
 		g.Expect(err).To(MatchError(ContainSubstring("it can no longer come: phase Failed is final")))
 
-		w.Delete(aPod("web", "u1", 13))
+		s.tell(watch.Deleted, aPod("web", "u1", 13))
 		_, err = story.Await(within(t, time.Hour), State{Text: "to be nothing", Holds: func(*corev1.Pod) bool { return false }})
 		g.Expect(err).To(MatchError(ContainSubstring("it can no longer come: the pod is gone")))
 		v, err := story.AwaitGone(within(t, time.Hour))
@@ -275,7 +292,7 @@ func TestUnmet(t *testing.T) {
 
 func TestCloseEndsWaiting(t *testing.T) {
 	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
-		s.watch("pods").Add(aPod("web", "u1", 11))
+		s.tell(watch.Added, aPod("web", "u1", 11))
 		ended := make(chan error, 1)
 		go func() {
 			_, err := j.Story("web").AwaitGone(t.Context())
@@ -298,11 +315,12 @@ func TestWatchResumesWhereItEnded(t *testing.T) {
 		"unauthorized":       apierrors.NewUnauthorized("no"),
 		"server error":       apierrors.NewInternalError(errors.New("etcd")),
 		"too many requests":  apierrors.NewTooManyRequests("later", 1),
+		"connection lost":    nil, // and client-go hides it
 	} {
 		t.Run(name, func(t *testing.T) {
 			withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
 				w := s.watch("pods")
-				w.Add(aPod("web", "u1", 11))
+				s.tell(watch.Added, aPod("web", "u1", 11))
 				w.Action(watch.Bookmark, aPod("", "", 15))
 				synctest.Wait()
 				s.set(func() { s.refuse["pods"] = err })
@@ -313,7 +331,7 @@ func TestWatchResumesWhereItEnded(t *testing.T) {
 
 				s.set(func() { delete(s.refuse, "pods") })
 				time.Sleep(2 * time.Second)
-				s.watch("pods").Modify(aPod("web", "u1", 16, phase(corev1.PodRunning)))
+				s.tell(watch.Modified, aPod("web", "u1", 16, phase(corev1.PodRunning)))
 				_, awaited := j.Story("web").Await(within(t, time.Minute), inPhase(corev1.PodRunning))
 				g.Expect(awaited).NotTo(HaveOccurred())
 
@@ -325,6 +343,9 @@ func TestWatchResumesWhereItEnded(t *testing.T) {
 				g.Expect(outages).To(HaveLen(1))
 				g.Expect(outages[0].What).To(Equal("pods"))
 				g.Expect(outages[0].To.Sub(outages[0].From)).To(BeNumerically("~", 5*time.Second, time.Second))
+				if err == nil {
+					err = errors.New("the connection was lost before the watch began")
+				}
 				g.Expect(outages[0].Err).To(ContainSubstring(err.Error()))
 				g.Expect(j.Story("web").String()).To(ContainSubstring("(the watch of pods was away for"))
 			})
@@ -334,7 +355,7 @@ func TestWatchResumesWhereItEnded(t *testing.T) {
 
 func TestWaitingInVainDuringAnOutageProvesNothing(t *testing.T) {
 	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
-		s.watch("pods").Add(aPod("web", "u1", 11))
+		s.tell(watch.Added, aPod("web", "u1", 11))
 		synctest.Wait()
 		// A watch that reached its time limit is back at once.
 		s.watch("pods").Stop()
@@ -368,6 +389,47 @@ func TestWaitingInVainDuringAnOutageProvesNothing(t *testing.T) {
 	})
 }
 
+func TestAHangingConnectionProvesNothing(t *testing.T) {
+	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
+		s.tell(watch.Added, aPod("web", "u1", 11))
+		synctest.Wait()
+		g.Expect(j.CaughtUp(t.Context())).To(Succeed())
+
+		// The pod runs, and the watch says nothing, not even that it is away.
+		s.keep(watch.Modified, aPod("web", "u1", 12, phase(corev1.PodRunning)))
+		_, err := j.Story("web").Await(within(t, 10*time.Second), inPhase(corev1.PodRunning))
+		g.Expect(err).To(MatchError(ErrGap))
+		g.Expect(err).To(MatchError(ContainSubstring("it is behind the API: pod web in resourceVersion 12 is missing")))
+		g.Expect(IsUnmet(err)).To(BeFalse())
+
+		s.keep(watch.Deleted, aPod("web", "u1", 13))
+		_, err = j.Story("web").AwaitGone(within(t, 10*time.Second))
+		g.Expect(err).To(MatchError(ContainSubstring("that pod web is gone is missing")))
+
+		s.keep(watch.Added, aPod("other", "u2", 14))
+		g.Expect(j.CaughtUp(t.Context())).To(MatchError(ErrGap), "a pod that was never seen")
+
+		s.set(func() { s.listErr = errors.New("connection refused") })
+		_, err = j.Story("web").AwaitGone(within(t, 10*time.Second))
+		g.Expect(err).To(MatchError(And(ContainSubstring("could not be asked: connection refused"))))
+		g.Expect(err).To(MatchError(ErrGap))
+		j.Close()
+		g.Expect(j.CaughtUp(t.Context())).To(MatchError(ErrClosed))
+	})
+}
+
+func TestWhatHappenedInTimeCountsThoughItArrivesLate(t *testing.T) {
+	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
+		s.tell(watch.Added, aPod("web", "u1", 11))
+		late := aPod("web", "u1", 12, phase(corev1.PodRunning))
+		s.keep(watch.Modified, late)
+		time.AfterFunc(12*time.Second, func() { s.tell(watch.Modified, late) })
+		v, err := j.Story("web").Await(within(t, 10*time.Second), inPhase(corev1.PodRunning))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(v.Pod).To(BeIdenticalTo(late))
+	})
+}
+
 func TestHistoryThatCannotBeResumedIsAGap(t *testing.T) {
 	breaks := map[string]func(s *server){
 		"410 as the answer to the watch": func(s *server) {
@@ -381,14 +443,14 @@ func TestHistoryThatCannotBeResumedIsAGap(t *testing.T) {
 			s.watch("pods").Error(&status)
 		},
 		"an object without a version": func(s *server) {
-			s.watch("pods").Modify(aPod("web", "u1", 0, func(p *corev1.Pod) { p.ResourceVersion = "" }))
+			s.watch("pods").Action(watch.Modified, aPod("web", "u1", 0, func(p *corev1.Pod) { p.ResourceVersion = "" }))
 		},
 	}
 	for name, breaks := range breaks {
 		t.Run(name, func(t *testing.T) {
 			withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
-				s.watch("pods").Add(aPod("web", "u1", 11))
-				s.watch("pods").Add(aPod("same", "u2", 12))
+				s.tell(watch.Added, aPod("web", "u1", 11))
+				s.tell(watch.Added, aPod("same", "u2", 12))
 				waiting := make(chan error, 1)
 				go func() {
 					_, err := j.Story("web").AwaitGone(t.Context())
@@ -413,7 +475,7 @@ func TestHistoryThatCannotBeResumedIsAGap(t *testing.T) {
 				g.Expect(j.Story("web").Last().Status.Phase).To(Equal(corev1.PodRunning))
 				g.Expect(j.Story("same").Versions()).To(HaveLen(1))
 				g.Expect(j.Story("new").Versions()).To(HaveLen(1))
-				s.watch("pods").Modify(aPod("web", "u1", 51, phase(corev1.PodSucceeded)))
+				s.tell(watch.Modified, aPod("web", "u1", 51, phase(corev1.PodSucceeded)))
 				synctest.Wait()
 				g.Expect(j.Story("web").Last().Status.Phase).To(Equal(corev1.PodSucceeded))
 				g.Expect(j.Story("web").String()).To(ContainSubstring(ErrGap.Error()))
@@ -424,7 +486,7 @@ func TestHistoryThatCannotBeResumedIsAGap(t *testing.T) {
 
 func TestMissedEventsAreListed(t *testing.T) {
 	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
-		s.watch("pods").Add(aPod("web", "u1", 11))
+		s.tell(watch.Added, aPod("web", "u1", 11))
 		s.watch("events").Add(anEvent("e1", "12", "Scheduled"))
 		synctest.Wait()
 		s.set(func() {
@@ -472,7 +534,7 @@ func TestJournalGoesOnWhenTheContextOfOpenEnds(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		defer j.Close()
 		cancel()
-		s.watch("pods").Add(aPod("web", "u1", 11))
+		s.tell(watch.Added, aPod("web", "u1", 11))
 		synctest.Wait()
 		g.Expect(j.Story("web").Versions()).To(HaveLen(1))
 	})

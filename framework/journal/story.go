@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // Story is what the journal knows of one pod. It grows while it is read: two
@@ -62,8 +61,8 @@ func (s *Story) Last() *corev1.Pod {
 
 // Deleted says whether the pod is gone from the API.
 func (s *Story) Deleted() bool {
-	versions := s.read().versions
-	return len(versions) > 0 && versions[len(versions)-1].Type == watch.Deleted
+	r := s.read()
+	return r.deleted()
 }
 
 // Err says why the story cannot be judged now; it is ErrGap. Other than

@@ -17,6 +17,10 @@ const (
 	lastLines  = 60
 )
 
+// visibleOutage is the shortest outage that a story tells of: in less the
+// times are hardly later than they always are.
+const visibleOutage = 100 * time.Millisecond
+
 // longestText bounds a message of the kubelet inside a line, in bytes.
 const longestText = 160
 
@@ -77,7 +81,7 @@ func (s *Story) Timeline() []string {
 	for _, o := range s.journal.Outages() {
 		if o.To.IsZero() {
 			entries = append(entries, entry{o.From, fmt.Sprintf("(the watch of %s is away from here on: %s)", o.What, shorten(o.Err))})
-		} else if o.To.After(zero) {
+		} else if o.To.After(zero) && o.To.Sub(o.From) >= visibleOutage {
 			entries = append(entries, entry{o.From, fmt.Sprintf("(the watch of %s was away for %.1fs, times are late: %s)", o.What, o.To.Sub(o.From).Seconds(), shorten(o.Err))})
 		}
 	}

@@ -86,13 +86,17 @@ var _ = Describe("kubectl get pods", func() {
 
 	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
 		never := pod.Restart(corev1.RestartPolicyNever)
-		for phase, p := range map[corev1.PodPhase]*corev1.Pod{
+		pods := map[corev1.PodPhase]*corev1.Pod{
 			corev1.PodPending:   pod.New("pending", gated, ns.Witness("w", witness.Run())),
 			corev1.PodRunning:   pod.New("running", ns.Witness("w", witness.Run())),
 			corev1.PodSucceeded: pod.New("succeeded", never, ns.Witness("w", witness.Run(witness.For(short)))),
 			corev1.PodFailed:    pod.New("failed", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))),
-		} {
-			story := spec.Must(ns.Create(ctx, p))
+		}
+		for _, p := range pods {
+			spec.Must(ns.Create(ctx, p))
+		}
+		for phase, p := range pods {
+			story := ns.Journal().StoryOf(p.UID)
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
 			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "%s", story)
 			if ns.Cluster.Provider != "" {

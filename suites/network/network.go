@@ -27,12 +27,15 @@ var _ = Describe("A Pod", func() {
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers must be refused as invalid, but the API server said: %v", err)
 		Expect(err).To(MatchError(ContainSubstring("spec.containers: Required value")))
 
+		stories := map[int]*journal.Story{}
 		for _, n := range []int{1, 2, 5} {
 			var containers []pod.Option
 			for i := range n {
 				containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Run()))
 			}
-			story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("of-%d", n), containers...)))
+			stories[n] = spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("of-%d", n), containers...)))
+		}
+		for n, story := range stories {
 			ready := spec.Must(story.Await(ctx, pod.All(pod.InPhase(corev1.PodRunning), pod.Ready(), pod.AllRunning()))).Pod
 
 			Expect(ready.Spec.NodeName).NotTo(BeEmpty())
