@@ -188,7 +188,7 @@ func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
 	case len(leftOut) > 0:
 		result.Verdict, result.Reason = NotRun, "left out by the profile or a filter"
 	case run.SetupError != "":
-		result.Verdict, result.Reason = NotRun, "set-up failed"
+		result.Verdict, result.Reason, result.Selected = NotRun, "set-up failed", len(run.Filters) == 0
 	default:
 		result.Verdict, result.Reason = NotRun, "no spec of this run proves it"
 	}

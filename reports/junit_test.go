@@ -36,7 +36,7 @@ func (f junitFile) find(t *testing.T, name string) junitCase {
 func TestJUnitOfARun(t *testing.T) {
 	g := NewWithT(t)
 	file, text := junit(t, sample())
-	g.Expect([]int{file.Tests, file.Failures, file.Errors, file.Skipped}).To(Equal([]int{7 + 7, 1, 1, 1}))
+	g.Expect([]int{file.Tests, file.Failures, file.Errors, file.Skipped}).To(Equal([]int{7 + 9, 1, 1, 1}))
 	var suites []string
 	for _, s := range file.Suites {
 		suites = append(suites, s.Name)

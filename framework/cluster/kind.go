@@ -86,28 +86,35 @@ func (k *kind) abandon(ctx context.Context, done <-chan error) error {
 }
 
 // removeTimeout bounds the removal of a cluster, which takes a few seconds.
-const removeTimeout = 90 * time.Second
+const (
+	removeTimeout = 90 * time.Second
+	removeTries   = 8
+)
 
-// remove deletes the cluster's nodes and all in its directory but the lock. It is tried again when a
-// second Ctrl-C hits the command that kind runs for it.
+// remove deletes the cluster's nodes and all in its directory but the lock.
 func (k *kind) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeTimeout, fmt.Errorf("not deleted within %s", removeTimeout))
 	defer cancel()
-	var err error
-	for range 3 {
+	for try := 1; ; try++ {
 		// Whoever was killed while it wrote the kubeconfig has left its lock.
 		os.Remove(k.kubeconfig() + ".lock")
-		err = beside(ctx, func() error {
+		err := beside(ctx, func() error {
 			return withOutput(k.provider.Delete(k.name, k.kubeconfig()))
 		})
 		if err == nil {
 			return emptyDir(k.dir)
 		}
-		if ctx.Err() != nil {
-			break
+		if try == removeTries {
+			return err
+		}
+		// A Ctrl-C at the terminal ends the command that kind has started for
+		// this, while the engine goes on with it and refuses to do it twice.
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(time.Second):
 		}
 	}
-	return err
 }
 
 // writeKubeconfig writes the kubeconfig of a cluster that runs already.

@@ -33,10 +33,7 @@ var settings = []setting{
 	number("workers", "worker nodes beside the control plane", func(o *Options) *int { return &o.Workers }, "PODPROOF_WORKERS"),
 	number("procs", "parallel test processes", func(o *Options) *int { return &o.Procs }, "PODPROOF_PROCS"),
 	{flag: "focus", env: []string{"PODPROOF_FOCUS"}, usage: "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", set: func(o *Options, v string) error {
-		o.Focus = nil
-		for _, f := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
-			o.Focus = append(o.Focus, f)
-		}
+		o.Focus = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
 	}},
 	boolean("randomize", "shuffle all specs", func(o *Options) *bool { return &o.Randomize }, "PODPROOF_RANDOMIZE"),
