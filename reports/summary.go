@@ -161,6 +161,10 @@ func (p *page) row(c ClaimResult, idWidth int) {
 
 // problems tells everything about specs without a good result, and about broken laws.
 func (p *page) problems(r Record) {
+	if message := strings.TrimSpace(r.Run.SetupError); strings.Contains(message, "\n") {
+		p.line("\n%s", p.paintVerdict(Inconclusive, "SET-UP FAILED"))
+		p.quote(message)
+	}
 	claims := make(map[string]ClaimResult, len(r.Claims))
 	for _, c := range r.Claims {
 		claims[c.ID] = c
@@ -351,4 +355,6 @@ func (p *page) times(r Record) {
 	text := fmt.Sprintf("specs took %s, the longest of them %s (%s)",
 		duration(r.Run.SpecsSeconds), duration(longest.Seconds), clean(longest.Text))
 	p.WriteString(wrap(text, "", columns))
+	// Alone on its line, as tools that count tests look for it.
+	p.line("specs: %d passed, %d failed, %d skipped", r.Summary.SpecsPassed, r.Summary.SpecsFailed, r.Summary.SpecsSkipped)
 }

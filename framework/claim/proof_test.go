@@ -16,11 +16,11 @@ func TestEveryLawIsAClaimAndTheOtherWayRound(t *testing.T) {
 	g := NewWithT(t)
 	var checked, catalogued []string
 	for _, l := range journal.Laws {
-		checked = append(checked, l.ID)
+		checked = append(checked, l.ID+": "+l.Sentence)
 	}
 	for _, c := range claims.All() {
 		if c.Law {
-			catalogued = append(catalogued, c.ID)
+			catalogued = append(catalogued, c.ID+": "+c.Sentence)
 		}
 	}
 	g.Expect(checked).To(ConsistOf(catalogued))

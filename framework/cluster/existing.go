@@ -51,7 +51,7 @@ func Existing(ctx context.Context, kubeconfig, kubeContext string, log progress.
 		step.Fail(err)
 		return nil, err
 	}
-	step.Done(fmt.Sprintf("%d nodes, Kubernetes %s", len(info.Nodes), info.ServerVersion))
+	step.Done(fmt.Sprintf("Kubernetes %s, nodes: %d", info.ServerVersion, len(info.Nodes)))
 	return info, nil
 }
 

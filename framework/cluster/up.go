@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -82,52 +83,52 @@ func (r *Request) lockPath() string { return filepath.Join(r.dir(), lockFile) }
 // that is free, and returns the nodes that are there already under that name.
 func (r *Request) takeName(ctx context.Context) (*lockfile.Lock, []container, error) {
 	asked := r.Name
-	var taken []error
+	var taken []string
 	for n := 1; n <= names; n++ {
 		if n > 1 {
 			r.Name = fmt.Sprintf("%s-%d", asked, n)
 		}
 		lock, err := lockfile.Try(r.lockPath())
 		if errors.Is(err, lockfile.ErrHeld) {
-			taken = append(taken, fmt.Errorf("%s is in use by %s", r.Name, lockfile.Holder(r.lockPath())))
+			taken = append(taken, r.Name+" is in use by "+lockfile.Holder(r.lockPath()))
 			continue
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("cluster %s: %w", r.Name, err)
 		}
 		nodes, err := containers(ctx, r.Engine, r.Name)
-		if err == nil {
-			err = r.mine(nodes)
-			if err == nil {
-				for _, why := range taken {
-					r.Log.Info("Cluster %s, so this run has %s.", why, r.Name)
-				}
-				return lock, nodes, nil
-			}
-			taken = append(taken, err)
+		if err != nil {
+			lock.Release()
+			return nil, nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+		}
+		if why := foreign(nodes, r.dir()); why != "" {
+			taken = append(taken, r.Name+" "+why)
 			os.RemoveAll(r.dir())
 			lock.Release()
 			continue
 		}
-		lock.Release()
-		return nil, nil, fmt.Errorf("cluster %s: %w", r.Name, err)
+		for _, why := range taken {
+			r.Log.Info("Cluster %s: this run has %s.", why, r.Name)
+		}
+		return lock, nodes, nil
 	}
-	return nil, nil, fmt.Errorf("no name is free for another cluster: %w", errors.Join(taken...))
+	return nil, nil, fmt.Errorf("cluster %s: this name and the next are taken: %s", asked, strings.Join(taken, "; "))
 }
 
-// mine is nil when nodes are those of a cluster made with this state directory.
-// Somebody else's cluster is not touched, whatever its name.
-func (r *Request) mine(nodes []container) error {
+// foreign is "" when all nodes are those of a cluster made with the given
+// directory, else whose they are. Somebody else's cluster is not touched,
+// whatever its name.
+func foreign(nodes []container, dir string) string {
 	for _, node := range nodes {
 		switch node.dir {
-		case r.dir():
+		case dir:
 		case "":
-			return fmt.Errorf("%s is a kind cluster that podproof has not made", r.Name)
+			return "is a kind cluster that podproof has not made"
 		default:
-			return fmt.Errorf("%s belongs to the podproof that keeps its state in %s", r.Name, node.dir)
+			return "belongs to the podproof that keeps its state in " + node.dir
 		}
 	}
-	return nil
+	return ""
 }
 
 func (r *Request) up(ctx context.Context, nodes []container) (*Info, error) {
@@ -188,7 +189,7 @@ func (r *Request) create(ctx context.Context, t *traits, attempt int) (info *Inf
 		step.Fail(err)
 		return nil, err
 	}
-	step.Done(fmt.Sprintf("%d nodes", 1+r.Workers))
+	step.Done(fmt.Sprintf("one control plane, workers: %d", r.Workers))
 	info = r.info(k)
 	if err := r.settle(ctx, info, t, nil); err != nil {
 		return nil, err
@@ -239,7 +240,7 @@ func (r *Request) settle(ctx context.Context, info *Info, t *traits, started map
 		step.Fail(err)
 		return err
 	}
-	step.Done(fmt.Sprintf("%d nodes, Kubernetes %s", count, info.ServerVersion))
+	step.Done("Kubernetes " + info.ServerVersion)
 	if !r.Keep {
 		// From here on the cluster is to be deleted, even if this run is killed.
 		return forgetState(info.dir())

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+
+	"github.com/podproof/podproof/framework/owner"
 )
 
 // usableTimeout bounds how long one pod may take to run to its end on every
@@ -32,7 +34,7 @@ func (i *Info) ProveUsable(ctx context.Context, image string, args []string) err
 		step.Fail(err)
 		return fmt.Errorf("the cluster is not usable: %w", err)
 	}
-	step.Done(fmt.Sprintf("on %d nodes", ran))
+	step.Done(fmt.Sprintf("nodes: %d", ran))
 	return nil
 }
 
@@ -43,10 +45,9 @@ func (i *Info) proveUsable(ctx context.Context, image string, args []string) (ra
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, usableTimeout, fmt.Errorf("not all pods have succeeded after %s", usableTimeout))
 	defer cancel()
-	namespace, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "podproof-usable-",
-		Labels:       map[string]string{"app.kubernetes.io/managed-by": "podproof"},
-	}}, metav1.CreateOptions{})
+	wanted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "podproof-usable-"}}
+	owner.Mark(&wanted.ObjectMeta, "setup", owner.Current())
+	namespace, err := client.CoreV1().Namespaces().Create(ctx, wanted, metav1.CreateOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("creating a namespace: %w", err)
 	}

@@ -12,11 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// tolerableOutage is how long a watch may be away in all during a wait that
+// TolerableOutage is how long a watch may be away in all during a wait that
 // was in vain before the wait proves nothing. A watch that only reached its
 // time limit is back within this; a longer outage means that the API server
 // could not be reached, by the kubelet probably as little as by us.
-const tolerableOutage = time.Second
+const TolerableOutage = time.Second
 
 // State is a predicate on one version of a pod, with its words.
 type State struct {
@@ -218,7 +218,6 @@ func (j *Journal) doubt(began time.Time, watched []string) error {
 	}
 	now := time.Now()
 	var total time.Duration
-	var away bool
 	var reasons []string
 	for _, o := range j.outages {
 		if !slices.Contains(watched, o.What) {
@@ -226,7 +225,7 @@ func (j *Journal) doubt(began time.Time, watched []string) error {
 		}
 		to := o.To
 		if to.IsZero() {
-			to, away = now, true
+			to = now
 		}
 		from := o.From
 		if from.Before(began) {
@@ -237,7 +236,7 @@ func (j *Journal) doubt(began time.Time, watched []string) error {
 			reasons = append(reasons, fmt.Sprintf("watching %s: %s", o.What, o.Err))
 		}
 	}
-	if !away && total <= tolerableOutage {
+	if total <= TolerableOutage {
 		return nil
 	}
 	return fmt.Errorf("%w: the watch was away for %.1fs of that time: %s", ErrGap, total.Seconds(), strings.Join(reasons, "; "))

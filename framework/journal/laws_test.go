@@ -47,6 +47,8 @@ func TestLawsHoldForConformantPods(t *testing.T) {
 		"restarted sandbox has another IP": plain().
 			then(ip(), status(terminated("c", "id-0", 0, 137))).
 			then(ip("10.0.0.2"), status(after(running("c", "id-1", 1), ended("id-0", "Error", 137)))),
+		"restarted sandbox, the ended container is still shown": plain().
+			then(status(terminated("c", "id-0", 0, 137))).then(ip("10.0.0.2")),
 		"the IP is missing for a moment": plain().then(ip()).then(ip("10.0.0.1")),
 		"a second IP comes to the front": plain().then(ip("10.0.0.1", "fd00::1")).then(ip("fd00::1", "10.0.0.1")),
 		"host network: the node got another IP": newHistory(func(p *corev1.Pod) { p.Spec.HostNetwork = true }).

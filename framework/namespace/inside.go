@@ -121,6 +121,18 @@ func (s *Space) Row(ctx context.Context, name string) (map[string]any, *corev1.P
 	return cells, p, err
 }
 
+// Kubectl runs kubectl with the arguments on this namespace and returns what it
+// prints on stdout. It is the kubectl of the control plane's node, which is of
+// the cluster's own version, so this needs access to that node.
+func (s *Space) Kubectl(ctx context.Context, args ...string) (string, error) {
+	for _, n := range s.Cluster.Nodes {
+		if n.Role == "control-plane" {
+			return s.Cluster.NodeCommand(ctx, n.Name, append([]string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--namespace=" + s.name}, args...)...)
+		}
+	}
+	return "", errors.New("no node of the cluster is its control plane, where kubectl is")
+}
+
 func podOf(raw []byte) (*corev1.Pod, error) {
 	p := &corev1.Pod{}
 	if err := json.Unmarshal(raw, p); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/pod"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,22 +21,12 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// RunLabel is on every namespace that a run makes; its value is the run's ID.
-// Clean-up knows ours by it.
-const RunLabel = "podproof.test/run"
-
-// OwnerAnnotation names the process that a namespace belongs to, as HOST/PID:
-// whoever finds the namespace later can tell whether its run is still alive.
-const OwnerAnnotation = "podproof.test/owner"
-
 // Ground is what every namespace of a process stands on.
 type Ground struct {
 	API     *api.Connection
 	Cluster *cluster.Info
-	// RunID goes into RunLabel.
-	RunID string
-	// Owner goes into OwnerAnnotation.
-	Owner string
+	// RunID and Owner mark the namespaces, see owner.Mark.
+	RunID, Owner string
 }
 
 // Space is the namespace of one spec.
@@ -51,12 +42,9 @@ type Space struct {
 func Open(ctx context.Context, ground *Ground, level string) (*Space, error) {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "podproof-",
-		Labels: map[string]string{
-			RunLabel:                             ground.RunID,
-			"pod-security.kubernetes.io/enforce": level,
-		},
-		Annotations: map[string]string{OwnerAnnotation: ground.Owner},
+		Labels:       map[string]string{"pod-security.kubernetes.io/enforce": level},
 	}}
+	owner.Mark(&ns.ObjectMeta, ground.RunID, ground.Owner)
 	if err := ground.API.Objects.Resources().Create(ctx, ns); err != nil {
 		return nil, fmt.Errorf("create a namespace: %w", err)
 	}

@@ -3,13 +3,11 @@ package namespace
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/podproof/podproof/framework/api"
+	"github.com/podproof/podproof/framework/owner"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -17,31 +15,17 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// abandonedAfter is the age at which a namespace of another machine's run
-// counts as left behind: no run lasts that long.
-const abandonedAfter = 3 * time.Hour
-
-// Owner names this process for OwnerAnnotation.
-func Owner() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s/%d", host, os.Getpid())
-}
-
 // Sweep deletes the namespaces that runs left behind which could not clean
 // up, waits until they are gone (a minute at most) and returns how many there
 // were. A namespace whose run may be alive is left alone.
 func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
-	list, err := connection.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
+	list, err := connection.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel})
 	if err != nil {
 		return 0, fmt.Errorf("look for namespaces of earlier runs: %w", err)
 	}
-	host, _, _ := strings.Cut(Owner(), "/")
 	var names []string
 	for _, ns := range list.Items {
-		if !abandoned(ns, host, alive, time.Now()) {
+		if !owner.Abandoned(ns.ObjectMeta) {
 			continue
 		}
 		space := &Space{Ground: &Ground{API: connection}, name: ns.Name}
@@ -59,23 +43,10 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	return len(names), err
 }
 
-// abandoned tells whether the run that made the namespace has ended: its
-// process is no longer there, or, when it ran on another machine, no run
-// takes so long.
-func abandoned(ns corev1.Namespace, host string, alive func(pid int) bool, now time.Time) bool {
-	ownerHost, pidText, ok := strings.Cut(ns.Annotations[OwnerAnnotation], "/")
-	if pid, err := strconv.Atoi(pidText); ok && err == nil && ownerHost == host {
-		return !alive(pid)
-	}
-	return now.Sub(ns.CreationTimestamp.Time) > abandonedAfter
-}
-
-func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
-
 // AwaitCleared waits until no namespace of the run is left, and returns the
 // names of those that are still there when ctx ends.
 func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
-	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: RunLabel + "=" + ground.RunID})
+	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +61,7 @@ func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
 // that still do when ctx ends.
 func awaitGone(ctx context.Context, connection *api.Connection, names []string) ([]string, error) {
 	namespaces := connection.Client.CoreV1().Namespaces()
-	list, err := namespaces.List(ctx, metav1.ListOptions{LabelSelector: RunLabel})
+	list, err := namespaces.List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel})
 	if err != nil {
 		return names, err
 	}
@@ -107,7 +78,7 @@ func awaitGone(ctx context.Context, connection *api.Connection, names []string) 
 	}
 	w, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = RunLabel
+			o.LabelSelector = owner.RunLabel
 			return namespaces.Watch(ctx, o)
 		},
 	})

@@ -51,7 +51,7 @@ type builder struct {
 	plan    *plan
 	timings *timings
 	kindDir string
-	parts   map[string]string // directory of each built component, by its short name
+	parts   map[string]string // directory of each built component, by its name
 	rootfs  string
 	packing *planStep
 	loading *planStep
@@ -81,7 +81,21 @@ func build(ctx context.Context, v Version, engine client, c cache, log progress.
 	if err := b.makeParts(ctx, all); err != nil {
 		return "", err
 	}
-	return reference(v), b.assemble(ctx)
+	if err := b.assemble(ctx); err != nil {
+		return "", err
+	}
+	return reference(v), c.keep(wantedParts())
+}
+
+// wantedParts are the names of the parts of all supported versions.
+func wantedParts() map[string]bool {
+	names := map[string]bool{rootfsPart: true}
+	for _, v := range versions() {
+		for _, c := range components(v) {
+			names[c.part()] = true
+		}
+	}
+	return names
 }
 
 // plannedStep adds a step to the plan with what it took before.
@@ -127,19 +141,19 @@ type prepared struct {
 func (b *builder) makeParts(ctx context.Context, all []component) error {
 	var missing []*prepared
 	for _, c := range all {
-		name, key := displayName(c.Name), c.key(b.goTool.version)
-		if b.cache.has(c.Name, key) {
-			b.parts[name] = b.cache.part(c.Name, key)
+		key := c.key(b.goTool.version)
+		if b.cache.has(c.part(), key) {
+			b.parts[c.Name] = b.cache.part(c.part(), key)
 			continue
 		}
-		step := b.plannedStep(laneCompile, "compile "+name, "compile "+c.String(), c.usual)
+		step := b.plannedStep(laneCompile, "compile "+c.Name, "compile "+c.String(), c.usual)
 		missing = append(missing, &prepared{c, step, filepath.Join(b.cache.work(), "module-"+c.Name), make(chan struct{})})
 	}
 	if found := len(all) - len(missing); found > 0 {
 		b.log.Info("node image: %d of %d components were built before", found, len(all))
 	}
 	var system *planStep
-	if !b.cache.has("rootfs", rootfsKey()) {
+	if !b.cache.has(rootfsPart, rootfsKey()) {
 		name := "install Debian " + suite
 		system = b.plannedStep(laneSystem, name, name, usualRootfs)
 	}
@@ -189,13 +203,13 @@ func (b *builder) compile(ctx context.Context, missing []*prepared) error {
 			case <-ctx.Done():
 				return "", context.Cause(ctx)
 			}
-			part, err := b.cache.fill(c.Name, c.key(b.goTool.version), func(dir string) error {
+			part, err := b.cache.fill(c.part(), c.key(b.goTool.version), func(dir string) error {
 				return b.goTool.build(ctx, c.component, c.dir, dir, func(done, total int) {
 					c.step.progress(done, total)
 					shown.Update(fmt.Sprintf("%d of %d packages; %s", done, total, b.plan.leftText()))
 				})
 			})
-			b.parts[displayName(c.Name)] = part
+			b.parts[c.Name] = part
 			return fmt.Sprintf("%d packages", c.step.packages), err
 		})
 		if err != nil {
@@ -207,11 +221,11 @@ func (b *builder) compile(ctx context.Context, missing []*prepared) error {
 
 func (b *builder) install(ctx context.Context, step *planStep) error {
 	if step == nil {
-		b.rootfs = b.cache.part("rootfs", rootfsKey())
+		b.rootfs = b.cache.part(rootfsPart, rootfsKey())
 		return nil
 	}
 	return b.step(ctx, step, func(shown progress.Step) (note string, err error) {
-		b.rootfs, err = b.cache.fill("rootfs", rootfsKey(), func(dir string) error {
+		b.rootfs, err = b.cache.fill(rootfsPart, rootfsKey(), func(dir string) error {
 			return makeRootfs(ctx, dir, b.cache.log("rootfs"), func(doing string) {
 				shown.Update(doing + "; " + b.plan.leftText())
 			})

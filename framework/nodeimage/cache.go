@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // cache keeps finished parts of a build, each under a key made of all that went
@@ -76,16 +75,25 @@ func (c cache) fill(name, key string, create func(dir string) error) (string, er
 }
 
 func (c cache) removeOthers(name, key string) error {
-	parts := filepath.Dir(c.part(name, key))
+	return c.remove(func(otherName, otherKey string) bool { return otherName == name && otherKey != key })
+}
+
+// keep removes the parts of other names, which an older list of versions left.
+func (c cache) keep(names map[string]bool) error {
+	return c.remove(func(name, _ string) bool { return !names[name] })
+}
+
+func (c cache) remove(which func(name, key string) bool) error {
+	parts := filepath.Join(c.dir, "parts")
 	entries, err := os.ReadDir(parts)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, entry := range entries {
-		other, isPart := strings.CutPrefix(entry.Name(), name+"-")
-		if isPart && other != key && len(other) == len(key) && !strings.Contains(other, "-") {
-			errs = append(errs, os.RemoveAll(filepath.Join(parts, entry.Name())))
+		name := entry.Name()
+		if end := len(name) - keyLength - 1; end > 0 && which(name[:end], name[end+1:]) {
+			errs = append(errs, os.RemoveAll(filepath.Join(parts, name)))
 		}
 	}
 	return errors.Join(errs...)

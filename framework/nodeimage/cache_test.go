@@ -75,6 +75,19 @@ func TestANewPartReplacesTheOldOneOfItsName(t *testing.T) {
 	}
 	g.Expect(filesIn(t, filepath.Join(c.dir, "parts"))).To(ConsistOf(
 		"kubernetes-v1.36.3-"+keyOf(1), "kubernetes-"+keyOf(1), "kubernetes-v1.37.2-"+keyOf(2)))
+
+	g.Expect(c.keep(map[string]bool{"kubernetes-v1.37.2": true})).To(Succeed())
+	g.Expect(filesIn(t, filepath.Join(c.dir, "parts"))).To(ConsistOf("kubernetes-v1.37.2-" + keyOf(2)))
+}
+
+func TestNoSupportedVersionLosesItsParts(t *testing.T) {
+	g := NewWithT(t)
+	wanted := wantedParts()
+	g.Expect(wanted).To(HaveKey("rootfs-" + suite))
+	for _, v := range Supported() {
+		g.Expect(wanted).To(HaveKey("kubernetes-" + v.Build))
+		g.Expect(wanted).To(HaveKey("etcd-" + v.Components["etcd"]))
+	}
 }
 
 func TestKeysTellInputsApart(t *testing.T) {
@@ -156,7 +169,7 @@ func TestRoomIsAddedUpByFileSystem(t *testing.T) {
 		needs[1].bytes = 1200 * mega
 		err := checkRoom(needs, at)
 		g.Expect(err).To(MatchError(ErrDisk))
-		g.Expect(err).To(MatchError(ContainSubstring("2.1 GB needed and 2.0 GB free on the file system that holds " +
+		g.Expect(err).To(MatchError(ContainSubstring("2.0 GB is free where 2.1 GB is needed: " +
 			"900 MB for podproof's cache (/cache), 1.2 GB for Go's build cache (/go);")))
 		g.Expect(err).NotTo(MatchError(ContainSubstring("engine")), "there is enough for it")
 	})

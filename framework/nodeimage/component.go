@@ -1,7 +1,6 @@
 package nodeimage
 
 import (
-	"fmt"
 	"runtime"
 	"strings"
 )
@@ -74,7 +73,7 @@ func kubernetes(version string) component {
 	major, minor, _ := strings.Cut(minorOf(version), ".")
 	const variable = "-X k8s.io/component-base/version."
 	return component{
-		Name: "kubernetes-" + version, Module: "k8s.io/kubernetes", Version: version, Staging: true,
+		Name: "kubernetes", Module: "k8s.io/kubernetes", Version: version, Staging: true,
 		Packages: []string{
 			"cmd/kubelet", "cmd/kubeadm", "cmd/kubectl", "cmd/kube-apiserver",
 			"cmd/kube-controller-manager", "cmd/kube-scheduler", "cmd/kube-proxy",
@@ -123,10 +122,7 @@ func (c component) env() []string {
 	return []string{cgo, "GOFLAGS=", "GOWORK=off", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH, "GO111MODULE=on"}
 }
 
-func (c component) String() string { return fmt.Sprintf("%s %s", displayName(c.Name), c.Version) }
+// part is the name of the component's part in the cache.
+func (c component) part() string { return c.Name + "-" + c.Version }
 
-// displayName takes the version out of the name of a part.
-func displayName(name string) string {
-	name, _, _ = strings.Cut(name, "-v1.")
-	return name
-}
+func (c component) String() string { return c.Name + " " + c.Version }

@@ -15,15 +15,14 @@ import (
 // message says how much is needed where, and how much is there.
 var ErrDisk = errors.New("too little disk space for building the node image")
 
-// Room that a build takes, measured on a build of v1.37.2 from nothing and
-// rounded up.
+// Room that a build takes, measured on a build from nothing and rounded up.
 const (
 	mega            = 1 << 20
-	roomKubernetes  = 900 * mega  // the programs, in the cache and as layers and images on the way
-	roomOther       = 900 * mega  // the same for all other components and Debian
+	roomKubernetes  = 3500 * mega // what the compiler keeps on the way, and the programs
+	roomOther       = 1000 * mega // the other components, Debian, and all of it as layers
 	roomEngine      = 1500 * mega // the image, and the engine's own copy while it is loaded
-	roomBuildCache  = 3500 * mega // what Go's build cache grows by
-	roomModuleCache = 3000 * mega // what Go's module cache grows by
+	roomBuildCache  = 5000 * mega // what Go's build cache grows by
+	roomModuleCache = 3600 * mega // what Go's module cache grows by
 )
 
 // need is room that is needed in one place.
@@ -43,7 +42,7 @@ type room struct {
 func (b *builder) checkDisk(ctx context.Context, all []component) error {
 	needs := []need{{"podproof's cache", b.cache.dir, roomOther}}
 	for _, c := range all {
-		if c.Staging && !b.cache.has(c.Name, c.key(b.goTool.version)) {
+		if c.Staging && !b.cache.has(c.part(), c.key(b.goTool.version)) {
 			needs[0].bytes += roomKubernetes
 			out, err := command{args: []string{"go", "env", "GOCACHE", "GOMODCACHE"}, dir: b.cache.dir}.output(ctx)
 			if err != nil {
@@ -101,8 +100,8 @@ func checkRoom(needs []need, at func(path string) (room, error)) error {
 	var short []string
 	for _, d := range devices {
 		if t := totals[d]; t.free < t.bytes {
-			short = append(short, fmt.Sprintf("%s needed and %s free on the file system that holds %s",
-				megabytes(t.bytes), megabytes(t.free), strings.Join(t.needs, ", ")))
+			short = append(short, fmt.Sprintf("%s is free where %s is needed: %s",
+				megabytes(t.free), megabytes(t.bytes), strings.Join(t.needs, ", ")))
 		}
 	}
 	if len(short) == 0 {

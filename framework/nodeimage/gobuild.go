@@ -20,7 +20,7 @@ type goTool struct {
 func newGoTool(ctx context.Context, c cache) (*goTool, error) {
 	version, err := command{args: []string{"go", "env", "GOVERSION"}, dir: c.dir}.output(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("building a node image needs the go command: %w", err)
+		return nil, fmt.Errorf("%w: the go command: %w", ErrTools, err)
 	}
 	return &goTool{version: strings.TrimSpace(version), log: c.log, temp: c.work()}, nil
 }
@@ -48,7 +48,7 @@ func (g *goTool) download(ctx context.Context, path, version string) (module, er
 	out, err := c.output(ctx)
 	var m module
 	if jsonErr := json.Unmarshal([]byte(out), &m); jsonErr == nil && m.Error != "" {
-		return m, fmt.Errorf("cannot download %s@%s: %s", path, version, m.Error)
+		return m, fmt.Errorf("cannot download %s", m.Error) // it begins with the module
 	}
 	if err != nil {
 		return m, fmt.Errorf("cannot download %s@%s: %w", path, version, err)
@@ -98,7 +98,7 @@ func mainModule(c component, of goMod) string {
 	var mod strings.Builder
 	// The language version of the component also sets the runtime defaults
 	// that go with it.
-	fmt.Fprintf(&mod, "module podproof.test/%s\n\ngo %s\n\nrequire %s %s\n", displayName(c.Name), of.Go, c.Module, c.Version)
+	fmt.Fprintf(&mod, "module podproof.test/%s\n\ngo %s\n\nrequire %s %s\n", c.Name, of.Go, c.Module, c.Version)
 	if c.Staging {
 		// The replacements of a dependency do not count, so Kubernetes' own
 		// are repeated, with the published modules in the place of paths.

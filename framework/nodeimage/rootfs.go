@@ -20,6 +20,9 @@ const suite = "bookworm"
 // same packages.
 const rootfsRevision = 1
 
+// rootfsPart is the name of the part of the cache that makeRootfs makes.
+const rootfsPart = "rootfs-" + suite
+
 // Files of the part that makeRootfs makes.
 const (
 	rootfsFile    = "rootfs.tar"

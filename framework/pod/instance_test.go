@@ -34,6 +34,12 @@ func TestInstancesOfACrashLoop(t *testing.T) {
 	g.Expect(pod.Instances(s, "other")).To(BeEmpty())
 }
 
+func TestAContainerThatIsOnlyCreatedIsNoInstanceYet(t *testing.T) {
+	g := NewWithT(t)
+	s := story(at(corev1.PodRunning, after(waiting("id-1", 1, ""), exit("id-0", 1, 0, 1))))
+	g.Expect(pod.Instances(s, "c")).To(HaveExactElements(HaveField("ContainerID", "id-0")))
+}
+
 func TestALostInstanceIsVisible(t *testing.T) {
 	g := NewWithT(t)
 	s := story(

@@ -17,6 +17,7 @@ import (
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness"
 )
@@ -76,7 +77,7 @@ func NewRun(o options.Options) (id, dir string, err error) {
 // is left, but for what the next run can use again (images, built components),
 // and the environment that it returns only tells how far it came.
 func Up(ctx context.Context, o options.Options, id, dir string, log *progress.Console) (*Environment, error) {
-	env := &Environment{Options: o, RunID: id, Dir: dir, Owner: namespace.Owner()}
+	env := &Environment{Options: o, RunID: id, Dir: dir, Owner: owner.Current()}
 	cache, err := options.CacheDir()
 	if err != nil {
 		return env, err
@@ -220,7 +221,7 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 	if e.Cluster == nil {
 		return nil
 	}
-	if e.Cluster.Kind && !e.Options.Keep {
+	if e.Cluster.Own && !e.Options.Keep {
 		step := log.Step("remove the cluster", 5*time.Second)
 		if err := e.Cluster.Down(ctx); err != nil {
 			step.Fail(err)

@@ -5,11 +5,13 @@ package spec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/setup"
 	corev1 "k8s.io/api/core/v1"
@@ -81,7 +83,7 @@ func atLevel(level string) *Space {
 		}
 		DeferCleanup(func(ctx SpecContext) { finish(ctx, opened) }, NodeTimeout(closeTime))
 		DeferOnFailure(func(ctx SpecContext) {
-			explain(opened)
+			explain(ctx, opened)
 			collect(ctx, opened)
 		}, NodeTimeout(evidenceTime))
 	}, NodeTimeout(openTime))
@@ -91,26 +93,38 @@ func atLevel(level string) *Space {
 // finish checks the laws on all that the journal saw, closes the namespace,
 // and says how many API requests the spec took.
 func finish(ctx context.Context, space *namespace.Space) {
-	broken := claim.CheckLaws(space.Journal())
+	// What was proven on a history that lags behind, or has a hole, is not.
+	whole := space.Journal().CaughtUp(ctx)
+	var broken error
+	if whole == nil {
+		broken = claim.CheckLaws(space.Journal())
+	} else {
+		claim.Inconclusive(whole.Error())
+	}
 	claim.Requests(ground.API.Meter.Requests())
 	// A namespace that cannot be removed is the run's business at its end,
 	// where it is waited for, and none of the spec's.
 	if err := space.Close(ctx); err != nil {
 		fmt.Fprintf(GinkgoWriter, "clean-up: %v\n", err)
 	}
-	if broken != nil && space.Journal().Err() == nil {
-		Fail(broken.Error())
+	if err := errors.Join(whole, broken); err != nil {
+		Fail(err.Error())
 	}
 }
 
 // explain finds reasons on our side for which the failed spec says nothing
 // about the cluster.
-func explain(space *namespace.Space) {
-	if err := space.Journal().Err(); err != nil {
-		claim.Inconclusive(fmt.Sprintf("the record of what happened has a hole: %v", err))
+func explain(ctx context.Context, space *namespace.Space) {
+	if err := space.Journal().CaughtUp(ctx); err != nil {
+		claim.Inconclusive(err.Error())
 	}
 	for _, o := range space.Journal().Outages() {
-		claim.Inconclusive(fmt.Sprintf("the watch on the API was away for %.1f s: %s", o.To.Sub(o.From).Seconds(), o.Err))
+		if o.To.IsZero() {
+			o.To = time.Now()
+		}
+		if away := o.To.Sub(o.From); away > journal.TolerableOutage {
+			claim.Inconclusive(fmt.Sprintf("the watch on the API's %s was away for %.1f s: %s", o.What, away.Seconds(), o.Err))
+		}
 	}
 	for _, f := range ground.API.Meter.Faults() {
 		claim.Inconclusive(fmt.Sprintf("the API failed a request: %s", f))
@@ -160,16 +174,19 @@ func giveUpWithoutAPI(ctx context.Context) {
 // Must returns the value of a step, or fails the spec with its error.
 func Must[T any](value T, err error) T {
 	GinkgoHelper()
-	if err != nil {
-		Fail(err.Error())
-	}
+	Do(err)
 	return value
 }
 
-// Do fails the spec with the error of a step, if it has one.
+// Do fails the spec with the error of a step, if it has one. A step that could
+// not see what happened makes the spec inconclusive.
 func Do(err error) {
 	GinkgoHelper()
-	if err != nil {
-		Fail(err.Error())
+	if err == nil {
+		return
 	}
+	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) {
+		claim.Inconclusive(err.Error())
+	}
+	Fail(err.Error())
 }

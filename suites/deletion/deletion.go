@@ -103,6 +103,20 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Must(again.Await(ctx, pod.Ready()))
 	})
 
+	It("by force is what kubectl delete --force asks for", claim.Proves("DELETE-05"), func(ctx SpecContext) {
+		if ns.Cluster.Provider == "" {
+			Skip("there is no access to a node, where a kubectl of the cluster's version is")
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("forced", ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+
+		output := spec.Must(ns.Kubectl(ctx, "delete", "pod", story.Name(), "--force"))
+		Expect(output).To(ContainSubstring(`pod "forced" force deleted`), "what kubectl says on stdout")
+		gone := spec.Must(story.AwaitGone(ctx))
+		Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl must ask for a grace period of 0 when only --force is given\n%s", story)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+	})
+
 	It("by force still sends SIGTERM, and SIGKILL 2 s later, when the object is gone", claim.Proves("DELETE-06"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
 		victim := collector.victim(ctx, ns, "forced", pod.Grace(60))

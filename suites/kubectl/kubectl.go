@@ -101,8 +101,7 @@ var _ = Describe("kubectl get pods", func() {
 			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "%s", story)
 			if ns.Cluster.Provider != "" {
 				By("asking the kubectl of the control plane's node about " + p.Name)
-				output := spec.Must(ns.Cluster.NodeCommand(ctx, controlPlane(ns), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf",
-					"--namespace="+ns.Name(), "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
+				output := spec.Must(ns.Kubectl(ctx, "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
 				Expect(output).To(Equal(string(phase)), "%s", story)
 			}
 		}
@@ -147,13 +146,4 @@ func evaluate(ctx SpecContext, ns *spec.Space, name, expression string) string {
 	var out bytes.Buffer
 	spec.Do(path.Execute(&out, object))
 	return out.String()
-}
-
-func controlPlane(ns *spec.Space) string {
-	for _, n := range ns.Cluster.Nodes {
-		if n.Role == "control-plane" {
-			return n.Name
-		}
-	}
-	return ""
 }

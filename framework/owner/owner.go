@@ -1,0 +1,61 @@
+// Package owner marks the namespaces of a run, so that whoever finds one
+// later can tell that it is podproof's, and whether its run may still be
+// alive.
+package owner
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// RunLabel is on every namespace that a run makes; its value is the run's
+	// ID.
+	RunLabel = "podproof.test/run"
+	// annotation names the process that the namespace belongs to, as HOST/PID.
+	annotation = "podproof.test/owner"
+)
+
+// abandonedAfter is the age at which a namespace of another machine's run
+// counts as left behind: no run lasts that long.
+const abandonedAfter = 3 * time.Hour
+
+// Current names this process.
+func Current() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+// Mark puts the label and the annotation of a run on a namespace that is to
+// be created. The owner is a process as Current names it.
+func Mark(meta *metav1.ObjectMeta, runID, owner string) {
+	metav1.SetMetaDataLabel(meta, RunLabel, runID)
+	metav1.SetMetaDataAnnotation(meta, annotation, owner)
+}
+
+// Abandoned tells whether the run that made the namespace has ended: its
+// process is no longer there, or, when it ran on another machine, no run takes
+// so long.
+func Abandoned(meta metav1.ObjectMeta) bool {
+	host, _, _ := strings.Cut(Current(), "/")
+	return abandoned(meta, host, alive, time.Now())
+}
+
+func abandoned(meta metav1.ObjectMeta, host string, alive func(pid int) bool, now time.Time) bool {
+	ownerHost, pidText, _ := strings.Cut(meta.Annotations[annotation], "/")
+	if pid, err := strconv.Atoi(pidText); err == nil && ownerHost == host {
+		return !alive(pid)
+	}
+	return now.Sub(meta.CreationTimestamp.Time) > abandonedAfter
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
