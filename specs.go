@@ -33,8 +33,9 @@ func isSuite(program string) bool { return filepath.Base(program) == suiteBinary
 
 // specs is one run of Ginkgo's tool on our own binary.
 type specs struct {
-	cmd *exec.Cmd
-	log *os.File
+	cmd   *exec.Cmd
+	log   *os.File
+	files []string // that are of no use when the specs have ended
 }
 
 // startSpecs starts the specs of the environment. What Ginkgo prints goes to
@@ -71,7 +72,7 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, erro
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &specs{cmd: cmd, log: log}, nil
+	return &specs{cmd: cmd, log: log, files: []string{suite, file}}, nil
 }
 
 // interrupt asks Ginkgo to end the specs and clean up; a second time, to end
@@ -85,6 +86,9 @@ func (s *specs) signal(sig syscall.Signal) { _ = syscall.Kill(-s.cmd.Process.Pid
 func (s *specs) wait(ctx context.Context) error {
 	defer s.log.Close()
 	err := s.cmd.Wait()
+	for _, file := range s.files {
+		os.Remove(file)
+	}
 	// Test processes that outlive Ginkgo's tool have lost their purpose.
 	s.signal(syscall.SIGKILL)
 	var exit *exec.ExitError

@@ -6,6 +6,7 @@ package suites
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -95,7 +96,28 @@ func load() (options.Options, *setup.Environment, error) {
 	if err == nil {
 		err = o.Validate()
 	}
+	if err == nil && !filepath.IsAbs(o.Out) {
+		// Tests run in the directory of their package; the reports belong
+		// where `make e2e` puts them.
+		o.Out = filepath.Join(moduleRoot(), o.Out)
+	}
 	return o, nil, err
+}
+
+// moduleRoot is the nearest directory upwards with a go.mod, or the current one.
+func moduleRoot() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return here
+		}
+	}
 }
 
 // labelFilter adds what the options select to what the Ginkgo command line

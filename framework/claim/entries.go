@@ -89,9 +89,17 @@ func addEntry(name string, value any) {
 func readEntries[T any](spec types.SpecReport, name string) []T {
 	var all []T
 	for _, e := range spec.ReportEntries {
-		var text string
+		if e.Name != name {
+			continue
+		}
+		// The value itself is there for specs of this process; of others there
+		// is what crossed, which is its JSON.
+		text, here := e.GetRawValue().(string)
+		if !here && json.Unmarshal([]byte(e.Value.AsJSON), &text) != nil {
+			continue
+		}
 		var value T
-		if e.Name == name && json.Unmarshal([]byte(e.Value.AsJSON), &text) == nil && json.Unmarshal([]byte(text), &value) == nil {
+		if json.Unmarshal([]byte(text), &value) == nil {
 			all = append(all, value)
 		}
 	}

@@ -22,6 +22,22 @@ func entry(t *testing.T, name string, value any) types.ReportEntry {
 	return types.ReportEntry{Name: name, Value: types.ReportEntryValue{AsJSON: string(text)}}
 }
 
+func TestEntriesOfThisProcessAndOfOthersAreRead(t *testing.T) {
+	g := NewWithT(t)
+	here := types.ReportEntry{Name: entryInconclusive, Value: types.WrapEntryValue(`"from here"`)}
+	there := entry(t, entryInconclusive, "from there")
+	s := types.SpecReport{ReportEntries: types.ReportEntries{here, there, {Name: "other", Value: types.WrapEntryValue(`"no"`)}}}
+	g.Expect(readEntries[string](s, entryInconclusive)).To(Equal([]string{"from here", "from there"}))
+
+	// What crosses between processes is made by Ginkgo.
+	crossed, err := json.Marshal(here)
+	g.Expect(err).NotTo(HaveOccurred())
+	var arrived types.ReportEntry
+	g.Expect(json.Unmarshal(crossed, &arrived)).To(Succeed())
+	s.ReportEntries = types.ReportEntries{arrived}
+	g.Expect(readEntries[string](s, entryInconclusive)).To(Equal([]string{"from here"}))
+}
+
 func failedIn(node types.NodeType, message string) types.SpecReport {
 	return types.SpecReport{
 		LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateFailed,

@@ -15,9 +15,30 @@ const ownerMount = "/podproof-owner"
 // https://kubernetes.io/docs/concepts/architecture/cgroups/#deprecation-of-cgroup-v1
 var failsOnCgroupV1 = version.MustParseGeneric("1.35.0")
 
+// promptControllers has the controller manager and the scheduler start their work
+// at once and do it as fast as the machine allows. Left as they are, they wait
+// for an election that has one candidate, up to 20 s when a kept cluster is
+// started again, and give up when the machine is so busy that their lease runs
+// out; and the controller manager limits its own requests so far that its
+// controllers need 5 s to start, for which new nodes and namespaces wait. kind
+// applies the patches of the kubeadm API that is in use.
+// https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
+var promptControllers = []v1alpha4.PatchJSON6902{
+	{Group: "kubeadm.k8s.io", Version: "v1beta4", Kind: "ClusterConfiguration", Patch: `[
+		{"op": "add", "path": "/controllerManager/extraArgs/-", "value": {"name": "leader-elect", "value": "false"}},
+		{"op": "add", "path": "/controllerManager/extraArgs/-", "value": {"name": "kube-api-qps", "value": "200"}},
+		{"op": "add", "path": "/controllerManager/extraArgs/-", "value": {"name": "kube-api-burst", "value": "400"}},
+		{"op": "add", "path": "/scheduler/extraArgs", "value": [{"name": "leader-elect", "value": "false"}]}]`},
+	{Group: "kubeadm.k8s.io", Version: "v1beta3", Kind: "ClusterConfiguration", Patch: `[
+		{"op": "add", "path": "/controllerManager/extraArgs/leader-elect", "value": "false"},
+		{"op": "add", "path": "/controllerManager/extraArgs/kube-api-qps", "value": "200"},
+		{"op": "add", "path": "/controllerManager/extraArgs/kube-api-burst", "value": "400"},
+		{"op": "add", "path": "/scheduler/extraArgs", "value": {"leader-elect": "false"}}]`},
+}
+
 // kindConfig is the configuration of a cluster with one control plane and the
-// given number of workers. It departs from kind's own only where the machine or
-// the image leaves no choice.
+// given number of workers. Beyond promptControllers it departs from kind's own
+// only where the machine or the image leaves no choice.
 func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 	owner := []v1alpha4.Mount{{HostPath: ownerDir, ContainerPath: ownerMount, Readonly: true}}
 	config := &v1alpha4.Cluster{
@@ -28,6 +49,7 @@ func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 			DisableDefaultCNI: !t.defaultCNI,
 		},
 	}
+	config.KubeadmConfigPatchesJSON6902 = promptControllers
 	for range workers {
 		config.Nodes = append(config.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, ExtraMounts: owner})
 	}

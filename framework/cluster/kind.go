@@ -132,7 +132,8 @@ func (k *kind) writeKubeconfig(ctx context.Context) error {
 // logsTimeout bounds the collection of logs from nodes that may be half there.
 const logsTimeout = 60 * time.Second
 
-// collectLogs puts all that kind knows to collect into dir.
+// collectLogs puts all that kind knows to collect into dir, and into one file
+// there what could not be collected.
 func (k *kind) collectLogs(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logsTimeout, fmt.Errorf("not collected within %s", logsTimeout))
 	defer cancel()
@@ -142,7 +143,11 @@ func (k *kind) collectLogs(ctx context.Context, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "kind-create.log"), k.log.text(), 0o644); err != nil {
 		return err
 	}
-	return beside(ctx, func() error { return withOutput(k.provider.CollectLogs(k.name, dir)) })
+	err := beside(ctx, func() error { return k.provider.CollectLogs(k.name, dir) })
+	if err == nil {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, "not-collected.txt"), []byte(err.Error()+"\n"), 0o644)
 }
 
 // beside runs what cannot be interrupted, and leaves it behind when ctx ends.
@@ -157,21 +162,35 @@ func beside(ctx context.Context, run func() error) error {
 	}
 }
 
-// withOutput adds to an error of kind's the end of what the command that failed
-// has printed, which kind keeps to itself.
+// withOutput adds to an error of kind's what the command that failed has to say,
+// which kind keeps to itself.
 func withOutput(err error) error {
 	failed := kindexec.RunErrorForError(err)
 	if failed == nil {
 		return err
 	}
-	var lines []string
-	for line := range strings.Lines(string(failed.Output)) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
+	if said := errorLines(string(failed.Output)); said != "" {
+		return fmt.Errorf("%w:\n%s", err, said)
+	}
+	return err
+}
+
+// errorLines are the lines of an output that call themselves errors, as
+// kubeadm's do in front of a stack trace, and otherwise the last ones.
+func errorLines(output string) string {
+	const most = 8
+	var all, errors []string
+	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		all = append(all, line)
+		if lower := strings.ToLower(line); strings.HasPrefix(lower, "error") || strings.HasPrefix(lower, "[error") {
+			errors = append(errors, line)
 		}
 	}
-	if len(lines) == 0 {
-		return err
+	if len(errors) > 0 {
+		all = errors
 	}
-	return fmt.Errorf("%w:\n%s", err, strings.Join(lines[max(0, len(lines)-8):], "\n"))
+	return strings.Join(all[max(0, len(all)-most):], "\n")
 }

@@ -145,6 +145,9 @@ func (r *Request) up(ctx context.Context, nodes []container) (*Info, error) {
 			return nil, fmt.Errorf("deleting what was there before: %w", err)
 		}
 	}
+	if err := enoughInotify(r.Workers); err != nil {
+		return nil, err
+	}
 	for attempt := 1; ; attempt++ {
 		info, err := r.create(ctx, t, attempt)
 		if err == nil {
@@ -173,7 +176,7 @@ func (r *Request) create(ctx context.Context, t *traits, attempt int) (info *Inf
 		if ctx.Err() == nil && r.LogsDir != "" {
 			dir := filepath.Join(r.LogsDir, fmt.Sprintf("%s-attempt-%d", r.Name, attempt))
 			if failed := k.collectLogs(cleaning, dir); failed != nil {
-				r.Log.Info("Not all logs of cluster %s could be collected: %v", r.Name, failed)
+				r.Log.Info("The logs of cluster %s could not be collected: %v", r.Name, failed)
 			}
 			err = fmt.Errorf("%w (logs: %s)", err, dir)
 		}

@@ -115,7 +115,8 @@ func removeOlder(ctx context.Context, engine client, v Version) error {
 	}
 	var errs []error
 	for image := range strings.SplitSeq(list, "\n") {
-		name := withoutHost(image)
+		// podman puts this before the name of a local image.
+		name := strings.TrimPrefix(image, "localhost/")
 		if strings.HasPrefix(name, Repository+":"+v.Build+"-") && name != reference(v) {
 			_, err := engine.Output(ctx, "image", "rm", image)
 			errs = append(errs, err)

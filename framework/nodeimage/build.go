@@ -124,7 +124,7 @@ func (b *builder) step(ctx context.Context, s *planStep, do func(shown progress.
 	took := b.plan.now().Sub(s.started)
 	s.finish()
 	shown.Done(note)
-	return b.timings.record(s.key, effort{took.Seconds(), s.packages})
+	return b.timings.record(s.key, effort{took.Seconds(), s.packages}, s.usual)
 }
 
 // prepared is a component for which a main module is being made.

@@ -82,7 +82,7 @@ func (s *planStep) expected() time.Duration {
 		return usual
 	}
 	share := float64(s.packages) / float64(s.usual.Packages)
-	return time.Duration(float64(usual) * min(1, max(0.05, share)))
+	return time.Duration(float64(usual) * max(0.05, share))
 }
 
 // left is what the step still takes, as far as anybody can tell.
@@ -163,14 +163,14 @@ func (t *timings) estimate(key string, usual effort) effort {
 	return usual
 }
 
-// record remembers what a step took, unless much more was compiled when the
-// last record was made: linking alone would spoil the estimate of compiling.
-func (t *timings) record(key string, took effort) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.took[key].Packages > 2*took.Packages {
+// record remembers what a step took, unless it had much less to compile than
+// the estimate is made for: linking alone would spoil it.
+func (t *timings) record(key string, took, estimate effort) error {
+	if estimate.Packages > 2*took.Packages {
 		return nil
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.took[key] = took
 	data, err := json.MarshalIndent(t.took, "", "  ")
 	if err != nil {

@@ -77,12 +77,12 @@ func TestTimingsOutliveTheBuild(t *testing.T) {
 	usual := effort{Seconds: 400, Packages: 2000}
 	first := loadTimings(dir)
 	g.Expect(first.estimate("compile", usual)).To(Equal(usual))
-	g.Expect(first.record("compile", effort{300, 1900})).To(Succeed())
+	g.Expect(first.record("compile", effort{300, 1900}, usual)).To(Succeed())
 	g.Expect(loadTimings(dir).estimate("compile", usual)).To(Equal(effort{300, 1900}))
 
-	g.Expect(first.record("compile", effort{30, 7})).To(Succeed())
+	g.Expect(first.record("compile", effort{30, 7}, usual)).To(Succeed())
 	g.Expect(loadTimings(dir).estimate("compile", usual)).To(Equal(effort{300, 1900}), "a build of seven packages says nothing about one of 1,900")
-	g.Expect(first.record("compile", effort{350, 1950})).To(Succeed())
+	g.Expect(first.record("compile", effort{350, 1950}, usual)).To(Succeed())
 	g.Expect(loadTimings(dir).estimate("compile", usual)).To(Equal(effort{350, 1950}))
 }
 
@@ -91,6 +91,6 @@ func TestBrokenTimingsAreNoHindrance(t *testing.T) {
 	g.Expect(os.WriteFile(filepath.Join(dir, "timings.json"), []byte(`{"compile": 3`), 0o644)).To(Succeed())
 	broken := loadTimings(dir)
 	g.Expect(broken.estimate("compile", effort{Seconds: 5})).To(Equal(effort{Seconds: 5}))
-	g.Expect(broken.record("compile", effort{Seconds: 7})).To(Succeed())
+	g.Expect(broken.record("compile", effort{Seconds: 7}, effort{})).To(Succeed())
 	g.Expect(loadTimings(dir).estimate("compile", effort{})).To(Equal(effort{Seconds: 7}))
 }

@@ -133,13 +133,12 @@ func local(ctx context.Context, engine client, t target, log progress.Log) (*Res
 	}
 	published := ""
 	for line := range strings.SplitSeq(list, "\n") {
-		name, digest, _ := strings.Cut(line, "@")
-		name = withoutHost(name)
-		if name == reference(t.Version) && t.allows(t.Build) {
-			log.Info("node image: %s is on this machine", name)
-			return &Result{Image: name, Kubernetes: t.Build, Source: Local}, nil
+		listed, digest, _ := strings.Cut(line, "@")
+		if withoutHost(listed) == reference(t.Version) && t.allows(t.Build) {
+			log.Info("node image: %s is on this machine", listed)
+			return &Result{Image: listed, Kubernetes: t.Build, Source: Local}, nil
 		}
-		if image := t.kindImage(name, digest); image != "" {
+		if image := t.kindImage(listed, digest); image != "" {
 			published = image
 		}
 	}
@@ -155,21 +154,26 @@ func local(ctx context.Context, engine client, t target, log progress.Log) (*Res
 	return &Result{Image: published, Kubernetes: version, Source: Local}, nil
 }
 
-// withoutHost takes off what podman puts before the name of an image.
-func withoutHost(name string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(name, "localhost/"), "docker.io/")
+// withoutHost takes off the registry before the name of an image. podman puts
+// one before every name, and people have mirrors.
+func withoutHost(image string) string {
+	host, rest, found := strings.Cut(image, "/")
+	if found && (host == "localhost" || strings.ContainsAny(host, ".:")) {
+		return rest
+	}
+	return image
 }
 
-// kindImage says under which name an image of the engine is kind's own for the
-// target, or gives "". What was pulled by its digest has lost its tag.
-func (t target) kindImage(name, digest string) string {
-	repository, tag := strings.TrimSuffix(name, ":"+tagOf(name)), tagOf(name)
+// kindImage says under which name an image that the engine lists is kind's own
+// for the target, or gives "". What was pulled by its digest has lost its tag.
+func (t target) kindImage(listed, digest string) string {
+	tag := tagOf(listed)
 	wanted, wantedDigest, _ := strings.Cut(t.Published, "@")
 	switch {
-	case repository != "kindest/node":
+	case withoutHost(strings.TrimSuffix(listed, ":"+tag)) != "kindest/node":
 		return ""
 	case t.allows(tag):
-		return name
+		return listed
 	case wantedDigest != "" && digest == wantedDigest && t.allows(tagOf(wanted)):
 		return t.Published
 	}

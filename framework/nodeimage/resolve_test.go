@@ -141,9 +141,9 @@ func TestKindsImageOnThisMachineIsFound(t *testing.T) {
 	v := newest(t)
 	image, digest, _ := strings.Cut(v.Published, "@")
 	for name, test := range map[string]struct{ listed, want string }{
-		"by its tag":                {image + "@" + digest, image},
-		"pulled by its digest":      {"kindest/node:<none>@" + digest, v.Published},
-		"with podman's host before": {"docker.io/" + image + "@" + digest, image},
+		"by its tag":           {image + "@" + digest, image},
+		"pulled by its digest": {"kindest/node:<none>@" + digest, v.Published},
+		"from a mirror":        {"mirror.test:5000/" + image + "@" + digest, "mirror.test:5000/" + image},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, f := NewWithT(t), newFakeEngine(t)

@@ -47,7 +47,7 @@ var _ = Describe("kubectl get pods", func() {
 			{pod: pod.New("without-volume", missingVolume, ns.Witness("w", witness.Run(), pod.Mount("missing", "/missing"))), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
 			{pod: pod.New("initialises", onFailure, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()), stays), when: pod.ContainerRunning("init"), phase: corev1.PodPending, status: "Init:0/1"},
 			{pod: pod.New("gated", gated, stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
-			{pod: pod.New("terminates", pod.Grace(60), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
+			{pod: pod.New("terminates", pod.Grace(15), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
 			{pod: pod.New("ended-in-deletion", pod.Finalizer(hold), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0))))), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodSucceeded, status: "Completed"},
 		}
 		stories := map[string]*journal.Story{}

@@ -1,0 +1,161 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+)
+
+// writeKubeconfig writes a kubeconfig with the contexts one, current, and two.
+func writeKubeconfig(t *testing.T, server string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	content := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "one",
+		"clusters": [{"name": "c", "cluster": {"server": %q}}],
+		"users": [{"name": "u", "user": {"token": "t"}}],
+		"contexts": [{"name": "one", "context": {"cluster": "c", "user": "u"}}, {"name": "two", "context": {"cluster": "c", "user": "u"}}]}`, server)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// api is a server with the given nodes; refuse makes it answer with a status
+// instead.
+func api(t *testing.T, refuse int, nodes ...corev1.Node) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if refuse != 0 {
+			w.WriteHeader(refuse)
+			json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+				Status: metav1.StatusFailure, Code: int32(refuse), Reason: metav1.StatusReason(strings.ReplaceAll(http.StatusText(refuse), " ", ""))})
+			return
+		}
+		switch r.URL.Path {
+		case "/version":
+			json.NewEncoder(w).Encode(version.Info{GitVersion: "v1.36.3"})
+		case "/api/v1/nodes":
+			json.NewEncoder(w).Encode(corev1.NodeList{TypeMeta: metav1.TypeMeta{Kind: "NodeList", APIVersion: "v1"}, Items: nodes})
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestExistingCluster(t *testing.T) {
+	g := NewWithT(t)
+	server := api(t, 0, *node("b"), *node("a"))
+	path := writeKubeconfig(t, server)
+	info, err := Existing(t.Context(), path, "", nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Context).To(Equal("one"))
+	g.Expect(info.ServerVersion).To(Equal("v1.36.3"))
+	g.Expect(info.Nodes).To(HaveLen(2))
+	g.Expect(info.Nodes[0].Name).To(Equal("a"))
+	g.Expect([]bool{info.Kind, info.Own}).To(Equal([]bool{false, false}))
+	g.Expect(info.Down(t.Context())).To(Succeed(), "which leaves it alone")
+	_, err = info.NodeCommand(t.Context(), "a", "true")
+	g.Expect(err).To(MatchError(ContainSubstring("no access to node a")))
+	g.Expect(info.LoadImage(t.Context(), nil)).To(MatchError(ContainSubstring("push it to a registry")))
+
+	config, err := info.RESTConfig("podproof/test")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(config.Host).To(Equal(server))
+	g.Expect(config.UserAgent).To(Equal("podproof/test"))
+
+	// Another process is handed the information as JSON.
+	handed, err := json.Marshal(info)
+	g.Expect(err).NotTo(HaveOccurred())
+	var there Info
+	g.Expect(json.Unmarshal(handed, &there)).To(Succeed())
+	there.log = info.log
+	g.Expect(there).To(Equal(*info))
+
+	info, err = Existing(t.Context(), path, "two", nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Context).To(Equal("two"))
+}
+
+func TestExistingSaysWhatIsWrong(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	nobody := "http://" + listener.Addr().String()
+	listener.Close()
+	broken := filepath.Join(t.TempDir(), "broken")
+	NewWithT(t).Expect(os.WriteFile(broken, []byte("clusters: [}"), 0o600)).To(Succeed())
+	empty := filepath.Join(t.TempDir(), "empty")
+	NewWithT(t).Expect(os.WriteFile(empty, nil, 0o600)).To(Succeed())
+
+	tests := map[string]struct {
+		kubeconfig, context string
+		want                []string
+	}{
+		"no such file":          {"/no/such/file", "", []string{"kubeconfig /no/such/file does not exist"}},
+		"not readable":          {t.TempDir(), "", []string{"cannot be read"}},
+		"not a kubeconfig":      {broken, "", []string{broken + " is no kubeconfig"}},
+		"an empty file":         {empty, "", []string{"no context is chosen and none is current: it has no contexts"}},
+		"no such context":       {writeKubeconfig(t, nobody), "three", []string{`no context "three"`, "it has one, two"}},
+		"pointing at nothing":   {writeKubeconfig(t, nobody), "", []string{"context one at " + nobody + " does not answer", "connection refused"}},
+		"unknown to the API":    {writeKubeconfig(t, api(t, http.StatusUnauthorized)), "", []string{"does not let the user of context one list nodes"}},
+		"not allowed":           {writeKubeconfig(t, api(t, http.StatusForbidden)), "", []string{"does not let the user of context one list nodes"}},
+		"one of two is missing": {writeKubeconfig(t, nobody) + ":/no/such/file", "", []string{"/no/such/file does not exist"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := Existing(t.Context(), test.kubeconfig, test.context, nil)
+			g.Expect(err).To(HaveOccurred())
+			for _, words := range test.want {
+				g.Expect(err.Error()).To(ContainSubstring(words))
+			}
+		})
+	}
+}
+
+func TestExistingWithoutAnyKubeconfig(t *testing.T) {
+	g := NewWithT(t)
+	t.Setenv("KUBECONFIG", "/no/such/a:/no/such/b")
+	_, err := Existing(t.Context(), "", "", nil)
+	g.Expect(err).To(MatchError(ContainSubstring("none of /no/such/a, /no/such/b exists")))
+
+	there := writeKubeconfig(t, api(t, 0, *node("a")))
+	t.Setenv("KUBECONFIG", "/no/such/a:"+there)
+	info, err := Existing(t.Context(), "", "", nil)
+	g.Expect(err).NotTo(HaveOccurred(), "what is not there is passed over, as kubectl does")
+	g.Expect(info.Kubeconfig).To(Equal(there))
+}
+
+func TestKindProvider(t *testing.T) {
+	with := func(name, providerID string) corev1.Node {
+		return *node(name, func(n *corev1.Node) { n.Spec.ProviderID = providerID })
+	}
+	tests := map[string]struct {
+		nodes []corev1.Node
+		want  []string
+	}{
+		"kind":             {[]corev1.Node{with("a", "kind://podman/dev/a"), with("b", "kind://podman/dev/b")}, []string{"podman", "dev"}},
+		"one is not":       {[]corev1.Node{with("a", "kind://docker/dev/a"), with("b", "aws:///z/i-1")}, []string{"", ""}},
+		"of two clusters":  {[]corev1.Node{with("a", "kind://docker/dev/a"), with("b", "kind://docker/other/b")}, []string{"", ""}},
+		"under other name": {[]corev1.Node{with("a", "kind://docker/dev/b")}, []string{"", ""}},
+		"no nodes":         {nil, []string{"", ""}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			provider, cluster := kindProvider(test.nodes)
+			NewWithT(t).Expect([]string{provider, cluster}).To(Equal(test.want))
+		})
+	}
+}
