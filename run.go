@@ -84,7 +84,7 @@ func worse(a, b int) int {
 // runSpecs runs the specs once in the environment and prints their summary.
 func runSpecs(stop *stopper, console *progress.Console, env *setup.Environment, seed int64) int {
 	started := time.Now()
-	socket := filepath.Join(os.TempDir(), fmt.Sprintf("podproof-%d.sock", os.Getpid()))
+	socket := progress.SocketPath()
 	listener, err := progress.Listen(socket, console.Event)
 	if err != nil {
 		return report(err)

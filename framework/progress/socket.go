@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,16 @@ const sendTimeout = 250 * time.Millisecond
 
 // maxSocketPath is the longest path that Linux takes for a Unix socket, in bytes.
 const maxSocketPath = 107
+
+// SocketPath is where this process can listen. On Linux it is no file but an
+// abstract name, of which nothing is left when the process is killed.
+func SocketPath() string {
+	name := fmt.Sprintf("podproof-%d", os.Getpid())
+	if runtime.GOOS == "linux" {
+		return "@" + name
+	}
+	return filepath.Join(os.TempDir(), name+".sock")
+}
 
 // Listener takes events from the processes of a run over a Unix socket, one JSON
 // object a line.

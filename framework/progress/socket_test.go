@@ -139,7 +139,7 @@ func TestSocketPathTooLong(t *testing.T) {
 
 func TestLossOfTheListenerIsNoticed(t *testing.T) {
 	g := NewWithT(t)
-	path := filepath.Join(t.TempDir(), "s")
+	path := SocketPath()
 	l, err := Listen(path, func(Event) {})
 	g.Expect(err).NotTo(HaveOccurred())
 	lost := make(chan string, 2)
