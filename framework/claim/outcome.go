@@ -71,12 +71,13 @@ func Outcome(s types.SpecReport) reports.Spec {
 }
 
 // message is what a failed spec says. Of a spec that ran out of time Ginkgo
-// says just that first; what it was waiting for comes after it.
+// says just that; what it was waiting for is the further failure of the same
+// node. (Those of later nodes, such as a broken law, are in AdditionalFailures.)
 func message(s types.SpecReport) string {
-	if !s.State.Is(types.SpecStateTimedout) || len(s.AdditionalFailures) == 0 {
-		return s.Failure.Message
+	if further := s.Failure.AdditionalFailure; s.State.Is(types.SpecStateTimedout) && further != nil {
+		return further.Failure.Message
 	}
-	return s.AdditionalFailures[0].Failure.Message
+	return s.Failure.Message
 }
 
 // inconclusive returns why a failed spec says nothing about the cluster.

@@ -80,6 +80,16 @@ func TestWhoseFailureItIs(t *testing.T) {
 	}
 }
 
+func TestTimedOutSpecSaysWhatItWaitedFor(t *testing.T) {
+	g := NewWithT(t)
+	s := failedIn(types.NodeTypeIt, "A spec timeout occurred")
+	s.State = types.SpecStateTimedout
+	g.Expect(Outcome(s).Message).To(Equal("A spec timeout occurred"))
+	s.Failure.AdditionalFailure = &types.AdditionalFailure{Failure: types.Failure{Message: "expected pod p to be Ready"}}
+	s.AdditionalFailures = []types.AdditionalFailure{{Failure: types.Failure{Message: "of clean-up"}}}
+	g.Expect(Outcome(s).Message).To(Equal("expected pod p to be Ready"))
+}
+
 func TestLawsAreAddedUpOverAllSpecs(t *testing.T) {
 	g := NewWithT(t)
 	one := failedIn(types.NodeTypeIt, "x")

@@ -60,22 +60,42 @@ func isReady(n *corev1.Node) bool {
 	return condition != nil && condition.Status == corev1.ConditionTrue
 }
 
-// readySince holds for nodes whose kubelet has said so since the time given for
-// the node: what it said before the node stopped stands for 40 s and more.
+// takesPods holds for nodes that are Ready in the eyes of the scheduler as well:
+// a controller takes the taint off a moment after the kubelet has reported. The
+// kubelet must have reported since the time given for the node, if one is: what
+// it said before the node stopped stands for 40 s and more.
 // https://kubernetes.io/docs/reference/node/node-status/#heartbeats
-func readySince(started map[string]time.Time) func(*corev1.Node) bool {
+func takesPods(started map[string]time.Time) func(*corev1.Node) bool {
 	return func(n *corev1.Node) bool {
 		since := started[n.Name].Truncate(time.Second) // as the API writes it
-		return isReady(n) && !readyCondition(n).LastHeartbeatTime.Time.Before(since)
+		return isReady(n) && notReadyTaint(n) == "" && !readyCondition(n).LastHeartbeatTime.Time.Before(since)
 	}
 }
 
-func whyNotReady(n *corev1.Node) string {
-	condition := readyCondition(n)
-	if condition == nil {
-		return "its kubelet has not reported yet"
+// notReadyTaint is the taint, if any, by which the control plane keeps pods off
+// a node for its condition.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions
+func notReadyTaint(n *corev1.Node) string {
+	for _, taint := range n.Spec.Taints {
+		switch taint.Key {
+		case corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable, corev1.TaintNodeNetworkUnavailable:
+			return taint.Key
+		}
 	}
-	return fmt.Sprintf("Ready is %s, %s: %s", condition.Status, condition.Reason, condition.Message)
+	return ""
+}
+
+func whyNot(n *corev1.Node) string {
+	condition := readyCondition(n)
+	switch {
+	case condition == nil:
+		return "its kubelet has not reported yet"
+	case condition.Status != corev1.ConditionTrue:
+		return fmt.Sprintf("Ready is %s, %s: %s", condition.Status, condition.Reason, condition.Message)
+	case notReadyTaint(n) != "":
+		return "it is Ready, but has the taint " + notReadyTaint(n)
+	}
+	return "its kubelet has not reported since the node was started"
 }
 
 // isSchedulable holds for nodes on which the scheduler puts a pod that

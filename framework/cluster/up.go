@@ -258,7 +258,7 @@ func (r *Request) awaitReady(ctx context.Context, client kubernetes.Interface, c
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not all nodes are Ready after %s", timeout))
 	defer cancel()
-	if _, err := awaitNodes(ctx, client, count, readySince(started), whyNotReady); err != nil {
+	if _, err := awaitNodes(ctx, client, count, takesPods(started), whyNot); err != nil {
 		return err
 	}
 	return awaitServiceAccount(ctx, client, "default")

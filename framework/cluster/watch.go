@@ -31,7 +31,7 @@ func follow(ctx context.Context, open func(context.Context) (watch.Interface, er
 		w, err := open(ctx)
 		if err == nil {
 			opened()
-			done, err := drain(w, seen)
+			done, err := drain(ctx, w, seen)
 			if done || err != nil {
 				return err
 			}
@@ -48,17 +48,23 @@ func follow(ctx context.Context, open func(context.Context) (watch.Interface, er
 	}
 }
 
-func drain(w watch.Interface, seen func(watch.Event) (bool, error)) (done bool, err error) {
+// drain shows the events of one watch until seen is done, the watch breaks or
+// ctx ends.
+func drain(ctx context.Context, w watch.Interface, seen func(watch.Event) (bool, error)) (done bool, err error) {
 	defer w.Stop()
-	for event := range w.ResultChan() {
-		if event.Type == watch.Error {
-			return false, nil // the watch is too old for the server: a new one
-		}
-		if done, err := seen(event); done || err != nil {
-			return done, err
+	for {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case event, open := <-w.ResultChan():
+			if !open || event.Type == watch.Error {
+				return false, nil
+			}
+			if done, err := seen(event); done || err != nil {
+				return done, err
+			}
 		}
 	}
-	return false, nil
 }
 
 // awaitNodes waits until there are count nodes for all of which holds is true,

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,9 +36,30 @@ func (s *Space) Log(ctx context.Context, story *journal.Story, container string,
 // says so for all lines so far, and returns them. When the container ends or
 // ctx does before that, the error says what was wanted.
 func (s *Space) FollowLog(ctx context.Context, story *journal.Story, container, want string, enough func([]record.Line) bool) ([]record.Line, error) {
+	for {
+		lines, err := s.followOnce(ctx, story, container, enough)
+		if err == nil {
+			return lines, nil
+		}
+		if !errors.Is(err, io.EOF) || !isRunning(story, container) || ctx.Err() != nil {
+			return lines, fmt.Errorf("container %s of pod %s was expected to log %s; it logged %d lines, then: %w\n%s", container, story.Name(), want, len(lines), err, story)
+		}
+		// The kubelet ended the stream of a container that runs, as it does
+		// when the node is out of inotify instances ("too many open files").
+		// That says nothing about the container: look again.
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// followOnce follows one stream of the log. Its error is io.EOF when the stream
+// ended first.
+func (s *Space) followOnce(ctx context.Context, story *journal.Story, container string, enough func([]record.Line) bool) ([]record.Line, error) {
 	stream, err := s.API.Client.CoreV1().Pods(s.name).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("follow the log of container %s of pod %s: %w", container, story.Name(), err)
+		return nil, err
 	}
 	defer stream.Close()
 	var lines []record.Line
@@ -44,13 +67,17 @@ func (s *Space) FollowLog(ctx context.Context, story *journal.Story, container, 
 		lines = append(lines, l)
 		return enough(lines)
 	})
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the log ended")
+	return lines, err
+}
+
+// isRunning tells whether the container runs as far as the journal knows.
+func isRunning(story *journal.Story, container string) bool {
+	last := story.Last()
+	if last == nil || story.Deleted() {
+		return false
 	}
-	if err != nil {
-		return lines, fmt.Errorf("container %s of pod %s was expected to log %s; it logged %d lines: %w\n%s", container, story.Name(), want, len(lines), err, story)
-	}
-	return lines, nil
+	status := pod.Status(last, container)
+	return status != nil && status.State.Running != nil
 }
 
 // Get sends an HTTP GET to a port of the pod, by way of the API server, and

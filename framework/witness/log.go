@@ -46,7 +46,9 @@ func Follow(r io.Reader, enough func(record.Line) bool) error {
 					return nil
 				}
 			case cut:
-				// The rest of the line is missing.
+				// The rest of the line is missing, or it is the kubelet's word on
+				// why it cannot go on, such as "too many open files".
+				return fmt.Errorf("%w after %q", io.EOF, shorten(text))
 			default:
 				return fmt.Errorf("line %d is not a line of the witness: %s", number, shorten(text))
 			}

@@ -30,7 +30,7 @@ func TestJudgeTakesConformantKubelets(t *testing.T) {
 		"a slow start each time":    seconds(3.5, 19, 34, 63),
 	} {
 		t.Run(name, func(t *testing.T) {
-			steps, err := judge([][]time.Duration{gaps, gaps, gaps}, 4)
+			steps, err := judge([][]time.Duration{gaps, gaps, gaps}, 1, 4)
 			NewWithT(t).Expect(err).NotTo(HaveOccurred())
 			NewWithT(t).Expect(steps).To(HaveLen(4))
 		})
@@ -54,7 +54,7 @@ func TestJudgeFindsWrongLadders(t *testing.T) {
 		"never again":                     {seconds(0.5, 10.2, 20.2), "restarted 3 times, not 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := judge([][]time.Duration{c.gaps, c.gaps, c.gaps}, 4)
+			_, err := judge([][]time.Duration{c.gaps, c.gaps, c.gaps}, 1, 4)
 			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(c.want)))
 		})
 	}
@@ -63,15 +63,24 @@ func TestJudgeFindsWrongLadders(t *testing.T) {
 func TestJudgeHoldsEveryContainerToTheLowerBound(t *testing.T) {
 	g := NewWithT(t)
 	good := seconds(0.5, 10.2, 20.2)
-	_, err := judge([][]time.Duration{good, seconds(0.5, 10.2, 19.0), good}, 3)
+	_, err := judge([][]time.Duration{good, seconds(0.5, 10.2, 19.0), good}, 1, 3)
 	g.Expect(err).To(MatchError(ContainSubstring("restart 3 came 19.0 s")))
 
 	// One container that a busy machine held up says nothing.
-	_, err = judge([][]time.Duration{good, seconds(0.5, 10.2, 90), good}, 3)
+	_, err = judge([][]time.Duration{good, seconds(0.5, 10.2, 90), good}, 1, 3)
 	g.Expect(err).NotTo(HaveOccurred())
 }
 
+func TestJudgeLeavesOtherRestartsToOtherClaims(t *testing.T) {
+	g := NewWithT(t)
+	constant := [][]time.Duration{seconds(0.5, 10.2, 10.2)}
+	_, err := judge(constant, 1, 2)
+	g.Expect(err).NotTo(HaveOccurred(), "the first restart is as documented, and the second waits for 10 s")
+	_, err = judge(constant, 2, 3)
+	g.Expect(err).To(MatchError(ContainSubstring("restart 3")))
+}
+
 func TestJudgeWithoutMeasurementsProvesNothing(t *testing.T) {
-	_, err := judge(nil, 3)
+	_, err := judge(nil, 1, 3)
 	NewWithT(t).Expect(err).To(HaveOccurred())
 }

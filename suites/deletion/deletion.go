@@ -39,7 +39,7 @@ var _ = Describe("Deleting a Pod", func() {
 		after := spec.Must(ns.API.ServerTime(ctx))
 		deleted := spec.Must(story.Await(ctx, pod.BeingDeleted())).Pod
 
-		Expect(deleted.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "%s", story)
+		Expect(deleted.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "a plain delete must grant the default grace period of 30 s\n%s", story)
 		// Both times are whole seconds of the API server's clock, cut.
 		Expect(deleted.DeletionTimestamp.Time).To(And(
 			BeTemporally(">=", before.Add(grace)),
@@ -64,7 +64,7 @@ var _ = Describe("Deleting a Pod", func() {
 		Expect(lasted).To(BeNumerically("<=", 34*time.Second), "the process must be killed when its grace period of 30 s is over\n%s", victim)
 
 		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", victim)
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "%s", victim)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose process was killed must end as Failed\n%s", victim)
 	})
 
 	It("does not wait for the grace period when the process ends on SIGTERM", claim.Proves("DELETE-03").Waiting(0), func(ctx SpecContext) {
@@ -78,9 +78,9 @@ var _ = Describe("Deleting a Pod", func() {
 		// A conformant kubelet needs 1 to 3 s; 10 s on a busy machine is still
 		// far from the 30 s of the grace period.
 		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than 30 s", took, took < 10*time.Second)
-		Expect(took).To(BeNumerically("<", 10*time.Second), "%s", story)
-		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "%s", story)
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "%s", story)
+		Expect(took).To(BeNumerically("<", 10*time.Second), "a Pod whose process ends on SIGTERM must be gone long before its grace period is over\n%s", story)
+		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported so, and not be killed\n%s", story)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose process ended with 0 must end as Succeeded\n%s", story)
 	})
 
 	It("by force removes the object at once, and frees its name", claim.Proves("DELETE-05"), func(ctx SpecContext) {

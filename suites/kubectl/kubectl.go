@@ -63,8 +63,8 @@ var _ = Describe("kubectl get pods", func() {
 			}
 			cells, shown, err := ns.Row(ctx, c.pod.Name)
 			spec.Do(err)
-			Expect(shown.Status.Phase).To(Equal(c.phase), "phase\n%s", story)
-			Expect(cells["Status"]).To(Equal(c.status), "STATUS of a Pod in phase %s\n%s", c.phase, story)
+			Expect(shown.Status.Phase).To(Equal(c.phase), "the Pod %s must be in phase %s\n%s", c.pod.Name, c.phase, story)
+			Expect(cells["Status"]).To(Equal(c.status), "STATUS of the Pod %s, in phase %s, must be %s\n%s", c.pod.Name, c.phase, c.status, story)
 		}
 	})
 
@@ -74,14 +74,14 @@ var _ = Describe("kubectl get pods", func() {
 		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), notRunning)))
 		cells, shown, err := ns.Row(ctx, "crashes")
 		spec.Do(err)
-		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "%s", story)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose container is about to be restarted must be Running\n%s", story)
 		// Which of the two it is is the kubelet's choice of moment; that the
 		// column follows the container is the claim.
 		want := "Error"
 		if state := pod.Status(shown, "w").State; state.Waiting != nil {
 			want = "CrashLoopBackOff"
 		}
-		Expect(cells["Status"]).To(Equal(want), "%s", story)
+		Expect(cells["Status"]).To(Equal(want), "STATUS must show how the container is, not the phase\n%s", story)
 	})
 
 	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
@@ -98,11 +98,11 @@ var _ = Describe("kubectl get pods", func() {
 		for phase, p := range pods {
 			story := ns.Journal().StoryOf(p.UID)
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
-			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "%s", story)
+			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "the JSONPath must give the phase\n%s", story)
 			if ns.Cluster.Provider != "" {
 				By("asking the kubectl of the control plane's node about " + p.Name)
 				output := spec.Must(ns.Kubectl(ctx, "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
-				Expect(output).To(Equal(string(phase)), "%s", story)
+				Expect(output).To(Equal(string(phase)), "kubectl must print the phase and nothing else\n%s", story)
 			}
 		}
 	})

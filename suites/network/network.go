@@ -3,9 +3,11 @@
 package network
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -60,7 +62,11 @@ var _ = Describe("A Pod", func() {
 		before := expectOneNetwork(ctx, ns, story, ip, portA, portB)
 
 		By("competing for a port")
-		output, code, err := ns.Exec(ctx, story, "b", witness.Command(witness.Bind(portA))...)
+		// The command keeps a port that it gets, and so ends only when it gets none.
+		trying, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		output, code, err := ns.Exec(trying, story, "b", witness.Command(witness.Bind(portA))...)
+		Expect(trying.Err()).NotTo(HaveOccurred(), "container b must not get port %d, which container a holds, but it has\n%s", portA, story)
 		spec.Do(err)
 		Expect(code).To(Equal(witness.BindFailed), "container b must not get port %d, which container a holds; it said: %s", portA, output)
 		Expect(output).To(ContainSubstring("EADDRINUSE"))
@@ -98,9 +104,8 @@ var _ = Describe("A Pod's address", func() {
 
 		seen := map[string]string{}
 		for _, story := range stories {
-			p := spec.Must(story.Await(ctx, pod.Ready())).Pod
+			p := spec.Must(story.Await(ctx, hasIP)).Pod
 			ip := p.Status.PodIP
-			Expect(ip).NotTo(BeEmpty(), "a ready Pod must have an IP\n%s", story)
 			Expect(p.Status.PodIPs).NotTo(BeEmpty())
 			Expect(p.Status.PodIPs[0].IP).To(Equal(ip), "podIPs must begin with podIP\n%s", story)
 			Expect(nodeIPs).NotTo(HaveKey(ip), "the Pod's IP must not be a node's\n%s", story)
@@ -109,6 +114,7 @@ var _ = Describe("A Pod's address", func() {
 			if cidrs := podCIDRs[p.Spec.NodeName]; len(cidrs) > 0 {
 				Expect(inAny(ip, cidrs)).To(BeTrue(), "the Pod's IP %s must be in the Pod range of its node, %v\n%s", ip, cidrs, story)
 			}
+			spec.Must(story.Await(ctx, pod.Ready()))
 			var inside record.Info
 			getJSON(ctx, ns, story, 8080, "/info", nil, &inside)
 			Expect(addresses(inside)).To(ContainElement(ip), "the address that the API shows must be there inside the Pod")
@@ -119,6 +125,8 @@ var _ = Describe("A Pod's address", func() {
 		Expect(nodeIPs).To(HaveKey(p.Status.PodIP))
 	})
 })
+
+var hasIP = journal.State{Text: "to have an IP", Holds: func(p *corev1.Pod) bool { return p.Status.PodIP != "" }}
 
 // expectOneNetwork asks both containers what they see, and each to reach the
 // other on localhost.

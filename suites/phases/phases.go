@@ -21,6 +21,10 @@ import (
 // domain that is reserved for tests.
 const absentImage = "podproof.test/absent:v1"
 
+// probed is how long a Pod is watched to see that nothing happens to it: three
+// periods of a probe, see endOneAfterTheOther.
+const probed = 3 * time.Second
+
 // neverPulled makes the kubelet give up on a missing image at once, without a
 // pull.
 func neverPulled(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }
@@ -46,9 +50,16 @@ var _ = Describe("A Pod's phase", func() {
 
 	It("is Pending while no node can take the Pod", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("unschedulable", pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run()))))
-		p := spec.Must(story.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable))).Pod
-		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "%s", story)
-		Expect(p.Spec.NodeName).To(BeEmpty(), "%s", story)
+		waits := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable)
+		waits.Never = func(p *corev1.Pod) string {
+			if p.Spec.NodeName != "" {
+				return "it is bound to a node"
+			}
+			return ""
+		}
+		p := spec.Must(story.Await(ctx, waits)).Pod
+		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
+		Expect(p.Spec.NodeName).To(BeEmpty(), "a Pod that cannot be scheduled must be on no node\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 	})
 
@@ -56,8 +67,8 @@ var _ = Describe("A Pod's phase", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Container("w", absentImage, nil, neverPulled))))
 		p := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImageNeverPull"))).Pod
 		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a bound Pod whose container cannot be created must be Pending\n%s", story)
-		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "%s", story)
-		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "%s", story)
+		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image cannot be had\n%s", story)
+		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod on a node must have condition PodScheduled=True\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the container an image that is there")
@@ -82,14 +93,14 @@ var _ = Describe("A Pod's phase", func() {
 		}
 	})
 
-	It("becomes Succeeded when the last container has ended with 0", claim.Proves("PHASE-SUC-02"), func(ctx SpecContext) {
+	It("becomes Succeeded when the last container has ended with 0", claim.Proves("PHASE-SUC-02").Waiting(probed), func(ctx SpecContext) {
 		story := endOneAfterTheOther(ctx, ns, 0)
 		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
 		expectAllEnded(last, map[string]int32{"first": 0, "second": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
 
-	It("becomes Failed when all containers have ended and one of them badly", claim.Proves("PHASE-FAIL-02"), func(ctx SpecContext) {
+	It("becomes Failed when all containers have ended and one of them badly", claim.Proves("PHASE-FAIL-02").Waiting(probed), func(ctx SpecContext) {
 		story := endOneAfterTheOther(ctx, ns, 1)
 		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
 		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
@@ -105,11 +116,17 @@ func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Sto
 	const port = 8080
 	story := spec.Must(ns.Create(ctx, pod.New("two", pod.Restart(corev1.RestartPolicyNever),
 		ns.Witness("first", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(code))),
-		ns.Witness("second", witness.Serve(witness.HTTP(port))),
+		ns.Witness("second", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
 	)))
 	between := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("first"), pod.ContainerRunning("second")))).Pod
 	Expect(between.Status.Phase).To(Equal(corev1.PodRunning), "a Pod with a container that runs must be Running, however another one ended\n%s", story)
-	spec.Must(ns.FollowLog(ctx, story, "second", "that it listens", listens))
+	// A kubelet that takes the Pod for ended says so only when it has stopped
+	// the other container too; three probe periods are long enough to begin.
+	probes := len(witness.Probes(spec.Must(ns.Log(ctx, story, "second", false)), "/"))
+	lines := spec.Must(ns.FollowLog(ctx, story, "second", "three more probes, or a signal", func(lines []record.Line) bool {
+		return len(witness.Probes(lines, "/")) >= probes+3 || witness.Count(lines, record.Signal) > 0
+	}))
+	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the container that runs must be left alone, however another one ended\n%s", story)
 	spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "0"}))
 	return story
 }
@@ -136,6 +153,3 @@ func setImage(ctx SpecContext, ns *spec.Space, story *journal.Story, place int) 
 func haveCondition(kind corev1.PodConditionType, status corev1.ConditionStatus) OmegaMatcher {
 	return HaveField("Status.Conditions", ContainElement(And(HaveField("Type", kind), HaveField("Status", status))))
 }
-
-// listens is when a witness that serves can be asked.
-func listens(lines []record.Line) bool { return witness.Count(lines, record.Listening) > 0 }
