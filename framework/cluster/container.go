@@ -19,7 +19,7 @@ type container struct {
 	name    string
 	cluster string
 	running bool
-	started time.Time // the last time
+	started time.Time // the last time; zero where the engine does not tell
 	// dir is the directory that a cluster of podproof's belongs to, "" for
 	// anybody else's cluster.
 	dir string
@@ -54,7 +54,7 @@ func parseContainers(inspected string) ([]container, error) {
 		Name  string
 		State struct {
 			Running   bool
-			StartedAt time.Time
+			StartedAt string // not all engines tell it
 		}
 		Config struct{ Labels map[string]string }
 		Mounts []struct{ Source, Destination string }
@@ -64,11 +64,12 @@ func parseContainers(inspected string) ([]container, error) {
 	}
 	var found []container
 	for _, d := range details {
+		started, _ := time.Parse(time.RFC3339Nano, d.State.StartedAt)
 		c := container{
 			name:    strings.TrimPrefix(d.Name, "/"),
 			cluster: d.Config.Labels[clusterLabel],
 			running: d.State.Running,
-			started: d.State.StartedAt,
+			started: started,
 		}
 		for _, mount := range d.Mounts {
 			if mount.Destination == ownerMount {

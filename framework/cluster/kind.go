@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -175,13 +176,18 @@ func withOutput(err error) error {
 	return err
 }
 
+// chatter is what a component of Kubernetes logs when nothing is wrong.
+// https://kubernetes.io/docs/concepts/cluster-administration/system-logs/#klog
+var chatter = regexp.MustCompile(`^I[0-9]{4} [0-9:.]+ `)
+
 // errorLines are the lines of an output that call themselves errors, as
-// kubeadm's do in front of a stack trace, and otherwise the last ones.
+// kubeadm's do in front of a stack trace, and otherwise the last ones that are
+// no chatter.
 func errorLines(output string) string {
 	const most = 8
 	var all, errors []string
 	for line := range strings.Lines(output) {
-		if line = strings.TrimSpace(line); line == "" {
+		if line = strings.TrimSpace(line); line == "" || chatter.MatchString(line) {
 			continue
 		}
 		all = append(all, line)

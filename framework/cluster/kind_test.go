@@ -40,5 +40,6 @@ func TestErrorLines(t *testing.T) {
 		"k8s.io/kubernetes/cmd/kubeadm/app.Run\n\tkubeadm.go:48\nmain.main\n")).
 		To(Equal("error: error execution phase preflight: it failed"), "not the stack trace behind it")
 	g.Expect(errorLines("a\n\nb\nc\nd\ne\nf\ng\nh\ni\n")).To(Equal("b\nc\nd\ne\nf\ng\nh\ni"), "else the end")
+	g.Expect(errorLines("what went wrong\nI1123 13:48:19.997227     141 round_trippers.go:632] \"Response\"\n")).To(Equal("what went wrong"))
 	g.Expect(errorLines("\n")).To(BeEmpty())
 }

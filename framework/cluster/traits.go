@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ echo bounding=$(sed -n s/CapBnd://p /proc/self/status)
 // examine starts one short-lived container of the node image, as a node would
 // be, and looks around in it.
 func examine(ctx context.Context, e *engine.Engine, image string) (*traits, error) {
-	id, err := e.Output(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	id, err := imageID(ctx, e, image)
 	if err != nil {
 		return nil, fmt.Errorf("node image %s: %w", image, err)
 	}
@@ -49,6 +50,22 @@ func examine(ctx context.Context, e *engine.Engine, image string) (*traits, erro
 	}
 	t.imageID = id
 	return t, nil
+}
+
+func imageID(ctx context.Context, e *engine.Engine, image string) (string, error) {
+	output, err := e.Output(ctx, "image", "inspect", image)
+	if err != nil {
+		return "", err
+	}
+	// The whole of it, since engines do not agree on the fields of a format.
+	var images []struct{ ID string }
+	if err := json.Unmarshal([]byte(output), &images); err != nil {
+		return "", fmt.Errorf("what %s says of it: %w", e.Name, err)
+	}
+	if len(images) == 0 {
+		return "", fmt.Errorf("%s does not have it", e.Name)
+	}
+	return images[0].ID, nil
 }
 
 func parseTraits(output string) (*traits, error) {

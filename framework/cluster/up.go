@@ -157,7 +157,7 @@ func (r *Request) up(ctx context.Context, nodes []container) (*Info, error) {
 			return nil, err
 		}
 		if _, gone := engine.Find(ctx, r.Engine.Name); gone != nil {
-			return nil, fmt.Errorf("the container engine went away (%w): %w", gone, err)
+			return nil, fmt.Errorf("the container engine went away while the cluster was made; the next run deletes what is left of it: %w", gone)
 		}
 		r.Log.Info("Cluster %s could not be made, trying once more: %v", r.Name, err)
 	}

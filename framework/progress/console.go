@@ -128,8 +128,8 @@ func (c *Console) Event(e Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Kind {
-	case SpecsTotal:
-		c.total = e.Total
+	case SpecsTotal: // the specs begin, maybe not for the first time
+		c.total, c.done, c.failed, c.specs = e.Total, 0, 0, nil
 	case SpecStart:
 		c.specs = append(c.specs, runningSpec{e.Text, e.Process, time.Now()})
 	case SpecDone:

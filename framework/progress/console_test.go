@@ -114,6 +114,10 @@ func TestConsoleFollowsSpecs(t *testing.T) {
 			" 3/12  FAILED     1m02s  Force",
 			"still at it: specs 3/12 done, 1 failed, 1 running: Back-off doubles (31 s)",
 		}))
+
+		c.Event(Event{Kind: SpecsTotal, Total: 7})
+		c.Event(Event{Kind: SpecDone, Text: "Force", Process: 2, State: "passed", Seconds: 2})
+		g.Expect(out.lines()).To(ContainElement("1/7  passed     2.0 s  Force"), "a repeated run counts anew")
 	})
 }
 

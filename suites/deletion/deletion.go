@@ -23,6 +23,11 @@ import (
 // grace is the documented default of terminationGracePeriodSeconds.
 const grace = 30 * time.Second
 
+// forcedGrace is what the kubelet grants the processes of a Pod that is deleted
+// by force.
+// Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (minimumGracePeriodInSeconds).
+const forcedGrace = 2 * time.Second
+
 // beat is how often a victim tells the collector that it is alive, and so how
 // well the end of one is known.
 const beat = 50 * time.Millisecond
@@ -54,14 +59,9 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Do(ns.Delete(ctx, victim, -1))
 		gone := spec.Must(victim.AwaitGone(ctx))
 
-		series := collector.series(ctx, ns, victim)
-		lasted := fromTermToEnd(series, victim)
-		claim.MeasureTime("DELETE-03", "SIGTERM to the end of a process that ignores it", "30 s", lasted, lasted >= 29500*time.Millisecond && lasted <= 34*time.Second)
-		// The kubelet may count from a moment before the signal arrives; half
-		// a second is more than that takes. Later by up to 4 s is the runtime
-		// and a busy machine.
-		Expect(lasted).To(BeNumerically(">=", 29500*time.Millisecond), "the process must have its grace period of 30 s\n%s", victim)
-		Expect(lasted).To(BeNumerically("<=", 34*time.Second), "the process must be killed when its grace period of 30 s is over\n%s", victim)
+		took := fromTermToEnd(collector.series(ctx, ns, victim), victim)
+		// Later by up to 4 s is the runtime and a busy machine.
+		took.expect("DELETE-03", grace, grace+4*time.Second, victim)
 
 		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", victim)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose process was killed must end as Failed\n%s", victim)
@@ -119,15 +119,24 @@ var _ = Describe("Deleting a Pod", func() {
 
 	It("by force still sends SIGTERM, and SIGKILL 2 s later, when the object is gone", claim.Proves("DELETE-06"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
-		victim := collector.victim(ctx, ns, "forced", pod.Grace(60))
-		spec.Do(ns.Delete(ctx, victim, 0))
-		spec.Must(victim.AwaitGone(ctx))
-
-		series := collector.series(ctx, ns, victim)
-		lasted := fromTermToEnd(series, victim)
-		claim.MeasureTime("DELETE-06", "SIGTERM to the end of a process that ignores it", "2 s", lasted, lasted >= 1800*time.Millisecond && lasted <= 6*time.Second)
-		Expect(lasted).To(BeNumerically(">=", 1800*time.Millisecond), "the process must have 2 s after SIGTERM\n%s", victim)
-		Expect(lasted).To(BeNumerically("<=", 6*time.Second), "the process must not have the 60 s of its Pod's grace period\n%s", victim)
+		var victim *journal.Story
+		var took span
+		// A busy machine can blur two seconds beyond use: then they are
+		// measured again.
+		for attempt := range 3 {
+			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt+1), pod.Grace(60))
+			spec.Do(ns.Delete(ctx, victim, 0))
+			spec.Must(victim.AwaitGone(ctx))
+			if took = fromTermToEnd(collector.series(ctx, ns, victim), victim); took.blur <= forcedGrace/4 {
+				break
+			}
+		}
+		if took.blur > forcedGrace/4 {
+			claim.Inconclusive(fmt.Sprintf("the machine is too busy to measure %s: the process itself stood still for up to %s", forcedGrace, took.blur/2))
+			Fail("the end of the process is not known well enough")
+		}
+		// 6 s is far from the 60 s of the Pod's grace period.
+		took.expect("DELETE-06", forcedGrace, 6*time.Second, victim)
 	})
 })
 
@@ -196,14 +205,38 @@ func (c collector) series(ctx SpecContext, ns space, victim *journal.Story) reco
 	return s
 }
 
-// fromTermToEnd is the time from the victim's SIGTERM to its last sign of
-// life, by the collector's clock.
-func fromTermToEnd(s record.Series, victim *journal.Story) time.Duration {
+// span is a measured time that is known to be between lasted and lasted + blur.
+type span struct{ lasted, blur time.Duration }
+
+// fromTermToEnd is the time from the victim's SIGTERM to its end, by the
+// collector's clock. The process may have been told a while before it could
+// say so, and have lived on for a while after its last beat: for as long as
+// it ever stood still between two beats, each.
+func fromTermToEnd(s record.Series, victim *journal.Story) span {
 	GinkgoHelper()
 	term, ok := s.First(record.Signal)
 	Expect(ok).To(BeTrue(), "the process must get SIGTERM before it is killed; it sent %d lines\n%s", len(s.Arrivals), victim)
 	Expect(term.Line.Signal).To(Equal("SIGTERM"))
 	last, _ := s.Last("")
-	Expect(s.LongestGap()).To(BeNumerically("<", quiet), "the beats of the process must have arrived without a long break, else its end is not known (%s)", fmt.Sprint(s.LongestGap()))
-	return last.Since(term)
+	stood := s.LongestGap()
+	if stood >= quiet {
+		claim.Inconclusive(fmt.Sprintf("the machine is too busy: no beat of the process arrived for %s, so its end is not known", stood))
+		Fail("the end of the process is not known")
+	}
+	return span{lasted: last.Since(term), blur: 2 * stood}
+}
+
+// expect holds the span against the documented time. The kubelet counts from
+// the moment at which it asks the runtime to stop the container, which is a
+// moment before SIGTERM; more than a tenth of a second is a shorter grace.
+func (s span) expect(id string, documented, most time.Duration, victim *journal.Story) {
+	GinkgoHelper()
+	long := s.lasted+s.blur >= documented-100*time.Millisecond
+	claim.MeasureTime(id, "SIGTERM to the end of a process that ignores it", fmt.Sprintf("%.0f s", documented.Seconds()), s.lasted, long && s.lasted <= most)
+	if !long {
+		Fail(fmt.Sprintf("a process that ignores SIGTERM must have %s until it is killed, but it had only %s (at most %s more, as exactly as it could be measured)\n%s", documented, s.lasted, s.blur, victim))
+	}
+	if s.lasted > most {
+		Fail(fmt.Sprintf("a process that ignores SIGTERM must be killed after %s, but it lived for %s, and %s is the most that the machine can explain\n%s", documented, s.lasted, most, victim))
+	}
 }
