@@ -40,8 +40,9 @@ var _ = Describe("kubectl get pods", func() {
 			{pod: pod.New("runs", stays), when: pod.InPhase(corev1.PodRunning), phase: corev1.PodRunning, status: "Running"},
 			{pod: pod.New("completes", never, ns.Witness("w", witness.Run(witness.For(short)))), when: pod.InPhase(corev1.PodSucceeded), phase: corev1.PodSucceeded, status: "Completed"},
 			{pod: pod.New("fails", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "Error"},
-			// The reason of its container goes before the Pod's own, DeadlineExceeded.
-			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: failedBy("DeadlineExceeded"), phase: corev1.PodFailed, status: "Error"},
+			// Once its container has ended, that one's reason goes before the Pod's
+			// own, DeadlineExceeded, which a busy kubelet may publish before.
+			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: pod.All(failedBy("DeadlineExceeded"), pod.ContainerTerminated("w")), phase: corev1.PodFailed, status: "Error"},
 			{pod: pod.New("without-image", pod.Container("w", "podproof.test/absent:v1", nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever })),
 				when: pod.ContainerWaiting("w", "ErrImageNeverPull"), phase: corev1.PodPending, status: "ErrImageNeverPull"},
 			{pod: pod.New("without-volume", missingVolume, ns.Witness("w", witness.Run(), pod.Mount("missing", "/missing"))), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
