@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
@@ -121,6 +122,11 @@ func runOptions(args []string) (options.Options, error) {
 	}
 	if o.Kubernetes != "" {
 		if _, err := nodeimage.Find(o.Kubernetes); err != nil && o.NodeImage == "" {
+			return o, options.Usagef("%v", err)
+		}
+	}
+	if o.Kubeconfig != "" {
+		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
 			return o, options.Usagef("%v", err)
 		}
 	}

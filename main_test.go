@@ -32,6 +32,7 @@ func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
 		"version that is too old":        {[]string{"--k8s=1.20"}, "older than the oldest that is supported"},
 		"version that is too new":        {[]string{"--k8s=1.99"}, "newer than the newest that is supported"},
 		"version that is none":           {[]string{"--k8s=latest"}, "latest"},
+		"kubeconfig that is not there":   {[]string{"--kubeconfig=/absent/kubeconfig"}, "/absent/kubeconfig does not exist"},
 		"unknown flag":                   {[]string{"--frobnicate"}, "-frobnicate"},
 		"argument that is no flag":       {[]string{"quick"}, `unexpected argument "quick"`},
 		"options file that is not there": {[]string{"--config=absent.yaml"}, "absent.yaml"},

@@ -39,6 +39,7 @@ type Info struct {
 	WitnessBuild string `json:"witnessBuild,omitempty"`
 
 	lock *lockfile.Lock
+	down bool // already: by now the name may be another run's
 	log  progress.Log
 }
 
@@ -89,19 +90,21 @@ func (i *Info) NodeCommand(ctx context.Context, node string, args ...string) (st
 // it is to be kept. It does nothing to any other cluster, and nothing the second
 // time.
 func (i *Info) Down(ctx context.Context) error {
-	if !i.Own {
+	if !i.Own || i.down {
 		return nil
 	}
 	if i.lock != nil {
 		defer i.lock.Release()
 	}
 	if i.Keep {
+		i.down = true
 		return nil
 	}
 	k := newKind(&engine.Engine{Name: i.Provider}, i.Name, i.dir(), nil)
 	if err := k.remove(ctx); err != nil {
 		return fmt.Errorf("deleting cluster %s: %w", i.Name, err)
 	}
+	i.down = true
 	return os.RemoveAll(i.dir())
 }
 

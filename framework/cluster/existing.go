@@ -33,17 +33,9 @@ func Existing(ctx context.Context, kubeconfig, kubeContext string, log progress.
 	if log == nil {
 		log = progress.Discard()
 	}
-	files, err := kubeconfigFiles(kubeconfig)
+	kubeconfig, kubeContext, err := choose(kubeconfig, kubeContext)
 	if err != nil {
 		return nil, err
-	}
-	kubeconfig = strings.Join(files, string(filepath.ListSeparator))
-	raw, err := clientConfig(kubeconfig, "").RawConfig()
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig %s cannot be used: %w", kubeconfig, err)
-	}
-	if kubeContext, err = pickContext(raw, kubeContext); err != nil {
-		return nil, fmt.Errorf("kubeconfig %s: %w", kubeconfig, err)
 	}
 	info := &Info{Kubeconfig: kubeconfig, Context: kubeContext, log: log}
 	step := log.Step("cluster of context "+kubeContext, time.Second)
@@ -53,6 +45,30 @@ func Existing(ctx context.Context, kubeconfig, kubeContext string, log progress.
 	}
 	step.Done(fmt.Sprintf("Kubernetes %s, nodes: %d", info.ServerVersion, len(info.Nodes)))
 	return info, nil
+}
+
+// CheckKubeconfig tells what is wrong with a kubeconfig and a context, as given to
+// Existing, without asking any cluster.
+func CheckKubeconfig(kubeconfig, kubeContext string) error {
+	_, _, err := choose(kubeconfig, kubeContext)
+	return err
+}
+
+// choose finds the kubeconfig's files and the context in them.
+func choose(kubeconfig, kubeContext string) (files, context string, err error) {
+	found, err := kubeconfigFiles(kubeconfig)
+	if err != nil {
+		return "", "", err
+	}
+	files = strings.Join(found, string(filepath.ListSeparator))
+	raw, err := clientConfig(files, "").RawConfig()
+	if err != nil {
+		return "", "", fmt.Errorf("kubeconfig %s cannot be used: %w", files, err)
+	}
+	if context, err = pickContext(raw, kubeContext); err != nil {
+		return "", "", fmt.Errorf("kubeconfig %s: %w", files, err)
+	}
+	return files, context, nil
 }
 
 // kubeconfigFiles are the files that make up a kubeconfig, as absolute paths.

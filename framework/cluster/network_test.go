@@ -1,12 +1,53 @@
 package cluster
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/podproof/podproof/framework/engine"
 )
+
+func TestEveryNodeGetsItsPartOfTheNetwork(t *testing.T) {
+	g := NewWithT(t)
+	// An engine that writes down what is run on each node, and what it is fed.
+	bin, seen := t.TempDir(), t.TempDir()
+	script := "#!/bin/sh\n" + // exec --privileged --interactive NODE sh -c SCRIPT
+		"echo \"$7\" > " + seen + "/$4.script; cat > " + seen + "/$4.stdin\n"
+	g.Expect(os.WriteFile(filepath.Join(bin, "docker"), []byte(script), 0o755)).To(Succeed())
+	t.Setenv("PATH", bin+":/usr/bin:/bin")
+
+	var nodes []runtime.Object
+	for i, name := range []string{"a", "b", "c"} {
+		nodes = append(nodes, node(name, func(n *corev1.Node) {
+			n.Spec.PodCIDRs = []string{fmt.Sprintf("10.244.%d.0/24", i)}
+			n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("172.18.0.%d", i)}}
+		}))
+	}
+	g.Expect(layNetwork(t.Context(), watched("nodes", nodes), &engine.Engine{Name: "docker"}, 3)).To(Succeed())
+
+	fed, err := os.ReadFile(filepath.Join(seen, "b.stdin"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(fed)).To(And(ContainSubstring("10.244.1.0/24"), Not(ContainSubstring("10.244.0.0/24"))))
+	run, err := os.ReadFile(filepath.Join(seen, "b.script"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(run)).To(And(
+		ContainSubstring("ip route replace 10.244.0.0/24 via 172.18.0.0\n"),
+		ContainSubstring("ip route replace 10.244.2.0/24 via 172.18.0.2\n"),
+		Not(ContainSubstring("ip route replace 10.244.1.0/24")),
+	))
+
+	g.Expect(os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\necho no such container >&2; exit 1\n"), 0o755)).To(Succeed())
+	g.Expect(layNetwork(t.Context(), watched("nodes", nodes), &engine.Engine{Name: "docker"}, 3)).
+		To(MatchError(ContainSubstring("network of node ")))
+}
 
 func TestCNIConfig(t *testing.T) {
 	g := NewWithT(t)

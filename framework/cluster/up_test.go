@@ -212,6 +212,19 @@ func TestStateOfAKeptCluster(t *testing.T) {
 	g.Expect(readState(dir)).To(BeNil(), "half written is not kept")
 }
 
+func TestEmptyDirLeavesTheLock(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	lock := hold(g, dir)
+	defer lock.Release()
+	g.Expect(os.MkdirAll(filepath.Join(dir, ownerDir), 0o755)).To(Succeed())
+	g.Expect(writeState(dir, keptState)).To(Succeed())
+	g.Expect(emptyDir(dir)).To(Succeed())
+	g.Expect(filepath.Glob(filepath.Join(dir, "*"))).To(ConsistOf(filepath.Join(dir, lockFile)),
+		"without it another process could take the name while this one makes its cluster anew")
+	g.Expect(emptyDir(filepath.Join(dir, "gone"))).To(Succeed())
+}
+
 func TestDownDeletesTheNodesAndTheDirectory(t *testing.T) {
 	g, e := NewWithT(t), newFakeEngine(t)
 	dir := filepath.Join(t.TempDir(), "x")
@@ -230,8 +243,11 @@ func TestDownDeletesTheNodesAndTheDirectory(t *testing.T) {
 	g.Expect(info.Down(t.Context())).To(Succeed())
 	g.Expect(e.containers()).To(ConsistOf("y-control-plane"))
 	g.Expect(dir).NotTo(BeADirectory())
-	g.Expect(info.Down(t.Context())).To(Succeed(), "nothing the second time")
-	hold(g, dir).Release()
+
+	defer hold(g, dir).Release() // another run takes the name
+	e.add("x-control-plane", "x", dir)
+	g.Expect(info.Down(t.Context())).To(Succeed())
+	g.Expect(e.containers()).To(ContainElement("x-control-plane"), "nothing the second time")
 }
 
 func TestClean(t *testing.T) {

@@ -60,7 +60,7 @@ func start(ctx context.Context, stateDir string, missing []capability) (*Engine,
 	}
 	users, err := os.ReadFile(userConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("Docker's configuration: %w", err)
+		return nil, fmt.Errorf("the configuration of Docker: %w", err)
 	}
 	config, err := daemonConfig(users, pidFile(stateDir), runtime)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -19,6 +20,10 @@ var ErrHeld = errors.New("lock is held")
 
 // Lock is a lock that is held until Release or the end of the process.
 type Lock struct{ file *os.File }
+
+// held has the locks of this process. A file that nobody refers to any more is
+// closed by the garbage collector, and its lock would go with it.
+var held sync.Map
 
 // Try takes the lock at path, making the file and its directory as needed. The
 // error is ErrHeld (wrapped, with the process that holds it) when somebody else
@@ -75,6 +80,7 @@ func Holder(path string) string {
 // Release gives the lock back. The file stays, unless its directory was
 // removed while the lock was held.
 func (l *Lock) Release() {
+	held.Delete(l)
 	l.file.Close()
 }
 
@@ -106,7 +112,9 @@ func take(path string, flags int) (*Lock, error) {
 		if err := file.Truncate(0); err == nil {
 			fmt.Fprintf(file, "%d\n", os.Getpid())
 		}
-		return &Lock{file: file}, nil
+		lock := &Lock{file: file}
+		held.Store(lock, nil)
+		return lock, nil
 	}
 }
 
@@ -119,10 +127,10 @@ func flock(file *os.File, how int) error {
 }
 
 func same(file *os.File, path string) bool {
-	held, err := file.Stat()
+	locked, err := file.Stat()
 	if err != nil {
 		return false
 	}
 	visible, err := os.Stat(path)
-	return err == nil && os.SameFile(held, visible)
+	return err == nil && os.SameFile(locked, visible)
 }

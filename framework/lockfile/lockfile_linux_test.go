@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -26,6 +27,23 @@ func TestOnlyOneHolds(t *testing.T) {
 	second, err := Try(path)
 	g.Expect(err).NotTo(HaveOccurred(), "a lock that was given back is free")
 	second.Release()
+}
+
+func TestALockThatNobodyRefersToIsHeld(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "lock")
+	_, err := Try(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	for range 3 {
+		runtime.GC()
+	}
+	g.Consistently(func() error {
+		lock, err := Try(path)
+		if lock != nil {
+			lock.Release()
+		}
+		return err
+	}, "100ms").Should(MatchError(ErrHeld))
 }
 
 func TestAcquireWaitsForTheHolder(t *testing.T) {
@@ -67,14 +85,33 @@ func TestLockOnARemovedFileDoesNotCount(t *testing.T) {
 	first, err := Try(path)
 	g.Expect(err).NotTo(HaveOccurred())
 
-	// The holder removes its directory, as the deletion of a cluster does, while
-	// somebody waits on the file that was in it.
-	second, err := Acquire(t.Context(), path, func(string) {
-		g.Expect(os.RemoveAll(filepath.Dir(path))).To(Succeed())
-		first.Release()
-	})
-	g.Expect(err).NotTo(HaveOccurred())
+	got := make(chan *Lock, 1)
+	go func() {
+		second, _ := Acquire(t.Context(), path, nil)
+		got <- second
+	}()
+	// Somebody waits on the file by now; its holder removes it, as the deletion
+	// of a cluster does.
+	g.Eventually(func() int { return opened(path) }).Should(Equal(2))
+	g.Expect(os.RemoveAll(filepath.Dir(path))).To(Succeed())
+	first.Release()
+
+	var second *Lock
+	g.Eventually(got).Should(Receive(&second))
+	g.Expect(second).NotTo(BeNil())
 	_, err = Try(path)
 	g.Expect(err).To(MatchError(ErrHeld), "the lock is on the file that others see")
 	second.Release()
+}
+
+// opened counts the descriptors of this process that are open on a file.
+func opened(path string) int {
+	descriptors, _ := filepath.Glob("/proc/self/fd/*")
+	count := 0
+	for _, descriptor := range descriptors {
+		if target, err := os.Readlink(descriptor); err == nil && target == path {
+			count++
+		}
+	}
+	return count
 }
