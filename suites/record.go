@@ -52,9 +52,11 @@ func recordOf(report Report) reports.Record {
 	return record
 }
 
+// interrupted tells whether a person stopped the run: Ginkgo also interrupts
+// specs when one of them gives the whole run up.
 func interrupted(report Report) bool {
 	for _, reason := range report.SpecialSuiteFailureReasons {
-		if strings.Contains(reason, "Interrupted") {
+		if strings.Contains(reason, "Interrupted by User") {
 			return true
 		}
 	}

@@ -45,7 +45,7 @@ func Outcome(s types.SpecReport) reports.Spec {
 	case s.State.Is(types.SpecStatePassed):
 		out.State = reports.Passed
 	case s.State.Is(types.SpecStateInterrupted):
-		out.State, out.Message = reports.Interrupted, "the run was interrupted"
+		out.State, out.Message = reports.Interrupted, "the run was stopped before the spec had a result"
 	case s.State.Is(types.SpecStateSkipped) && started:
 		out.State, out.SkipReason = reports.Skipped, s.Failure.Message
 	case s.State.Is(types.SpecStateSkipped) && s.Failure.Message != "":
