@@ -27,6 +27,7 @@ e2e: build
 	@exec bin/podproof run $(FLAGS)
 
 build: need-go
+	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
 	@$(GO) build -o bin/podproof .
 
 test: lint

@@ -117,26 +117,38 @@ func (e *Environment) create(ctx context.Context, cache string, log progress.Log
 	if err := <-image; err != nil {
 		return err
 	}
-	info, err := cluster.Up(ctx, cluster.Request{
-		Name: o.Name, StateDir: filepath.Join(cache, "clusters"), Engine: eng,
-		NodeImage: node.Image, Workers: o.Workers, Keep: o.Keep,
-		Log: log, LogsDir: filepath.Join(e.Dir, "cluster-logs"),
-	})
-	if err != nil {
-		return err
-	}
-	e.Cluster = info
-	err = e.prepare(ctx, built)
-	if err != nil {
-		// The caller gets no environment that is half usable.
-		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
-		defer cancel()
-		if downErr := info.Down(down); downErr != nil {
-			err = fmt.Errorf("%w; and the cluster could not be removed: %w", err, downErr)
+	for {
+		info, err := cluster.Up(ctx, cluster.Request{
+			Name: o.Name, StateDir: filepath.Join(cache, "clusters"), Engine: eng,
+			NodeImage: node.Image, Workers: o.Workers, Keep: o.Keep,
+			Log: log, LogsDir: filepath.Join(e.Dir, "cluster-logs"),
+		})
+		if err != nil {
+			return err
 		}
+		e.Cluster = info
+		if err = e.prepare(ctx, built); err == nil {
+			return nil
+		}
+		// Nobody gets a cluster that is half usable, now or later.
 		e.Cluster = nil
+		if downErr := remove(ctx, info); downErr != nil {
+			return fmt.Errorf("%w; and the cluster could not be removed: %w", err, downErr)
+		}
+		if !info.Reused || ctx.Err() != nil {
+			return err
+		}
+		log.Info("The kept cluster %s was of no use any more (%v): making a new one.", info.Name, err)
 	}
-	return err
+}
+
+// remove deletes a cluster of ours, also one that was to be kept, and also when
+// ctx has ended.
+func remove(ctx context.Context, info *cluster.Info) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	info.Keep = false
+	return info.Down(ctx)
 }
 
 // prepare loads the witness and proves that a pod runs on every node.
@@ -244,7 +256,7 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 		return err
 	}
 	step.Done("")
-	return nil
+	return e.Cluster.Down(ctx) // of a kept one it only lets go
 }
 
 // Marshal and Unmarshal carry the environment to test processes.
