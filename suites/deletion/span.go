@@ -1,0 +1,75 @@
+package deletion
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+)
+
+// span is a measured time that is known to be between lasted and lasted + blur.
+type span struct{ lasted, blur time.Duration }
+
+// fromTermToEnd is the time from a victim's SIGTERM to its end, by the
+// collector's clock. It fails the spec when that cannot be told.
+func fromTermToEnd(s record.Series, victim *journal.Story) span {
+	GinkgoHelper()
+	took, stood, err := measure(s)
+	if err != nil {
+		Fail(fmt.Sprintf("%v\n%s", err, victim))
+	}
+	if stood >= quiet {
+		claim.Inconclusive(fmt.Sprintf("the machine is too busy: no beat of the process arrived for %s, so its end is not known", stood))
+		Fail("the end of the process is not known")
+	}
+	return took
+}
+
+// measure works out the span from what the victim sent, and the longest time
+// that it stood still after SIGTERM. The process may have been told a while
+// before it could say so: since its last beat before, at most. And it may have
+// lived on for a while after its last beat: as long as it stood still between
+// two others.
+func measure(s record.Series) (took span, stood time.Duration, err error) {
+	term := -1
+	for i, a := range s.Arrivals {
+		if a.Line.Event == record.Signal {
+			term = i
+			break
+		}
+	}
+	if term < 0 {
+		return span{}, 0, fmt.Errorf("the process must get SIGTERM before it is killed, but it never said so; it sent %d lines", len(s.Arrivals))
+	}
+	told := s.Arrivals[term]
+	if told.Line.Signal != "SIGTERM" {
+		return span{}, 0, fmt.Errorf("the process must get SIGTERM before it is killed, but the first signal was %s", told.Line.Signal)
+	}
+	var late time.Duration
+	if term > 0 {
+		late = told.Since(s.Arrivals[term-1])
+	}
+	for i := term + 1; i < len(s.Arrivals); i++ {
+		stood = max(stood, s.Arrivals[i].Since(s.Arrivals[i-1]))
+	}
+	last := s.Arrivals[len(s.Arrivals)-1]
+	return span{lasted: last.Since(told), blur: late + stood}, stood, nil
+}
+
+// expect holds the span against the documented time. The kubelet counts from
+// the moment at which it asks the runtime to stop the container, which is a
+// moment before SIGTERM; more than a tenth of a second is a shorter grace.
+func (s span) expect(id string, documented, most time.Duration, victim *journal.Story) {
+	GinkgoHelper()
+	long := s.lasted+s.blur >= documented-100*time.Millisecond
+	claim.MeasureTime(id, "SIGTERM to the end of a process that ignores it", fmt.Sprintf("%.0f s", documented.Seconds()), s.lasted, long && s.lasted <= most)
+	if !long {
+		Fail(fmt.Sprintf("a process that ignores SIGTERM must have %s until it is killed, but it had only %s (at most %s more, as exactly as it could be measured)\n%s", documented, s.lasted, s.blur, victim))
+	}
+	if s.lasted > most {
+		Fail(fmt.Sprintf("a process that ignores SIGTERM must be killed after %s, but it lived for %s, and %s is the most that the machine can explain\n%s", documented, s.lasted, most, victim))
+	}
+}

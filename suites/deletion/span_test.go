@@ -1,0 +1,68 @@
+package deletion
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+)
+
+// sent is a series of lines that arrived at these milliseconds.
+func sent(signalAt int64, signal string, beats ...int64) record.Series {
+	var s record.Series
+	told := signal == ""
+	for _, at := range beats {
+		if !told && at > signalAt {
+			s.Arrivals = append(s.Arrivals, arrival(signalAt, record.Line{Event: record.Signal, Signal: signal}))
+			told = true
+		}
+		s.Arrivals = append(s.Arrivals, arrival(at, record.Line{Event: record.Beat}))
+	}
+	return s
+}
+
+func arrival(ms int64, line record.Line) record.Arrival {
+	return record.Arrival{BT: ms * int64(time.Millisecond), Line: line}
+}
+
+func TestMeasureTakesInHowExactlyTheEndIsKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		series record.Series
+		want   span
+		stood  time.Duration
+	}{
+		"a process that never stands still": {sent(1010, "SIGTERM", 950, 1000, 1050, 1100, 1150),
+			span{140 * time.Millisecond, 60 * time.Millisecond}, 50 * time.Millisecond},
+		"standing still before it is told does not count": {sent(1010, "SIGTERM", 100, 900, 1000, 1050, 1100),
+			span{90 * time.Millisecond, 60 * time.Millisecond}, 50 * time.Millisecond},
+		"told while it stood still": {sent(1300, "SIGTERM", 950, 1000, 1310, 1350, 1400),
+			span{100 * time.Millisecond, 350 * time.Millisecond}, 50 * time.Millisecond},
+		"standing still later": {sent(1010, "SIGTERM", 1000, 1050, 1350, 1400),
+			span{390 * time.Millisecond, 310 * time.Millisecond}, 300 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			took, stood, err := measure(c.series)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(took).To(Equal(c.want))
+			g.Expect(stood).To(Equal(c.stood))
+		})
+	}
+}
+
+func TestMeasureNeedsSIGTERM(t *testing.T) {
+	for name, c := range map[string]struct {
+		series record.Series
+		want   string
+	}{
+		"no signal":      {sent(0, "", 950, 1000), "never said so; it sent 2 lines"},
+		"another signal": {sent(1010, "SIGINT", 1000, 1050), "the first signal was SIGINT"},
+		"nothing":        {record.Series{}, "it sent 0 lines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := measure(c.series)
+			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(c.want)))
+		})
+	}
+}
