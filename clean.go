@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 
-	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/engine"
-	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -74,18 +72,5 @@ func cleanNamespaces(ctx context.Context, kubeconfig, context string, log progre
 	if err != nil {
 		return err
 	}
-	cfg, err := info.RESTConfig("podproof")
-	if err != nil {
-		return err
-	}
-	connection, err := api.Connect(cfg)
-	if err != nil {
-		return err
-	}
-	n, err := namespace.Sweep(ctx, connection)
-	if err != nil {
-		return fmt.Errorf("cluster %s: %w", cfg.Host, err)
-	}
-	log.Info("removed %d namespaces of earlier runs from %s", n, cfg.Host)
-	return nil
+	return setup.Sweep(ctx, info, log)
 }

@@ -3,6 +3,8 @@ package namespace
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +38,7 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	left, err := awaitGone(ctx, connection, names)
+	left, err := awaitGone(ctx, connection, names, list.ResourceVersion)
 	if len(left) > 0 {
 		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after a minute: %s", strings.Join(left, ", "))
 	}
@@ -54,29 +56,21 @@ func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
 	for _, ns := range list.Items {
 		names = append(names, ns.Name)
 	}
-	return awaitGone(ctx, ground.API, names)
+	return awaitGone(ctx, ground.API, names, list.ResourceVersion)
 }
 
-// awaitGone watches until none of the namespaces exists, and returns those
-// that still do when ctx ends.
-func awaitGone(ctx context.Context, connection *api.Connection, names []string) ([]string, error) {
-	namespaces := connection.Client.CoreV1().Namespaces()
-	list, err := namespaces.List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel})
-	if err != nil {
-		return names, err
-	}
+// awaitGone watches, from the version at which all of the namespaces were
+// there, until none is, and returns those that still are when ctx ends.
+func awaitGone(ctx context.Context, connection *api.Connection, names []string, from string) ([]string, error) {
 	left := map[string]bool{}
-	for _, ns := range list.Items {
-		for _, name := range names {
-			if ns.Name == name {
-				left[name] = true
-			}
-		}
+	for _, name := range names {
+		left[name] = true
 	}
 	if len(left) == 0 {
 		return nil, nil
 	}
-	w, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+	namespaces := connection.Client.CoreV1().Namespaces()
+	w, err := watchtools.NewRetryWatcherWithContext(ctx, from, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = owner.RunLabel
 			return namespaces.Watch(ctx, o)
@@ -94,9 +88,5 @@ func awaitGone(ctx context.Context, connection *api.Connection, names []string) 
 			return nil, nil
 		}
 	}
-	var still []string
-	for name := range left {
-		still = append(still, name)
-	}
-	return still, ctx.Err()
+	return slices.Sorted(maps.Keys(left)), ctx.Err()
 }

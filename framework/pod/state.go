@@ -112,6 +112,14 @@ func Scheduled() journal.State {
 	}
 }
 
+// HasIP holds once the pod has an IP.
+func HasIP() journal.State {
+	return journal.State{
+		Text:  "to have an IP",
+		Holds: func(pod *corev1.Pod) bool { return pod.Status.PodIP != "" },
+	}
+}
+
 // BeingDeleted holds once the pod has a deletionTimestamp.
 func BeingDeleted() journal.State {
 	return journal.State{

@@ -177,7 +177,7 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 		return err
 	}
 	info.WitnessImage, info.WitnessBuild = image.Reference, image.Build
-	if err := sweep(ctx, info, log); err != nil {
+	if err := Sweep(ctx, info, log); err != nil {
 		return err
 	}
 	if err := info.ProveUsable(ctx, image.Reference, witness.Version()); err != nil {
@@ -187,7 +187,8 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	return nil
 }
 
-func sweep(ctx context.Context, info *cluster.Info, log progress.Log) error {
+// Sweep removes from a cluster the namespaces that dead runs left there.
+func Sweep(ctx context.Context, info *cluster.Info, log progress.Log) error {
 	cfg, err := info.RESTConfig(userAgent)
 	if err != nil {
 		return err

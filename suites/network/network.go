@@ -104,7 +104,7 @@ var _ = Describe("A Pod's address", func() {
 
 		seen := map[string]string{}
 		for _, story := range stories {
-			p := spec.Must(story.Await(ctx, hasIP)).Pod
+			p := spec.Must(story.Await(ctx, pod.HasIP())).Pod
 			ip := p.Status.PodIP
 			Expect(p.Status.PodIPs).NotTo(BeEmpty())
 			Expect(p.Status.PodIPs[0].IP).To(Equal(ip), "podIPs must begin with podIP\n%s", story)
@@ -125,8 +125,6 @@ var _ = Describe("A Pod's address", func() {
 		Expect(nodeIPs).To(HaveKey(p.Status.PodIP))
 	})
 })
-
-var hasIP = journal.State{Text: "to have an IP", Holds: func(p *corev1.Pod) bool { return p.Status.PodIP != "" }}
 
 // expectOneNetwork asks both containers what they see, and each to reach the
 // other on localhost.

@@ -143,7 +143,7 @@ func expectRestartInPlace(ctx SpecContext, story *journal.Story, code int32) {
 	Expect(last.ContainerID).NotTo(Or(BeEmpty(), Equal(status.ContainerID)), "a restart must make a new container\n%s", story)
 	Expect(status.RestartCount).To(Equal(int32(1)), "one end must make one restart\n%s", story)
 
-	first := spec.Must(story.Await(ctx, hasIP)).Pod
+	first := spec.Must(story.Await(ctx, pod.HasIP())).Pod
 	Expect(again.UID).To(Equal(first.UID))
 	Expect(again.Spec.NodeName).To(And(Not(BeEmpty()), Equal(first.Spec.NodeName)), "a restart must stay on the node\n%s", story)
 	Expect(again.Status.PodIP).To(Equal(first.Status.PodIP), "a restart must keep the Pod's IP\n%s", story)
@@ -160,5 +160,3 @@ func before(want, other journal.State) journal.State {
 	}
 	return want
 }
-
-var hasIP = journal.State{Text: "to have an IP", Holds: func(p *corev1.Pod) bool { return p.Status.PodIP != "" }}
