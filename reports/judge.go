@@ -135,9 +135,13 @@ func judgeLaw(l Law, checked bool) ClaimResult {
 
 // held says on how many pods a law was checked, as a measurement of its claim.
 func held(l Law) Measurement {
+	on := fmt.Sprintf("%s of %s", plural(l.Versions, "version"), plural(l.Pods, "pod"))
+	if l.Exempt > 0 {
+		on += fmt.Sprintf(" (not on %d to which a spec did what the law exempts)", l.Exempt)
+	}
 	return Measurement{
 		Claim: l.ID, What: "held on", Documented: "every version of every pod",
-		Measured: fmt.Sprintf("%s of %s", plural(l.Versions, "version"), plural(l.Pods, "pod")),
+		Measured: on,
 		OK:       len(l.Broken) == 0,
 	}
 }

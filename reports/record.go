@@ -142,10 +142,13 @@ type Measurement struct {
 
 // Law is what the check of one law on every pod of the run found.
 type Law struct {
-	ID       string      `json:"id"` // the claim, for instance LAW-PHASE-KNOWN
-	Pods     int         `json:"pods"`
-	Versions int         `json:"versions"` // of these pods, all together
-	Broken   []BrokenLaw `json:"broken,omitempty"`
+	ID       string `json:"id"` // the claim, for instance LAW-PHASE-KNOWN
+	Pods     int    `json:"pods"`
+	Versions int    `json:"versions"` // of these pods, all together
+	// Exempt counts further pods that specs took out of the law, for what they did
+	// to them themselves.
+	Exempt int         `json:"exempt,omitempty"`
+	Broken []BrokenLaw `json:"broken,omitempty"`
 }
 
 // BrokenLaw is one pod on which a law did not hold.

@@ -285,7 +285,7 @@ func (p *page) laws(r Record) {
 	case s.LawsBroken > 0:
 		p.line("laws     %s", p.paint(red, fmt.Sprintf("%d of %d broken", s.LawsBroken, checked)))
 	default:
-		p.line("laws     all %d held on each of %s of %s", checked, plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
+		p.line("laws     all %d held on %s of %s", checked, plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
 	}
 }
 

@@ -51,12 +51,25 @@ type LawTally struct {
 	Pods     int                            `json:"pods"`
 	Versions int                            `json:"versions"`
 	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
+	// Exempt is, by law, what of Pods and Versions it was not checked on.
+	Exempt map[string]Exemption `json:"exempt,omitempty"`
+}
+
+// Exemption counts pods that a spec took out of a law, for what it did to them
+// itself, and the versions of these pods.
+type Exemption struct {
+	Pods     int `json:"pods"`
+	Versions int `json:"versions"`
+}
+
+func (e Exemption) plus(other Exemption) Exemption {
+	return Exemption{e.Pods + other.Pods, e.Versions + other.Versions}
 }
 
 // CheckLaws checks every law on every pod of the journal, notes the result
 // for the record, and returns an error that tells all that is broken.
 func CheckLaws(j *journal.Journal) error {
-	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}}
+	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}}
 	spec := ginkgo.CurrentSpecReport().LeafNodeText
 	var problems []error
 	for _, story := range j.Stories() {
@@ -67,7 +80,11 @@ func CheckLaws(j *journal.Journal) error {
 		tally.Pods++
 		tally.Versions += len(versions)
 		pod := versions[0].Pod.Namespace + "/" + story.Name()
-		for _, b := range journal.CheckLaws(versions) {
+		exempt := story.Exempted()
+		for _, law := range exempt {
+			tally.Exempt[law] = tally.Exempt[law].plus(Exemption{1, len(versions)})
+		}
+		for _, b := range journal.CheckLaws(versions, exempt...) {
 			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})
 			problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
 		}

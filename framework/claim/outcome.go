@@ -108,7 +108,7 @@ func brokeOnlyLaws(s types.SpecReport) bool {
 
 // Laws adds up what the laws found on the pods of all specs.
 func Laws(report types.Report) []reports.Law {
-	total := LawTally{Broken: map[string][]reports.BrokenLaw{}}
+	total := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}}
 	for _, s := range report.SpecReports {
 		for _, t := range readEntries[LawTally](s, entryLaws) {
 			total.Pods += t.Pods
@@ -116,11 +116,14 @@ func Laws(report types.Report) []reports.Law {
 			for law, broken := range t.Broken {
 				total.Broken[law] = append(total.Broken[law], broken...)
 			}
+			for law, e := range t.Exempt {
+				total.Exempt[law] = total.Exempt[law].plus(e)
+			}
 		}
 	}
 	var laws []reports.Law
 	for _, l := range journal.Laws {
-		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods, Versions: total.Versions, Broken: total.Broken[l.ID]})
+		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods - total.Exempt[l.ID].Pods, Versions: total.Versions - total.Exempt[l.ID].Versions, Exempt: total.Exempt[l.ID].Pods, Broken: total.Broken[l.ID]})
 	}
 	return laws
 }

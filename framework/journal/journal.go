@@ -98,6 +98,7 @@ type record struct {
 	uid       types.UID
 	versions  []Version
 	events    []Event
+	exempt    []string // IDs of laws
 }
 
 // Open starts to record a namespace: one watch of its pods, one of its core/v1

@@ -146,3 +146,16 @@ func TestLawsAreBroken(t *testing.T) {
 		}
 	})
 }
+
+func TestExemptPodsAreNotJudgedByThatLaw(t *testing.T) {
+	g := NewWithT(t)
+	back := plain().then(phase(corev1.PodPending))
+	story := Recorded(back)
+	g.Expect(CheckLaws(back)).NotTo(BeEmpty())
+	g.Expect(story.Exempt("LAW-PHASE-FORWARD")).To(Succeed())
+	g.Expect(story.Exempted()).To(ConsistOf("LAW-PHASE-FORWARD"))
+	g.Expect(CheckLaws(back, story.Exempted()...)).To(BeEmpty())
+
+	g.Expect(story.Exempt("LAW-NODE-STABLE")).To(MatchError(ContainSubstring("LAW-NODE-STABLE")), "a law without exemption")
+	g.Expect(story.Exempt("LAW-NOBODY")).NotTo(Succeed())
+}

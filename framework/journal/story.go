@@ -65,6 +65,28 @@ func (s *Story) Deleted() bool {
 	return r.deleted()
 }
 
+// Exempt takes the pod out of a law, for a spec that itself does to the pod
+// what the law's Exempt names. A law that knows no exemption, or none at all by
+// that ID, is an error.
+func (s *Story) Exempt(law string) error {
+	for _, l := range Laws {
+		if l.ID == law && l.Exempt != "" {
+			s.journal.mu.Lock()
+			defer s.journal.mu.Unlock()
+			r := s.record()
+			if len(r.versions) == 0 {
+				return fmt.Errorf("pod %s cannot be exempt from the law %q before it has been seen", r.called(), law)
+			}
+			r.exempt = append(slices.Clip(r.exempt), law)
+			return nil
+		}
+	}
+	return fmt.Errorf("no pod can be exempt from the law %q", law)
+}
+
+// Exempted are the IDs of the laws that the pod is exempt from.
+func (s *Story) Exempted() []string { return s.read().exempt }
+
 // Err says why the story cannot be judged now; it is ErrGap. Other than
 // Journal.Err it also says so while the watch of the pods is away, for what
 // happened since then is not known yet.

@@ -75,6 +75,17 @@ func ContainerRunning(container string) journal.State {
 	}
 }
 
+// ContainerReady holds while the container is ready.
+func ContainerReady(container string) journal.State {
+	return journal.State{
+		Text: fmt.Sprintf("to have container %s ready", container),
+		Holds: func(p *corev1.Pod) bool {
+			s := Status(p, container)
+			return s != nil && s.Ready
+		},
+	}
+}
+
 // ContainerTerminated holds while the container's state is terminated.
 func ContainerTerminated(container string) journal.State {
 	return journal.State{

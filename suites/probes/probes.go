@@ -15,7 +15,6 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // enough is how many probes of a container must have arrived before it counts
@@ -38,7 +37,7 @@ var _ = Describe("A readiness probe", func() {
 			// One probe that passed is enough; the rest of the time is for the
 			// kubelet of a busy machine to say so.
 			soon, cancel := context.WithTimeout(ctx, 20*time.Second)
-			spec.Must(story.Await(soon, containerReady(named(status))))
+			spec.Must(story.Await(soon, pod.ContainerReady(named(status))))
 			cancel()
 			log := spec.Must(ns.Log(ctx, story, named(status), false))
 			probes := witness.Probes(log, witness.StatusPath(status, ""))
@@ -59,9 +58,9 @@ var _ = Describe("A readiness probe", func() {
 			ns.expectProbes(ctx, story, named(status), witness.StatusPath(status, ""), enough)
 		}
 		for _, status := range statuses {
-			Expect(story).To(pod.NeverBe(containerReady(named(status))))
+			Expect(story).To(pod.NeverBe(pod.ContainerReady(named(status))))
 		}
-		Expect(story).To(pod.HaveBeen(containerReady(named(control))))
+		Expect(story).To(pod.HaveBeen(pod.ContainerReady(named(control))))
 		Expect(story).To(pod.NeverBe(pod.Ready()))
 	})
 
@@ -80,21 +79,21 @@ var _ = Describe("A readiness probe", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("tcp", options...)))
 
 		for _, mode := range passing {
-			spec.Must(story.Await(ctx, containerReady(string(mode))))
+			spec.Must(story.Await(ctx, pod.ContainerReady(string(mode))))
 		}
-		spec.Must(story.Await(ctx, containerReady("http-500")))
+		spec.Must(story.Await(ctx, pod.ContainerReady("http-500")))
 
 		// All containers are probed each second. When the one that accepts has
 		// seen that many probes since all of them run, so has the one that has
 		// bound its port without listening, which cannot count them itself.
 		spec.Must(story.Await(ctx, pod.AllRunning()))
-		Expect(story).To(pod.NeverBe(containerReady(string(witness.BoundOnly))))
+		Expect(story).To(pod.NeverBe(pod.ContainerReady(string(witness.BoundOnly))))
 		connects := 0
 		spec.Must(ns.FollowLog(ctx, story, string(witness.Accept), "the end of several probes", func(lines []record.Line) bool {
 			connects = witness.Count(lines, record.Closed)
 			return connects >= enough+2
 		}))
-		Expect(story).To(pod.NeverBe(containerReady(string(witness.BoundOnly))))
+		Expect(story).To(pod.NeverBe(pod.ContainerReady(string(witness.BoundOnly))))
 		Expect(story).To(pod.NeverBe(pod.Ready()))
 
 		for _, line := range witness.Select(spec.Must(ns.Log(ctx, story, string(witness.Accept), false)), record.Closed) {
@@ -118,10 +117,10 @@ var _ = Describe("A readiness probe", func() {
 		options = append(options, ns.Witness("reader", witness.Serve(witness.HTTP(firstPort)), pod.Mount("runs", "/runs")))
 		story := spec.Must(ns.Create(ctx, pod.New("exec", options...)))
 
-		spec.Must(story.Await(ctx, containerReady(named(0))))
+		spec.Must(story.Await(ctx, pod.ContainerReady(named(0))))
 		for _, name := range append(names(codes), slow) {
 			ns.expectRuns(ctx, story, name, enough)
-			Expect(story).To(pod.NeverBe(containerReady(name)))
+			Expect(story).To(pod.NeverBe(pod.ContainerReady(name)))
 		}
 		Expect(story).To(pod.NeverBe(pod.Ready()))
 	})
@@ -175,15 +174,4 @@ func names(codes []int) []string {
 		all = append(all, named(c))
 	}
 	return all
-}
-
-// containerReady holds while the container is ready.
-func containerReady(container string) journal.State {
-	return journal.State{
-		Text: fmt.Sprintf("to have container %s ready", container),
-		Holds: func(p *corev1.Pod) bool {
-			s := pod.Status(p, container)
-			return s != nil && s.Ready
-		},
-	}
 }
