@@ -25,6 +25,8 @@ type Judgement struct {
 //   - a spec that failed because of the suite, that was stopped, or that was skipped
 //     without a reason leaves its claims inconclusive: that is never the cluster's
 //     fault and never success;
+//   - a spec that found a known deviation, where its version has one, makes that the
+//     verdict of its claim, and is no reason against the run;
 //   - a broken law makes its own claim and those that it speaks for nonconformant;
 //   - a claim is conformant only when every selected spec of it passed or does not
 //     apply here, and at least one passed;
@@ -84,6 +86,14 @@ func specFinding(s Spec, claim string) finding {
 			}
 		}
 		return finding{Conformant, ""}
+	case Deviated:
+		if s.Deviation == nil {
+			return finding{Inconclusive, "the spec found a known deviation without saying which"}
+		}
+		if s.Deviation.Claim != claim {
+			return finding{Inconclusive, "its spec also proves " + s.Deviation.Claim + " and found a " + s.Deviation.String()}
+		}
+		return finding{KnownDeviation, s.Deviation.String()}
 	case Failed:
 		if s.Failure == ClusterFailure {
 			return finding{Nonconformant, firstLine(s.Message)}
@@ -219,6 +229,8 @@ func combine(findings []finding) (Verdict, string) {
 		return Nonconformant, reasons(Nonconformant)
 	case has(Inconclusive):
 		return Inconclusive, reasons(Inconclusive)
+	case has(KnownDeviation):
+		return KnownDeviation, reasons(KnownDeviation)
 	case has(NotRun) && has(Conformant):
 		return Inconclusive, "only some of its specs have a result: " + reasons(NotRun)
 	case has(NotRun):
@@ -276,12 +288,14 @@ func judgeRun(j Judgement, specs []Spec, run Run, mistakes []string) (Verdict, s
 		return Inconclusive, "the suite and its catalogue do not fit: " + strings.Join(mistakes, "; ")
 	case run.Interrupted:
 		return Inconclusive, "the run was interrupted, with " + plural(s.SpecsNotRun, "spec") + " left without a result"
-	case s.SpecsPassed+s.SpecsFailed+s.SpecsNotRun == 0:
+	case s.SpecsPassed+s.SpecsDeviated+s.SpecsFailed+s.SpecsNotRun == 0:
 		return NotRun, nothingRan(s)
 	case s.Inconclusive > 0 || failedBy(false):
 		return Inconclusive, plural(s.Inconclusive, "claim") + " could not be tested"
 	case s.SpecsNotRun > 0:
 		return Inconclusive, "the run ended with " + plural(s.SpecsNotRun, "spec") + " left without a result"
+	case s.KnownDeviation > 0:
+		return Conformant, fmt.Sprintf("%s as documented, %s of this version", plural(s.Conformant, "claim"), plural(s.KnownDeviation, "known deviation"))
 	default:
 		return Conformant, plural(s.Conformant, "claim") + " as documented"
 	}
@@ -310,6 +324,8 @@ func count(results []ClaimResult, specs []Spec, laws []Law) Counts {
 			s.Nonconformant++
 		case r.Verdict == Inconclusive:
 			s.Inconclusive++
+		case r.Verdict == KnownDeviation:
+			s.KnownDeviation++
 		case r.Verdict == NotApplicable:
 			s.NotApplicable++
 		case r.Verdict == NotRun:
@@ -325,6 +341,8 @@ func count(results []ClaimResult, specs []Spec, laws []Law) Counts {
 		switch spec.State {
 		case Passed:
 			s.SpecsPassed++
+		case Deviated:
+			s.SpecsDeviated++
 		case Skipped:
 			s.SpecsSkipped++
 		case Interrupted, Unstarted:

@@ -30,6 +30,11 @@ func skip(id, reason string) Spec {
 	return Spec{Text: "skipped " + id, Claims: []string{id}, State: Skipped, SkipReason: reason}
 }
 
+func deviate(id string) Spec {
+	return Spec{Text: "deviating " + id, Claims: []string{id}, State: Deviated, Deviation: &Deviation{
+		Claim: id, Short: "kubernetes/kubernetes#1", Component: "kubelet", Version: "v1.36.3", Summary: "It does not."}}
+}
+
 func inState(id string, s State) Spec { return Spec{Text: string(s), Claims: []string{id}, State: s} }
 
 var lawHolds = []Law{{ID: "LAW-C", Pods: 3, Versions: 20}}
@@ -51,11 +56,19 @@ func TestVerdictOfAClaim(t *testing.T) {
 	part := inState("A-01", Filtered)
 	part.Part = "40 s step"
 
+	otherDeviates := deviate("B-01")
+	otherDeviates.Claims = []string{"A-01", "B-01"}
+
 	for name, c := range map[string]struct {
 		specs   []Spec
 		verdict Verdict
 		reason  string
 	}{
+		"known deviation":                 {[]Spec{pass("A-01"), deviate("A-01")}, KnownDeviation, "kubernetes/kubernetes#1 of kubelet v1.36.3"},
+		"known deviation and a failure":   {[]Spec{fail("A-01", ClusterFailure), deviate("A-01")}, Nonconformant, "because"},
+		"known deviation and no test":     {[]Spec{fail("A-01", SuiteFailure), deviate("A-01")}, Inconclusive, "because"},
+		"known deviation of another":      {[]Spec{otherDeviates}, Inconclusive, "also proves B-01"},
+		"known deviation without a name":  {[]Spec{inState("A-01", Deviated)}, Inconclusive, "which"},
 		"one passed":                      {[]Spec{pass("A-01")}, Conformant, ""},
 		"all passed":                      {[]Spec{pass("A-01"), pass("A-01")}, Conformant, ""},
 		"failed by the cluster":           {[]Spec{fail("A-01", ClusterFailure)}, Nonconformant, "because"},
@@ -159,6 +172,8 @@ func TestVerdictOfARun(t *testing.T) {
 		"one claim not so":    {append(full, fail("B-01", ClusterFailure)), lawHolds, Run{}, Nonconformant, 1, "1 claim not"},
 		"could not test":      {append(full, fail("B-01", SuiteFailure)), lawHolds, Run{}, Inconclusive, 3, "could not be tested"},
 		"both":                {[]Spec{fail("A-01", SuiteFailure), fail("B-01", ClusterFailure)}, lawHolds, Run{}, Nonconformant, 1, "1 claim not"},
+		"one deviates":        {append(full, deviate("A-01")), lawHolds, Run{}, Conformant, 0, "3 claims as documented, 1 known deviation of this version"},
+		"all deviate":         {[]Spec{deviate("A-01"), deviate("B-01")}, lawHolds, Run{}, Conformant, 0, "2 known deviations"},
 		"not applicable too":  {append(full, skip("B-01", "needs 1.35")), lawHolds, Run{}, Conformant, 0, ""},
 		"only a law broken":   {full, []Law{{ID: "LAW-C", Pods: 1, Broken: []BrokenLaw{{Pod: "p", Message: "m"}}}}, Run{}, Nonconformant, 1, ""},
 		"no specs":            {nil, lawHolds, Run{}, NotRun, 3, "there were no specs"},

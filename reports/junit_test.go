@@ -117,3 +117,13 @@ func TestJUnitOfFailedSetup(t *testing.T) {
 	g.Expect(c.Error.Text).To(ContainSubstring("install Docker"))
 	g.Expect(c.Time).To(Equal("1.500"))
 }
+
+func TestKnownDeviationIsVisibleInJUnit(t *testing.T) {
+	g := NewWithT(t)
+	data, err := JUnit(New(catalogue(), Run{}, []Spec{pass("B-01"), deviate("A-01")}, lawHolds))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(data)).To(And(
+		ContainSubstring(`<skipped message="known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: It does not."`),
+		ContainSubstring(`name="known deviation"`),
+		ContainSubstring(`failures="0"`)))
+}

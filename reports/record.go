@@ -6,6 +6,7 @@
 package reports
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/podproof/podproof/framework/progress"
@@ -89,6 +90,8 @@ const (
 	Failed State = "failed"
 	// Skipped is a spec that does not apply here; SkipReason names the gate that said so.
 	Skipped State = "skipped"
+	// Deviated is a spec that found the bug which Deviation names, as it had to.
+	Deviated State = "known deviation"
 	// Interrupted is a spec that was running when the run was stopped.
 	Interrupted State = "interrupted"
 	// Unstarted is a spec that was selected, but the run ended before its turn.
@@ -119,6 +122,7 @@ type Spec struct {
 	Failure     FailureKind   `json:"failure,omitempty"` // of a failed spec; "" counts as the suite's
 	Message     string        `json:"message,omitempty"`
 	SkipReason  string        `json:"skipReason,omitempty"`
+	Deviation   *Deviation    `json:"deviation,omitempty"`
 	Started     time.Time     `json:"started,omitzero"`
 	Seconds     float64       `json:"seconds"`
 	WaitSeconds float64       `json:"waitSeconds"` // the inherent part of Seconds
@@ -128,6 +132,24 @@ type Spec struct {
 	Location    string   `json:"location,omitempty"` // file:line
 	Process     int      `json:"process,omitempty"`
 	APIRequests int      `json:"apiRequests,omitempty"`
+}
+
+// Deviation is an upstream bug through which a released version is known not to do
+// what a claim says, found on the cluster under test.
+type Deviation struct {
+	Claim     string `json:"claim"`
+	Issue     string `json:"issue"`     // URL
+	Short     string `json:"short"`     // kubernetes/kubernetes#1
+	Summary   string `json:"summary"`   // what happens instead
+	Component string `json:"component"` // kubelet
+	Version   string `json:"version"`   // of the component here
+	// Found is what the spec saw, in the words of its failed assertion.
+	Found string `json:"found"`
+}
+
+// String is how reports name it.
+func (d Deviation) String() string {
+	return fmt.Sprintf("known deviation %s of %s %s: %s", d.Short, d.Component, d.Version, d.Summary)
 }
 
 // Measurement is one measured value beside the documented one.
@@ -164,9 +186,11 @@ type Verdict string
 const (
 	Conformant    Verdict = "conformant"
 	Nonconformant Verdict = "nonconformant"
-	NotApplicable Verdict = "not applicable"
-	NotRun        Verdict = "not run"
-	Inconclusive  Verdict = "inconclusive"
+	// KnownDeviation is a claim that this version is known not to keep, and does not.
+	KnownDeviation Verdict = "known deviation"
+	NotApplicable  Verdict = "not applicable"
+	NotRun         Verdict = "not run"
+	Inconclusive   Verdict = "inconclusive"
 )
 
 // ClaimResult is the verdict on one claim of the catalogue.
@@ -188,17 +212,19 @@ type ClaimResult struct {
 
 // Counts counts what the record lists, and what it does not list.
 type Counts struct {
-	Claims        int `json:"claims"` // all of the catalogue
-	Conformant    int `json:"conformant"`
-	Nonconformant int `json:"nonconformant"`
-	Inconclusive  int `json:"inconclusive"`
-	NotApplicable int `json:"notApplicable"`
-	NotRun        int `json:"notRun"`      // selected, but not run
-	NotSelected   int `json:"notSelected"` // left out by the profile or a filter
+	Claims         int `json:"claims"` // all of the catalogue
+	Conformant     int `json:"conformant"`
+	Nonconformant  int `json:"nonconformant"`
+	Inconclusive   int `json:"inconclusive"`
+	KnownDeviation int `json:"knownDeviation"`
+	NotApplicable  int `json:"notApplicable"`
+	NotRun         int `json:"notRun"`      // selected, but not run
+	NotSelected    int `json:"notSelected"` // left out by the profile or a filter
 
 	Specs         int `json:"specs"` // selected ones
 	SpecsPassed   int `json:"specsPassed"`
 	SpecsFailed   int `json:"specsFailed"`
+	SpecsDeviated int `json:"specsDeviated"` // that found a known deviation
 	SpecsSkipped  int `json:"specsSkipped"`
 	SpecsNotRun   int `json:"specsNotRun"` // interrupted or not started
 	SpecsFiltered int `json:"specsFiltered"`

@@ -111,3 +111,14 @@ func TestTextForPeople(t *testing.T) {
 	g.Expect(firstLine("\n \x1b[1m hello\nx")).To(Equal("hello"))
 	g.Expect(firstLine("")).To(Equal("no message"))
 }
+
+func TestKnownDeviationIsVisibleInTheSummary(t *testing.T) {
+	g := NewWithT(t)
+	var out strings.Builder
+	g.Expect(Summary(&out, New(catalogue(), Run{}, []Spec{pass("B-01"), deviate("A-01")}, lawHolds), false)).To(Succeed())
+	g.Expect(out.String()).To(And(
+		MatchRegexp(`A-01  known deviation  A is so\.`),
+		ContainSubstring("known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: It does not."),
+		ContainSubstring("1 known to deviate"),
+		ContainSubstring("CONFORMANT: 3 claims as documented, 1 known deviation of this version")))
+}

@@ -20,6 +20,7 @@ const (
 	entryLaws         = "laws"
 	entryEvidence     = "evidence"
 	entryRequests     = "requests"
+	entryDeviation    = "deviation"
 )
 
 // Measure puts a measured value beside the documented one. It asserts
@@ -45,6 +46,9 @@ func Evidence(path string) { addEntry(entryEvidence, path) }
 
 // Requests says how many API requests the spec made.
 func Requests(n int) { addEntry(entryRequests, n) }
+
+// Deviated says that the spec found a known deviation, as it had to.
+func Deviated(d reports.Deviation) { addEntry(entryDeviation, d) }
 
 // LawTally is what the laws found on the pods of one spec.
 type LawTally struct {

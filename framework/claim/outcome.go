@@ -44,6 +44,9 @@ func Outcome(s types.SpecReport) reports.Spec {
 	switch {
 	case s.State.Is(types.SpecStatePassed):
 		out.State = reports.Passed
+		if found := readEntries[reports.Deviation](s, entryDeviation); len(found) > 0 {
+			out.State, out.Deviation = reports.Deviated, &found[0]
+		}
 	case s.State.Is(types.SpecStateInterrupted):
 		out.State, out.Message = reports.Interrupted, "the run was stopped before the spec had a result"
 	case s.State.Is(types.SpecStateSkipped) && started:

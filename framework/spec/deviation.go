@@ -1,0 +1,80 @@
+package spec
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/reports"
+)
+
+// AsDocumented makes the assertion at the heart of a claim (or of the named part
+// of it), about the pod of the story. It is for claims of which the catalogue
+// knows that released versions deviate (claims.Deviations): on such a version
+// the assertion has to fail, which becomes the verdict; that it holds is then
+// a failure of podproof's table, and not of the cluster.
+func AsDocumented(id, part string, story *journal.Story, assertion func()) {
+	GinkgoHelper()
+	known, version, err := deviation(id, part, story)
+	if err != nil {
+		claim.Inconclusive(err.Error())
+		Fail(err.Error())
+	}
+	if known == nil {
+		assertion()
+		return
+	}
+	failure := InterceptGomegaFailure(assertion)
+	if failure == nil {
+		reason := fmt.Sprintf("the %s %s is as documented, although %s is a known deviation of it; when the bug is repaired in this version, correct fixtures/claims/deviations.yaml", known.Component, version, known.Short())
+		claim.Inconclusive(reason)
+		Fail(reason)
+	}
+	claim.Deviated(reports.Deviation{
+		Claim: id, Issue: known.Issue, Short: known.Short(), Summary: known.Summary,
+		Component: known.Component, Version: version, Found: failure.Error(),
+	})
+}
+
+// deviation finds the known deviation of the component that treats the pod, and
+// that component's version.
+func deviation(id, part string, story *journal.Story) (*claims.Deviation, string, error) {
+	for _, d := range claims.Deviations() {
+		if d.Claim != id || d.Part != part {
+			continue
+		}
+		version := ground.API.Server.GitVersion
+		if d.Component == claims.Kubelet {
+			version = kubeletOf(story)
+			if version == "" {
+				return nil, "", fmt.Errorf("pod %s is on no node that is known, so it cannot be told whether its kubelet has the bug %s", story.Name(), d.Short())
+			}
+		}
+		has, err := d.Has(version)
+		if err != nil {
+			return nil, "", err
+		}
+		if has {
+			return &d, version, nil
+		}
+	}
+	return nil, "", nil
+}
+
+// kubeletOf is the version of the kubelet on the pod's node, "" when the pod
+// has none that the set-up has seen.
+func kubeletOf(story *journal.Story) string {
+	pod := story.Last()
+	if pod == nil {
+		return ""
+	}
+	for _, n := range ground.Cluster.Nodes {
+		if n.Name == pod.Spec.NodeName {
+			return n.Kubelet
+		}
+	}
+	return ""
+}
