@@ -81,6 +81,12 @@ func AppendFile(path, text string) []string {
 // with 1 and the errno in its log.
 func ReadFile(path string) []string { return []string{"file", "read", path} }
 
+// TakeMemory is a container that takes so many MiB of memory, logs how far it
+// has come (record.Took), and ends with 0 when it has all of it.
+func TakeMemory(mebibytes int) []string {
+	return []string{"memory", "--take=" + strconv.Itoa(mebibytes)}
+}
+
 // Inform is a container that logs what it sees around it (record.Info), with
 // the environment variables named, and ends.
 func Inform(env ...string) []string {

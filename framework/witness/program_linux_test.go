@@ -201,6 +201,7 @@ func TestWrongArgumentsEndWith64AndOneLineOfWhy(t *testing.T) {
 		"bind":                                   "--tcp is missing",
 		"file read":                              "PATH",
 		"file eat x":                             "write, append, read",
+		"memory":                                 "--take",
 	} {
 		g := NewWithT(t)
 		p := start(t, strings.Fields(text))
@@ -360,4 +361,26 @@ func (p *process) soFar() []record.Line {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]record.Line(nil), p.lines...)
+}
+
+func TestMemoryIsTaken(t *testing.T) {
+	g := NewWithT(t)
+	p := start(t, witness.TakeMemory(20))
+	lines, code := p.wait()
+	g.Expect(code).To(BeZero())
+	took := witness.Select(lines, record.Took)
+	g.Expect(took).To(HaveLen(3), "a line for each 8 MiB, and one for the rest")
+	g.Expect(*took[2].Bytes).To(BeEquivalentTo(20 << 20))
+	g.Expect(lines[len(lines)-1].Event).To(Equal(record.Exit))
+	used := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	g.Expect(used.Maxrss).To(BeNumerically(">", 20<<10), "KiB that were resident at most")
+}
+
+// TestMemoryThatCannotBeHadIsNoSuccess stands in for a limit: a process that
+// may not map more ends with an error and not as if it had everything.
+func TestMemoryThatCannotBeHadIsNoSuccess(t *testing.T) {
+	g := NewWithT(t)
+	lines, code := start(t, witness.TakeMemory(1<<30)).wait()
+	g.Expect(code).NotTo(BeZero())
+	g.Expect(witness.Count(lines, record.Exit)).To(BeZero())
 }

@@ -1,0 +1,73 @@
+package phases
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/reports"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+const (
+	// memoryLimit is far more than the runtime and the witness themselves need,
+	// and demanded is far more than that, in MiB.
+	memoryLimit = "32Mi"
+	demanded    = 128
+)
+
+var _ = Describe("A Pod becomes Failed", func() {
+	ns := spec.Namespace()
+
+	It("when it has been active for too long, also under Always", claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("too-long", pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
+		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+		spec.Must(ns.FollowLog(ctx, story, "w", "that it has started", hasStarted))
+
+		// The time counts from when the kubelet first saw the Pod. That the
+		// container runs before it is over cannot be known beforehand.
+		patch(ctx, ns, story, `{"spec":{"activeDeadlineSeconds":1}}`)
+		end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		// Not the exit code makes it Failed.
+		expectAllEnded(end, map[string]int32{"w": 0}, story)
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+		claim.Measure(reports.Measurement{Claim: "PHASE-FAIL-01", What: "reason of the Pod that was active for too long", Documented: "DeadlineExceeded", Measured: end.Status.Reason, OK: true})
+	})
+
+	It("when a signal ended its process, whoever sent it", claim.Proves("PHASE-FAIL-03"), func(ctx SpecContext) {
+		start := func(name string, options ...pod.Option) *journal.Story {
+			return spec.Must(ns.Create(ctx, pod.New(name, append(options, pod.Restart(corev1.RestartPolicyNever))...)))
+		}
+		// The kernel spares the first process of a namespace its own signals,
+		// which the witness therefore must not be, but not its lack of memory.
+		killed := start("killed", pod.ShareProcesses(), ns.Witness("w", witness.Run(witness.For(short), witness.KillSelf("KILL"))))
+		terminated := start("terminated", pod.ShareProcesses(), ns.Witness("w", witness.Run(witness.For(short), witness.KillSelf("TERM"))))
+		greedy := start("greedy", ns.Witness("w", witness.TakeMemory(demanded), limitMemory))
+
+		for _, c := range []struct {
+			story *journal.Story
+			code  int32
+		}{{killed, 128 + 9}, {terminated, 128 + 15}, {greedy, 128 + 9}} {
+			end := spec.Must(c.story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+			expectAllEnded(end, map[string]int32{"w": c.code}, c.story)
+			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+		}
+
+		lines := spec.Must(ns.Log(ctx, greedy, "w", false))
+		Expect(witness.Count(lines, record.Exit)).To(BeZero(), "a process that takes more memory than its container may have must not come to its own end\n%s", greedy)
+		reason := pod.Status(greedy.Last(), "w").State.Terminated.Reason
+		claim.Measure(reports.Measurement{Claim: "PHASE-FAIL-03", What: "reason of the container that took too much memory", Documented: "OOMKilled", Measured: reason, OK: true})
+	})
+})
+
+// limitMemory limits a container's memory; its request becomes the same.
+func limitMemory(c *corev1.Container) {
+	c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memoryLimit)}
+}
+
+func hasStarted(lines []record.Line) bool { return witness.Count(lines, record.Start) > 0 }

@@ -1,0 +1,62 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ended says whether the Pod is in a phase that is final.
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// changeAfterEnd says in which version a Pod that had ended was no longer as it
+// ended: in another phase, or with a container that runs, is another one, or
+// was restarted. A history in which the Pod does not end, or has nothing after
+// its end, proves nothing and is an error too.
+func changeAfterEnd(versions []journal.Version) error {
+	var end *corev1.Pod
+	for i, v := range versions {
+		switch {
+		case end != nil:
+			if err := sameEnd(end, v.Pod); err != nil {
+				return fmt.Errorf("%.3fs after its first version: %w", v.At.Sub(versions[0].At).Seconds(), err)
+			}
+		case !ended(v.Pod):
+		case i == len(versions)-1:
+			return errors.New("the Pod ended in its last version: nothing is known of the time after that")
+		default:
+			end = v.Pod
+		}
+	}
+	if end == nil {
+		return errors.New("the Pod has not ended")
+	}
+	return nil
+}
+
+func sameEnd(end, now *corev1.Pod) error {
+	if now.Status.Phase != end.Status.Phase {
+		return fmt.Errorf("its phase went from %s to %s", end.Status.Phase, now.Status.Phase)
+	}
+	for _, c := range end.Spec.Containers {
+		before, after := pod.Status(end, c.Name), pod.Status(now, c.Name)
+		switch {
+		case before == nil:
+			return fmt.Errorf("container %s had no status when the Pod ended", c.Name)
+		case after == nil:
+			return fmt.Errorf("container %s has lost its status", c.Name)
+		case after.State.Terminated == nil:
+			return fmt.Errorf("container %s is no longer terminated", c.Name)
+		case after.ContainerID != before.ContainerID:
+			return fmt.Errorf("container %s was %s and is %s", c.Name, before.ContainerID, after.ContainerID)
+		case after.RestartCount != before.RestartCount:
+			return fmt.Errorf("container %s had %d restarts and has %d", c.Name, before.RestartCount, after.RestartCount)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package phases
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// absentImage is an image that no node has: the name is under a top-level
+// domain that is reserved for tests.
+const absentImage = "podproof.test/absent:v1"
+
+// refusedImage is an image whose registry refuses every connection, at once
+// and on the node itself: nothing listens on port 1.
+const refusedImage = "127.0.0.1:1/podproof/absent:v1"
+
+// neverPulled makes the kubelet give up on a missing image at once, without a
+// pull.
+func neverPulled(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }
+
+var _ = Describe("A Pod is Pending", func() {
+	ns := spec.Namespace()
+
+	It("for as long as anything keeps its containers from being started", claim.Proves("PHASE-PEND-01"), func(ctx SpecContext) {
+		const volume, settings = "volume", "settings"
+		story := spec.Must(ns.Create(ctx, pod.New("held-up",
+			configMapVolume(volume),
+			pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
+			pod.Container("unpulled", refusedImage, witness.Run()),
+			ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings)),
+		)))
+		pending := func(why string) {
+			GinkgoHelper()
+			Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while %s", why)
+		}
+
+		By("leaving out the ConfigMap that its volume is made of")
+		spec.Must(story.AwaitEvent(ctx, "to have a FailedMount event", func(e *corev1.Event) bool { return e.Reason == "FailedMount" }))
+		pending("its volume cannot be mounted")
+
+		By("making that ConfigMap, upon which the init container runs")
+		createConfigMap(ctx, ns, volume)
+		spec.Must(story.Await(ctx, whilePending(pod.ContainerRunning("first"))))
+		pending("an init container runs")
+
+		By("ending the init container")
+		spec.Must(story.Await(ctx, pod.HasIP()))
+		endByPage(ctx, ns, story, "first", 0)
+		both := pod.All(pod.ContainerWaiting("unpulled", "ErrImagePull", "ImagePullBackOff"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
+		spec.Must(story.Await(ctx, whilePending(both)))
+		pending("the image of a container cannot be pulled")
+
+		By("giving the container an image that is there")
+		setImage(ctx, ns, story, 0)
+		one := pod.All(pod.ContainerRunning("unpulled"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
+		spec.Must(story.Await(ctx, whilePending(one)))
+		pending("a ConfigMap that a container needs is missing")
+
+		By("making that ConfigMap, too")
+		createConfigMap(ctx, ns, settings)
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+		spec.Must(story.Await(ctx, pod.AllRunning()))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+	})
+
+	It("while no node can take it", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("unschedulable", pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run()))))
+		waits := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable)
+		waits.Never = func(p *corev1.Pod) string {
+			if p.Spec.NodeName != "" {
+				return "it is bound to a node"
+			}
+			return ""
+		}
+		p := spec.Must(story.Await(ctx, waits)).Pod
+		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
+		Expect(p.Spec.NodeName).To(BeEmpty(), "a Pod that cannot be scheduled must be on no node\n%s", story)
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+	})
+
+	It("on a node, too, until the image of its container can be had", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Container("w", absentImage, nil, neverPulled))))
+		p := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImageNeverPull"))).Pod
+		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a bound Pod whose container cannot be created must be Pending\n%s", story)
+		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image cannot be had\n%s", story)
+		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod on a node must have condition PodScheduled=True\n%s", story)
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+
+		By("giving the container an image that is there")
+		setImage(ctx, ns, story, 0)
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+	})
+
+	It("while one container serves and another one was never created, and Running as soon as that is", claim.Proves("PHASE-PEND-03"), claim.Proves("PHASE-RUN-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("half-created",
+			ns.Witness("there", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
+			pod.Container("missing", absentImage, witness.Run(), neverPulled),
+		)))
+		spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerReady("there"), pod.ContainerWaiting("missing", "ErrImageNeverPull")))))
+		spec.Must(ns.Get(ctx, story, port, "/", nil))
+		cells, shown, err := ns.Row(ctx, story.Name())
+		spec.Do(err)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodPending), "a Pod with a container that was never created must be Pending, however well another one serves\n%s", story)
+		Expect(cells["Ready"]).To(Equal("1/2"), "kubectl must show that one container of two is ready\n%s", story)
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+
+		By("giving the missing container an image that is there")
+		setImage(ctx, ns, story, 1)
+		running := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning))).Pod
+		for _, c := range []string{"there", "missing"} {
+			Expect(pod.Status(running, c)).To(HaveField("ContainerID", Not(BeEmpty())), "container %s must have been created when the Pod is Running\n%s", c, story)
+		}
+		Expect(pod.Status(running, "there").RestartCount).To(BeZero(), "the container that served all the time must not have been restarted\n%s", story)
+	})
+})
+
+// whilePending is the wanted state, given up as soon as the Pod leaves Pending
+// before it.
+func whilePending(want journal.State) journal.State {
+	want.Text += " while it is Pending"
+	holds := want.Holds
+	want.Holds = func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodPending && holds(p) }
+	want.Never = func(p *corev1.Pod) string {
+		if p.Status.Phase != corev1.PodPending {
+			return "it is " + string(p.Status.Phase)
+		}
+		return ""
+	}
+	return want
+}
+
+// endByPage tells a witness that serves to end with the code, once it listens.
+func endByPage(ctx SpecContext, ns *spec.Space, story *journal.Story, container string, code int) {
+	GinkgoHelper()
+	spec.Must(ns.FollowLog(ctx, story, container, "that it listens", listens))
+	spec.Must(ns.Get(ctx, story, port, "/exit", exitWith(code)))
+}
+
+// configMapVolume adds a volume of the ConfigMap that has its name.
+func configMapVolume(name string) pod.Option {
+	return func(p *corev1.Pod) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+			ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}},
+		}})
+	}
+}
+
+// envFromConfigMap makes a container need a ConfigMap for its environment.
+func envFromConfigMap(name string) pod.ContainerOption {
+	return func(c *corev1.Container) {
+		c.EnvFrom = append(c.EnvFrom, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: name},
+		}})
+	}
+}
+
+func createConfigMap(ctx SpecContext, ns *spec.Space, name string) {
+	GinkgoHelper()
+	made := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{"key": "value"}}
+	_, err := ns.API.Client.CoreV1().ConfigMaps(ns.Name()).Create(ctx, made, metav1.CreateOptions{})
+	spec.Do(err)
+}

@@ -1,0 +1,119 @@
+package phases
+
+import (
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// probed is how long a container is watched to see that it is left alone:
+// three periods of a probe, see endOneAfterTheOther.
+const probed = 3 * time.Second
+
+var _ = Describe("A Pod is Running", func() {
+	ns := spec.Namespace()
+
+	It("only on a node", claim.Proves("PHASE-RUN-01"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("gated", gated, ns.Witness("w", witness.Run()))))
+		waits := spec.Must(story.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "")))
+		Expect(waits.Pod.Status.Phase).To(Equal(corev1.PodPending), "a Pod that may not be scheduled yet must be Pending\n%s", story)
+		Expect(waits.Pod.Spec.NodeName).To(BeEmpty(), "a Pod that may not be scheduled yet must be on no node\n%s", story)
+
+		By("letting it be scheduled")
+		patch(ctx, ns, story, `{"spec":{"schedulingGates":null}}`)
+		running := spec.Must(story.AwaitAfter(ctx, waits, pod.InPhase(corev1.PodRunning))).Pod
+		Expect(running.Spec.NodeName).NotTo(BeEmpty(), "a Pod that is Running must be on a node\n%s", story)
+		Expect(running).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod that is Running must have condition PodScheduled=True\n%s", story)
+		spec.Must(story.Await(ctx, pod.Ready()))
+		Expect(story).To(pod.NeverBe(runningNowhere))
+	})
+
+	It("while its only container has failed and waits to be restarted, as often as that happens", claim.Proves("PHASE-RUN-03"), claim.Proves("PHASE-FAIL-01").Waiting(10*time.Second), func(ctx SpecContext) {
+		var stories []*journal.Story
+		for name, policy := range map[string]corev1.RestartPolicy{"always": corev1.RestartPolicyAlways, "on-failure": corev1.RestartPolicyOnFailure} {
+			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("crashing-"+name, pod.Restart(policy), ends(ns, "w", 1)))))
+		}
+		for _, story := range stories {
+			// The second restart comes after a delay of 10 s, through all of
+			// which no container runs.
+			spec.Must(story.Await(ctx, pod.Restarted("w", 2)))
+			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+			Expect(story).To(pod.HaveBeen(pod.All(pod.InPhase(corev1.PodRunning), awaitsRestart("w", 1))))
+		}
+	})
+
+	It("while one container runs, however another one has ended", claim.Proves("PHASE-RUN-04"), claim.Proves("PHASE-FAIL-02"), func(ctx SpecContext) {
+		story := endOneAfterTheOther(ctx, ns, 1)
+		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+	})
+})
+
+// gated keeps the Pod from being scheduled until the gate is taken away.
+func gated(p *corev1.Pod) {
+	p.Spec.SchedulingGates = append(p.Spec.SchedulingGates, corev1.PodSchedulingGate{Name: "podproof.test/wait"})
+}
+
+// runningNowhere is what no Pod may ever be.
+var runningNowhere = journal.State{
+	Text: "to be Running without being on a node and known as scheduled",
+	Holds: func(p *corev1.Pod) bool {
+		scheduled := pod.Condition(corev1.PodScheduled, corev1.ConditionTrue, "")
+		return p.Status.Phase == corev1.PodRunning && (p.Spec.NodeName == "" || !scheduled.Holds(p))
+	},
+}
+
+// awaitsRestart holds while a container that has been restarted so often does
+// not run.
+func awaitsRestart(container string, restarts int32) journal.State {
+	return journal.State{
+		Text: "to have container " + container + " not running between restart " + strconv.Itoa(int(restarts)) + " and the next one",
+		Holds: func(p *corev1.Pod) bool {
+			s := pod.Status(p, container)
+			return s != nil && s.RestartCount == restarts && s.State.Running == nil
+		},
+		Never: func(p *corev1.Pod) string {
+			if ended(p) {
+				return "phase " + string(p.Status.Phase) + " is final"
+			}
+			return ""
+		},
+	}
+}
+
+// endOneAfterTheOther runs two containers that are never restarted, sees the
+// first one end with the code while the second one goes on, in phase Running,
+// and then tells the second one to end with 0.
+func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Story {
+	GinkgoHelper()
+	story := spec.Must(ns.Create(ctx, pod.New("two", pod.Restart(corev1.RestartPolicyNever),
+		ends(ns, "first", code),
+		ns.Witness("second", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
+	)))
+	between := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("first"), pod.ContainerRunning("second")))).Pod
+	Expect(between.Status.Phase).To(Equal(corev1.PodRunning), "a Pod with a container that runs must be Running, however another one ended\n%s", story)
+	// A kubelet that takes the Pod for ended says so only when it has stopped
+	// the other container too; three probe periods are long enough to begin.
+	probes := len(witness.Probes(spec.Must(ns.Log(ctx, story, "second", false)), "/"))
+	lines := spec.Must(ns.FollowLog(ctx, story, "second", "three more probes, or a signal", func(lines []record.Line) bool {
+		return len(witness.Probes(lines, "/")) >= probes+3 || witness.Count(lines, record.Signal) > 0
+	}))
+	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the container that runs must be left alone, however another one ended\n%s", story)
+	Expect(story).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+	spec.Must(ns.Get(ctx, story, port, "/exit", exitWith(0)))
+	return story
+}
+
+func exitWith(code int) map[string]string { return map[string]string{"code": strconv.Itoa(code)} }
+
+func listens(lines []record.Line) bool { return witness.Count(lines, record.Listening) > 0 }

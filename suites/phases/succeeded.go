@@ -1,0 +1,123 @@
+package phases
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var _ = Describe("A Pod becomes Succeeded", func() {
+	ns := spec.Namespace()
+
+	It("when its container ends with 0, unless its policy is Always", claim.Proves("PHASE-SUC-01"), func(ctx SpecContext) {
+		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
+			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy), ends(ns, "w", 0))))
+		}
+		always := start("always", corev1.RestartPolicyAlways)
+		for _, story := range []*journal.Story{start("on-failure", corev1.RestartPolicyOnFailure), start("never", corev1.RestartPolicyNever)} {
+			end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+			expectAllEnded(end, map[string]int32{"w": 0}, story)
+			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+		}
+		// After its second end the container has to wait for 10 s, so that the
+		// kubelet says what it thinks of the Pod meanwhile.
+		spec.Must(always.Await(ctx, awaitsRestart("w", 1)))
+		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(0)), "each instance must have ended with 0\n%s", always)
+	})
+
+	It("or Failed, by its exit code, when it is deleted, also under Always", claim.Proves("PHASE-SUC-01"), claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
+		const hold = "podproof.test/hold"
+		start := func(name string, code int) *journal.Story {
+			return spec.Must(ns.Create(ctx, pod.New(name, pod.Finalizer(hold), pod.Restart(corev1.RestartPolicyAlways),
+				ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(code)))))))
+		}
+		cases := []struct {
+			story *journal.Story
+			code  int32
+			phase corev1.PodPhase
+		}{
+			{start("well", 0), 0, corev1.PodSucceeded},
+			{start("badly", 1), 1, corev1.PodFailed},
+		}
+		for _, c := range cases {
+			spec.Must(c.story.Await(ctx, pod.ContainerRunning("w")))
+			spec.Must(ns.FollowLog(ctx, c.story, "w", "that it has started", hasStarted))
+			spec.Do(ns.Delete(ctx, c.story, -1))
+		}
+		for _, c := range cases {
+			end := spec.Must(c.story.Await(ctx, pod.InPhase(c.phase))).Pod
+			expectAllEnded(end, map[string]int32{"w": c.code}, c.story)
+			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, c.phase))
+		}
+	})
+
+	It("when the last container has ended with 0", claim.Proves("PHASE-SUC-02"), func(ctx SpecContext) {
+		story := endOneAfterTheOther(ctx, ns, 0)
+		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+		expectAllEnded(last, map[string]int32{"first": 0, "second": 0}, story)
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+
+	It("however its sidecar ends after that", claim.Proves("PHASE-SUC-02").Waiting(0), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("helped", pod.Restart(corev1.RestartPolicyNever),
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(1)))),
+			ends(ns, "w", 0),
+		)))
+		end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+		expectAllEnded(end, map[string]int32{"w": 0, "sidecar": 1}, story)
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+})
+
+var _ = Describe("A Pod that is Succeeded or Failed", func() {
+	ns := spec.Namespace()
+
+	It("stays so, and none of its containers is started again", claim.Proves("PHASE-SUC-03"), func(ctx SpecContext) {
+		// The kubelet drops a status in which a container that may not be
+		// restarted runs again. So a collector hears from the containers
+		// themselves whether they do.
+		const heard = 8081
+		collector := spec.Must(ns.Create(ctx, pod.New("collector", ns.Witness("w", witness.Collect(port, heard), pod.Readiness(pod.HTTPGet(port, "/info"))))))
+		ready := spec.Must(collector.Await(ctx, pod.Ready())).Pod
+		node := pod.OnNode(ready.Spec.NodeName)
+		start := func(name string, policy corev1.RestartPolicy, options ...witness.RunOption) *journal.Story {
+			options = append(options, witness.ID(name), witness.BeatTo(ready.Status.PodIP, heard))
+			return spec.Must(ns.Create(ctx, pod.New(name, node, pod.Restart(policy), ns.Witness("w", witness.Run(options...)))))
+		}
+		succeeded := start("succeeded", corev1.RestartPolicyNever, witness.For(short))
+		// Only the phase keeps this one from being restarted, not the policy.
+		failed := start("failed", corev1.RestartPolicyAlways)
+		spec.Must(failed.Await(ctx, pod.ContainerRunning("w")))
+		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
+		ended := []*journal.Story{succeeded, failed}
+		spec.Must(succeeded.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
+		spec.Must(failed.Await(ctx, pod.InPhase(corev1.PodFailed)))
+
+		By("giving the kubelet a reason to look at them again")
+		for _, story := range ended {
+			patch(ctx, ns, story, `{"metadata":{"annotations":{"podproof.test/look":"again"}}}`)
+		}
+		// The kubelet gets these changes before it gets a Pod that is made
+		// later. When it has restarted that one twice, the second time after a
+		// delay of 10 s, it has also cleaned up after Pods several times (each
+		// 2 s) and asked the runtime for all containers (each second).
+		control := spec.Must(ns.Create(ctx, pod.New("control", node, ends(ns, "w", 1))))
+		spec.Must(control.Await(ctx, pod.Restarted("w", 2)))
+
+		for _, story := range ended {
+			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must stay as it is\n%s", story)
+			var told record.Series
+			spec.Do(json.Unmarshal(spec.Must(ns.Get(ctx, collector, port, "/series", map[string]string{"id": story.Name()})), &told))
+			Expect(told.Count(record.Start)).To(Equal(1), "the process in Pod %s must have been started once, by what it told the collector\n%s", story.Name(), story)
+		}
+	})
+})
