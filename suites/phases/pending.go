@@ -71,14 +71,7 @@ var _ = Describe("A Pod is Pending", func() {
 
 	It("while no node can take it", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("unschedulable", pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run()))))
-		waits := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable)
-		waits.Never = func(p *corev1.Pod) string {
-			if p.Spec.NodeName != "" {
-				return "it is bound to a node"
-			}
-			return ""
-		}
-		p := spec.Must(story.Await(ctx, waits)).Pod
+		p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
 		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
 		Expect(p.Spec.NodeName).To(BeEmpty(), "a Pod that cannot be scheduled must be on no node\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
@@ -133,6 +126,19 @@ func whilePending(want journal.State) journal.State {
 		return ""
 	}
 	return want
+}
+
+// notScheduled holds while the scheduler says, for the reason, that the Pod is on
+// no node.
+func notScheduled(reason string) journal.State {
+	state := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, reason)
+	state.Never = func(p *corev1.Pod) string {
+		if p.Spec.NodeName != "" {
+			return "it is bound to a node"
+		}
+		return ""
+	}
+	return state
 }
 
 // endByPage tells a witness that serves to end with the code, once it listens.

@@ -24,7 +24,7 @@ var _ = Describe("A Pod is Running", func() {
 
 	It("only on a node", claim.Proves("PHASE-RUN-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("gated", gated, ns.Witness("w", witness.Run()))))
-		waits := spec.Must(story.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "")))
+		waits := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonSchedulingGated)))
 		Expect(waits.Pod.Status.Phase).To(Equal(corev1.PodPending), "a Pod that may not be scheduled yet must be Pending\n%s", story)
 		Expect(waits.Pod.Spec.NodeName).To(BeEmpty(), "a Pod that may not be scheduled yet must be on no node\n%s", story)
 
