@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/claim"
@@ -52,6 +54,12 @@ var _ = Describe("A Pod is Pending", func() {
 		By("ending the init container")
 		spec.Must(story.Await(ctx, pod.HasIP()))
 		endByPage(ctx, ns, story, "first", 0)
+		spec.Must(story.AwaitEvent(ctx, "to have a Failed event for container unpulled", func(e *corev1.Event) bool {
+			return e.Reason == "Failed" && strings.Contains(e.InvolvedObject.FieldPath, "{unpulled}")
+		}))
+		// The kubelet tells what is wrong with a container only when it looks at
+		// the Pod the next time, which by itself is 10 to 15 s later.
+		lookAgain(ctx, ns, story)
 		both := pod.All(pod.ContainerWaiting("unpulled", "ErrImagePull", "ImagePullBackOff"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
 		spec.Must(story.Await(ctx, whilePending(both)))
 		pending("the image of a container cannot be pulled")

@@ -69,6 +69,12 @@ func patch(ctx SpecContext, ns *spec.Space, story *journal.Story, change string)
 	apply(ctx, ns, story, types.MergePatchType, change)
 }
 
+// lookAgain gives the kubelet a reason to look at the story's Pod now.
+func lookAgain(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	patch(ctx, ns, story, `{"metadata":{"annotations":{"podproof.test/look":"again"}}}`)
+}
+
 // setImage gives a container, by its place, the witness image.
 func setImage(ctx SpecContext, ns *spec.Space, story *journal.Story, place int) {
 	GinkgoHelper()

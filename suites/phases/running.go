@@ -2,6 +2,7 @@ package phases
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -39,8 +40,8 @@ var _ = Describe("A Pod is Running", func() {
 
 	It("while its only container has failed and waits to be restarted, as often as that happens", claim.Proves("PHASE-RUN-03"), claim.Proves("PHASE-FAIL-01").Waiting(10*time.Second), func(ctx SpecContext) {
 		var stories []*journal.Story
-		for name, policy := range map[string]corev1.RestartPolicy{"always": corev1.RestartPolicyAlways, "on-failure": corev1.RestartPolicyOnFailure} {
-			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("crashing-"+name, pod.Restart(policy), ends(ns, "w", 1)))))
+		for _, policy := range []corev1.RestartPolicy{corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure} {
+			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("restarted-"+strings.ToLower(string(policy)), pod.Restart(policy), ends(ns, "w", 1)))))
 		}
 		for _, story := range stories {
 			// The second restart comes after a delay of 10 s, through all of
