@@ -73,7 +73,10 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 			ends(ns, "w", 0),
 		)))
 		end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
-		expectAllEnded(end, map[string]int32{"w": 0, "sidecar": 1}, story)
+		expectAllEnded(end, map[string]int32{"w": 0}, story)
+		// Should SIGTERM come before the process handles it, this is another
+		// code, but still a bad end.
+		Expect(pod.Status(end, "sidecar").State.Terminated).To(HaveValue(HaveField("ExitCode", Not(BeZero()))), "the sidecar must have been stopped, and have ended badly, when the Pod is Succeeded\n%s", story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
 })
