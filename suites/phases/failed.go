@@ -32,7 +32,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 		// The time counts from when the kubelet first saw the Pod. That the
 		// container runs before it is over cannot be known beforehand.
 		patch(ctx, ns, story, `{"spec":{"activeDeadlineSeconds":1}}`)
-		end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		end := awaitWithin(ctx, settled, story, pod.InPhase(corev1.PodFailed)).Pod
 		// Not the exit code makes it Failed.
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
@@ -53,7 +53,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 			story *journal.Story
 			code  int32
 		}{{killed, 128 + 9}, {terminated, 128 + 15}, {greedy, 128 + 9}} {
-			end := spec.Must(c.story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+			end := awaitEnd(ctx, c.story, corev1.PodFailed, "w")
 			expectAllEnded(end, map[string]int32{"w": c.code}, c.story)
 			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 		}

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,6 +22,10 @@ const absentImage = "podproof.test/absent:v1"
 // refusedImage is an image whose registry refuses every connection, at once
 // and on the node itself: nothing listens on port 1.
 const refusedImage = "127.0.0.1:1/podproof/absent:v1"
+
+// retried is after how long at most the kubelet tries again to create a container.
+// Source: pkg/kubelet/pod_workers.go (completeWork), backOffPeriod in kubelet.go.
+const retried = 15 * time.Second
 
 // neverPulled makes the kubelet give up on a missing image at once, without a
 // pull.
@@ -72,7 +77,7 @@ var _ = Describe("A Pod is Pending", func() {
 
 		By("making that ConfigMap, too")
 		createConfigMap(ctx, ns, settings)
-		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+		awaitWithin(ctx, retried+settled, story, pod.InPhase(corev1.PodRunning))
 		spec.Must(story.Await(ctx, pod.AllRunning()))
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 	})

@@ -2,6 +2,7 @@
 package phases
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,6 +21,9 @@ const (
 	// short is how long a container lives before it ends: long enough for the
 	// kubelet to have seen it run.
 	short = 300 * time.Millisecond
+	// settled is how long the kubelet may take to tell what has become of a Pod:
+	// it needs a second or two, a busy machine more.
+	settled = 30 * time.Second
 	// port is where a witness that serves answers.
 	port = 8080
 )
@@ -48,6 +52,24 @@ var _ = Describe("A Pod's phase", func() {
 // in each of its instances.
 func ends(ns *spec.Space, name string, code int) pod.Option {
 	return ns.Witness(name, witness.Run(witness.For(short), witness.ExitCode(code)))
+}
+
+// awaitEnd waits until the containers have ended, and then for the phase.
+func awaitEnd(ctx SpecContext, story *journal.Story, phase corev1.PodPhase, containers ...string) *corev1.Pod {
+	GinkgoHelper()
+	for _, c := range containers {
+		spec.Must(story.Await(ctx, pod.ContainerTerminated(c)))
+	}
+	return awaitWithin(ctx, settled, story, pod.InPhase(phase)).Pod
+}
+
+// awaitWithin waits for a state for so long only, so that a kubelet which never
+// gets there is not waited for until the spec's time is up.
+func awaitWithin(ctx SpecContext, limit time.Duration, story *journal.Story, state journal.State) journal.Version {
+	GinkgoHelper()
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return spec.Must(story.Await(limited, state))
 }
 
 // expectAllEnded checks with which codes the containers have ended, each in

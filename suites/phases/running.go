@@ -46,7 +46,8 @@ var _ = Describe("A Pod is Running", func() {
 		for _, story := range stories {
 			// The second restart comes after a delay of 10 s, through all of
 			// which no container runs.
-			spec.Must(story.Await(ctx, pod.Restarted("w", 2)))
+			spec.Must(story.Await(ctx, pod.ContainerTerminated("w")))
+			awaitWithin(ctx, 2*settled, story, pod.Restarted("w", 2))
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 			Expect(story).To(pod.HaveBeen(pod.All(pod.InPhase(corev1.PodRunning), awaitsRestart("w", 1))))
 		}
@@ -54,7 +55,7 @@ var _ = Describe("A Pod is Running", func() {
 
 	It("while one container runs, however another one has ended", claim.Proves("PHASE-RUN-04"), claim.Proves("PHASE-FAIL-02"), func(ctx SpecContext) {
 		story := endOneAfterTheOther(ctx, ns, 1)
-		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		last := awaitEnd(ctx, story, corev1.PodFailed, "first", "second")
 		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})

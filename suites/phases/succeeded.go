@@ -23,13 +23,14 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 		}
 		always := start("always", corev1.RestartPolicyAlways)
 		for _, story := range []*journal.Story{start("on-failure", corev1.RestartPolicyOnFailure), start("never", corev1.RestartPolicyNever)} {
-			end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+			end := awaitEnd(ctx, story, corev1.PodSucceeded, "w")
 			expectAllEnded(end, map[string]int32{"w": 0}, story)
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 		}
 		// After its second end the container has to wait for 10 s, so that the
 		// kubelet says what it thinks of the Pod meanwhile.
-		spec.Must(always.Await(ctx, awaitsRestart("w", 1)))
+		spec.Must(always.Await(ctx, pod.ContainerTerminated("w")))
+		awaitWithin(ctx, settled, always, awaitsRestart("w", 1))
 		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(0)), "each instance must have ended with 0\n%s", always)
 	})
@@ -54,7 +55,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 			spec.Do(ns.Delete(ctx, c.story, -1))
 		}
 		for _, c := range cases {
-			end := spec.Must(c.story.Await(ctx, pod.InPhase(c.phase))).Pod
+			end := awaitEnd(ctx, c.story, c.phase, "w")
 			expectAllEnded(end, map[string]int32{"w": c.code}, c.story)
 			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, c.phase))
 		}
@@ -62,7 +63,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 
 	It("when the last container has ended with 0", claim.Proves("PHASE-SUC-02"), func(ctx SpecContext) {
 		story := endOneAfterTheOther(ctx, ns, 0)
-		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+		last := awaitEnd(ctx, story, corev1.PodSucceeded, "first", "second")
 		expectAllEnded(last, map[string]int32{"first": 0, "second": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
@@ -72,7 +73,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(1)))),
 			ends(ns, "w", 0),
 		)))
-		end := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded))).Pod
+		end := awaitEnd(ctx, story, corev1.PodSucceeded, "w")
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		// Should SIGTERM come before the process handles it, this is another
 		// code, but still a bad end.
@@ -103,8 +104,8 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		spec.Must(ns.FollowLog(ctx, failed, "w", "that it has started", hasStarted))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		ended := []*journal.Story{succeeded, failed}
-		spec.Must(succeeded.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
-		spec.Must(failed.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
+		awaitWithin(ctx, settled, failed, pod.InPhase(corev1.PodFailed))
 
 		By("giving the kubelet a reason to look at them again")
 		for _, story := range ended {
