@@ -375,12 +375,3 @@ func TestMemoryIsTaken(t *testing.T) {
 	used := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	g.Expect(used.Maxrss).To(BeNumerically(">", 20<<10), "KiB that were resident at most")
 }
-
-// TestMemoryThatCannotBeHadIsNoSuccess stands in for a limit: a process that
-// may not map more ends with an error and not as if it had everything.
-func TestMemoryThatCannotBeHadIsNoSuccess(t *testing.T) {
-	g := NewWithT(t)
-	lines, code := start(t, witness.TakeMemory(1<<30)).wait()
-	g.Expect(code).NotTo(BeZero())
-	g.Expect(witness.Count(lines, record.Exit)).To(BeZero())
-}
