@@ -17,8 +17,8 @@ import (
 const (
 	// memoryLimit is far more than the runtime and the witness themselves need,
 	// and demanded is far more than that, in MiB.
-	memoryLimit = "32Mi"
-	demanded    = 128
+	memoryLimit = "64Mi"
+	demanded    = 256
 )
 
 var _ = Describe("A Pod becomes Failed", func() {

@@ -103,12 +103,11 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		spec.Must(failed.Await(ctx, pod.ContainerRunning("w")))
 		spec.Must(ns.FollowLog(ctx, failed, "w", "that it has started", hasStarted))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
-		ended := []*journal.Story{succeeded, failed}
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
 		awaitWithin(ctx, settled, failed, pod.InPhase(corev1.PodFailed))
 
 		By("giving the kubelet a reason to look at them again")
-		for _, story := range ended {
+		for _, story := range []*journal.Story{succeeded, failed} {
 			lookAgain(ctx, ns, story)
 		}
 		// The kubelet gets these changes before it gets a Pod that is made
@@ -118,7 +117,7 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		control := spec.Must(ns.Create(ctx, pod.New("control", node, ends(ns, "w", 1))))
 		spec.Must(control.Await(ctx, pod.Restarted("w", 2)))
 
-		for _, story := range ended {
+		for _, story := range []*journal.Story{succeeded, failed} {
 			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must stay as it is\n%s", story)
 			var told record.Series
 			spec.Do(json.Unmarshal(spec.Must(ns.Get(ctx, collector, port, "/series", map[string]string{"id": story.Name()})), &told))
