@@ -35,7 +35,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 		// The time counts from when the kubelet first saw the Pod. That the
 		// container runs before it is over cannot be known beforehand.
 		patch(ctx, ns, story, `{"spec":{"activeDeadlineSeconds":1}}`)
-		end := awaitWithin(ctx, settled, story, pod.InPhase(corev1.PodFailed)).Pod
+		end := awaitWithin(ctx, settled, story, failedByDeadline).Pod
 		// Not the exit code makes it Failed.
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
@@ -70,6 +70,13 @@ var _ = Describe("A Pod becomes Failed", func() {
 		showReason("PHASE-FAIL-03", "reason of the container that took too much memory", reason, "OOMKilled", "Error")
 	})
 })
+
+// failedByDeadline holds when the Pod is Failed and its container w has ended. A
+// kubelet that is busy can show the phase before it shows that the container
+// has ended: the deadline alone makes the phase, which it withholds until nothing
+// runs any more, and then it may publish it with the container's older status.
+// Source: pkg/kubelet/status/status_manager.go (mergePodStatus).
+var failedByDeadline = pod.All(pod.InPhase(corev1.PodFailed), pod.ContainerTerminated("w"))
 
 // showReason puts a reason beside those that all supported versions give. Another
 // one breaks no promise, but leaves it open whether the spec made the Pod end for

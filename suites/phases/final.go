@@ -3,6 +3,7 @@ package phases
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
@@ -12,6 +13,15 @@ import (
 // ended says whether the Pod is in a phase that is final.
 func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// atRest says whether the Pod has ended and so have all its containers: the
+// status of one may come after the phase, see failedByDeadline.
+func atRest(p *corev1.Pod) bool {
+	return ended(p) && !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
+		s := pod.Status(p, c.Name)
+		return s == nil || s.State.Terminated == nil
+	})
 }
 
 // changeAfterEnd says in which version a Pod that had ended was no longer as it
@@ -26,7 +36,7 @@ func changeAfterEnd(versions []journal.Version) error {
 			if err := sameEnd(end, v.Pod); err != nil {
 				return fmt.Errorf("%.3fs after its first version: %w", v.At.Sub(versions[0].At).Seconds(), err)
 			}
-		case !ended(v.Pod):
+		case !atRest(v.Pod):
 		case i == len(versions)-1:
 			return errors.New("the Pod ended in its last version: nothing is known of the time after that")
 		default:
@@ -46,8 +56,6 @@ func sameEnd(end, now *corev1.Pod) error {
 	for _, c := range end.Spec.Containers {
 		before, after := pod.Status(end, c.Name), pod.Status(now, c.Name)
 		switch {
-		case before == nil:
-			return fmt.Errorf("container %s had no status when the Pod ended", c.Name)
 		case after == nil:
 			return fmt.Errorf("container %s has lost its status", c.Name)
 		case after.State.Terminated == nil:

@@ -41,7 +41,8 @@ func TestChangeAfterEnd(t *testing.T) {
 		"goes back":         {[]*corev1.Pod{start, end, at(corev1.PodRunning, "a", 0, terminated)}, "from Succeeded to Running"},
 		"changes its mind":  {[]*corev1.Pod{start, end, at(corev1.PodFailed, "a", 0, terminated), end}, "from Succeeded to Failed"},
 		"loses its status":  {[]*corev1.Pod{start, end, bare}, "lost its status"},
-		"ended without one": {[]*corev1.Pod{start, bare, end}, "had no status"},
+		"status comes late": {[]*corev1.Pod{start, at(corev1.PodFailed, "a", 0, running), at(corev1.PodFailed, "a", 0, terminated), at(corev1.PodFailed, "a", 0, terminated)}, ""},
+		"goes on running":   {[]*corev1.Pod{start, at(corev1.PodFailed, "a", 0, running), at(corev1.PodFailed, "a", 0, running)}, "has not ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var versions []journal.Version

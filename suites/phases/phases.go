@@ -22,8 +22,8 @@ const (
 	// kubelet to have seen it run.
 	short = 300 * time.Millisecond
 	// settled is how long the kubelet may take to tell what has become of a Pod:
-	// it needs a second or two, a busy machine more.
-	settled = 30 * time.Second
+	// it needs a second or two, a very busy machine more than half a minute.
+	settled = time.Minute
 	// port is where a witness that serves answers.
 	port = 8080
 )

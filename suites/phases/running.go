@@ -47,7 +47,7 @@ var _ = Describe("A Pod is Running", func() {
 			// The second restart comes after a delay of 10 s, through all of
 			// which no container runs.
 			spec.Must(story.Await(ctx, pod.ContainerTerminated("w")))
-			awaitWithin(ctx, 2*settled, story, pod.Restarted("w", 2))
+			awaitWithin(ctx, retried+settled, story, pod.Restarted("w", 2))
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 			Expect(story).To(pod.HaveBeen(pod.All(pod.InPhase(corev1.PodRunning), awaitsRestart("w", 1))))
 		}

@@ -104,7 +104,7 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		spec.Must(ns.FollowLog(ctx, failed, "w", "that it has started", hasStarted))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
-		awaitWithin(ctx, settled, failed, pod.InPhase(corev1.PodFailed))
+		awaitWithin(ctx, settled, failed, failedByDeadline)
 
 		By("giving the kubelet a reason to look at them again")
 		for _, story := range []*journal.Story{succeeded, failed} {
