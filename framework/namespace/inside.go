@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/podproof/podproof/fixtures/witness/record"
@@ -104,6 +105,18 @@ func (s *Space) File(ctx context.Context, story *journal.Story, port int, path, 
 		return answer, err
 	}
 	return answer, json.Unmarshal(body, &answer)
+}
+
+// Dial has the witness that serves on the port get the http URL that many
+// times, each time with a connection of its own, and returns how each try went:
+// that nothing can be reached is an answer, and no error.
+func (s *Space) Dial(ctx context.Context, story *journal.Story, port int, url string, times int) ([]record.Dial, error) {
+	body, err := s.Get(ctx, story, port, "/dial", map[string]string{"url": url, "times": strconv.Itoa(times)})
+	if err != nil {
+		return nil, err
+	}
+	var tries []record.Dial
+	return tries, json.Unmarshal(body, &tries)
 }
 
 // Exec runs a command in a container and returns its output and exit code.

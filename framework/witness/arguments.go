@@ -51,6 +51,17 @@ func Bind(port int, options ...PortOption) []string {
 	return args
 }
 
+// Dial is a container that gets the http URL n times, each time with a
+// connection of its own, logs each try (record.Dialled), and ends: with 0 when
+// all were answered, whatever the status, or else with 1.
+func Dial(url string, n int, options ...Common) []string {
+	args := []string{"dial", "--url=" + url, "--times=" + strconv.Itoa(n)}
+	for _, o := range options {
+		args = append(args, o...)
+	}
+	return args
+}
+
 // Exit codes of the program's own.
 const (
 	UsageError = 64 // wrong arguments; the log has one line that is no JSON

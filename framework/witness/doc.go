@@ -16,7 +16,7 @@
 //	/exit                ends the process with code= (default 0), after= a duration
 //	/requests (collect)  []record.Request that have arrived, of path= or all
 //	/info (collect)      record.Info; env=A,B asks for environment variables too
-//	/dial                record.Dial: tries addr=, host:port or an http URL, for timeout= (default 5s)
+//	/dial                []record.Dial: connects to addr=, host:port, or gets url=, times= in a row (default 1), each try with a connection of its own and for timeout= (default 5s)
 //	/file                record.File: reads path=, or writes text= or the body of a PUT or POST there
 //	/records             the file at path= as it is, for ReadLog
 //	/series (collect)    record.Series of id=; with quiet= only when nothing came from it for that duration

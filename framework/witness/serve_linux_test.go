@@ -134,17 +134,39 @@ func TestDialTellsWhatHappened(t *testing.T) {
 	g := NewWithT(t)
 	p, nobody := port(t), port(t)
 	start(t, witness.Serve(witness.HTTP(p))).await(record.Listening, 1)
-	var dial record.Dial
-	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("127.0.0.1:%d", p)}}, &dial)
-	g.Expect(dial.OK).To(BeTrue())
-	dial = record.Dial{}
-	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("http://127.0.0.1:%d/status/302?location=/", p)}}, &dial)
-	g.Expect(dial.OK).To(BeTrue())
-	g.Expect(dial.Status).To(Equal(302))
-	dial = record.Dial{}
-	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("127.0.0.1:%d", nobody)}}, &dial)
-	g.Expect(dial.OK).To(BeFalse())
-	g.Expect(dial.Errno).To(Equal("ECONNREFUSED"))
+	var tries []record.Dial
+	askJSON(t, p, "/dial", url.Values{"addr": {fmt.Sprintf("127.0.0.1:%d", p)}}, &tries)
+	g.Expect(tries).To(HaveExactElements(HaveField("OK", true)))
+	tries = nil
+	askJSON(t, p, "/dial", url.Values{"url": {fmt.Sprintf("http://127.0.0.1:%d/status/302?location=/", p)}, "times": {"3"}}, &tries)
+	g.Expect(tries).To(HaveLen(3))
+	ends := map[string]bool{}
+	for _, try := range tries {
+		g.Expect(try.OK).To(BeTrue(), try.Error)
+		g.Expect(try.Status).To(Equal(302))
+		g.Expect(try.Body).To(Equal("Found\n"))
+		ends[try.Local] = true
+	}
+	g.Expect(ends).To(HaveLen(3), "each try must have a connection of its own")
+	for _, query := range []url.Values{
+		{"addr": {fmt.Sprintf("127.0.0.1:%d", nobody)}}, {"url": {fmt.Sprintf("http://127.0.0.1:%d/", nobody)}},
+	} {
+		tries = nil
+		askJSON(t, p, "/dial", query, &tries)
+		g.Expect(tries).To(HaveExactElements(And(HaveField("OK", false), HaveField("Errno", "ECONNREFUSED"))))
+	}
+	for _, query := range []url.Values{{}, {"addr": {"a:1"}, "url": {"http://a/"}}, {"url": {"http://a/"}, "times": {"0"}}, {"url": {"http://a/"}, "timeout": {"soon"}}} {
+		status, _ := ask(t, p, "/dial", query, "test")
+		g.Expect(status).To(Equal(http.StatusBadRequest), "%v", query)
+	}
+
+	client := start(t, witness.Dial(fmt.Sprintf("http://127.0.0.1:%d/status/404", p), 2))
+	lines, code := client.wait()
+	g.Expect(code).To(BeZero(), "an answer is one whatever its status")
+	g.Expect(witness.Select(lines, record.Dialled)).To(HaveExactElements(HaveField("Dial.Status", 404), HaveField("Dial.Status", 404)))
+	_, code = start(t, witness.Dial(fmt.Sprintf("http://127.0.0.1:%d/", nobody), 1)).wait()
+	g.Expect(code).To(Equal(1))
+
 	var info record.Info
 	t.Setenv("POD_IP", "10.1.2.3")
 	askJSON(t, p, "/info", url.Values{"env": {"PATH,POD_IP"}}, &info)

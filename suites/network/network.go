@@ -140,11 +140,10 @@ func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip 
 	Expect(a.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container a the Pod's IP")
 	Expect(b.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container b the Pod's IP")
 
-	var dial record.Dial
-	getJSON(ctx, ns, story, portA, "/dial", map[string]string{"addr": fmt.Sprintf("127.0.0.1:%d", portB)}, &dial)
-	Expect(dial.OK).To(BeTrue(), "container a must reach container b on localhost: %s", dial.Error)
-	getJSON(ctx, ns, story, portB, "/dial", map[string]string{"addr": fmt.Sprintf("127.0.0.1:%d", portA)}, &dial)
-	Expect(dial.OK).To(BeTrue(), "container b must reach container a on localhost: %s", dial.Error)
+	toB := spec.Must(ns.Dial(ctx, story, portA, fmt.Sprintf("http://127.0.0.1:%d/info", portB), 1))[0]
+	Expect(toB.Status).To(Equal(200), "container a must reach container b on localhost: %s", toB.Error)
+	toA := spec.Must(ns.Dial(ctx, story, portB, fmt.Sprintf("http://127.0.0.1:%d/info", portA), 1))[0]
+	Expect(toA.Status).To(Equal(200), "container b must reach container a on localhost: %s", toA.Error)
 	return a
 }
 
