@@ -116,6 +116,14 @@ func OnNode(node string) Option {
 	return func(pod *corev1.Pod) { pod.Spec.NodeName = node }
 }
 
+// Tolerate lets the pod onto nodes with the taint, and stay there, whatever the
+// taint's value and effect.
+func Tolerate(taint string) Option {
+	return func(pod *corev1.Pod) {
+		pod.Spec.Tolerations = append(pod.Spec.Tolerations, corev1.Toleration{Key: taint, Operator: corev1.TolerationOpExists})
+	}
+}
+
 // NodeSelector adds a label that the node must have.
 func NodeSelector(key, value string) Option {
 	return func(pod *corev1.Pod) {
@@ -196,6 +204,12 @@ func EnvField(name, fieldPath string) ContainerOption {
 			FieldRef: &corev1.ObjectFieldSelector{FieldPath: fieldPath},
 		}})
 	}
+}
+
+// RestartContainer gives the container a restart policy of its own, instead of
+// the pod's (https://kubernetes.io/docs/concepts/workloads/pods/container-restarts/).
+func RestartContainer(policy corev1.ContainerRestartPolicy) ContainerOption {
+	return func(c *corev1.Container) { c.RestartPolicy = &policy }
 }
 
 // Requests makes the container ask for a resource, in the notation of

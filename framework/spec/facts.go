@@ -19,13 +19,7 @@ func detect(g *namespace.Ground) (claim.Facts, error) {
 	if g.Cluster.Provider != "" {
 		f.Capabilities = append(f.Capabilities, claims.NeedNodeAccess)
 	}
-	takesPods := 0
-	for _, n := range g.Cluster.Nodes {
-		if n.Ready && n.Schedulable {
-			takesPods++
-		}
-	}
-	if takesPods > 1 {
+	if twoNodes(g.Cluster.Nodes) != nil {
 		f.Capabilities = append(f.Capabilities, claims.NeedSecondNode)
 	}
 	if g.Cluster.Cgroup == "v2" {
