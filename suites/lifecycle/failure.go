@@ -1,0 +1,54 @@
+package lifecycle
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// unreachableImage is in a registry on the node itself, on a port where nobody
+// listens: a pull is refused at once, and no name has to be looked up.
+const unreachableImage = "127.0.0.1:1/podproof/absent:v1"
+
+var _ = Describe("A Pod that fails", func() {
+	ns := spec.Namespace()
+
+	It("to start stays Pending, under the policy Never too, and can still start", claim.Proves("LC-03"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever), pod.Container("w", unreachableImage, witness.Run(witness.For(300*time.Millisecond))))))
+		// Twice the kubelet tries to pull the image, so what it makes of a
+		// failure it has made of it by the second one.
+		first := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImagePull")))
+		delayed := spec.Must(story.AwaitAfter(ctx, first, pod.ContainerWaiting("w", "ImagePullBackOff")))
+		spec.Must(story.AwaitAfter(ctx, delayed, pod.ContainerWaiting("w", "ErrImagePull")))
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+
+		By("giving the container an image that is there")
+		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.JSONPatchType, []byte(`[{"op":"replace","path":"/spec/containers/0/image","value":"`+ns.Cluster.WitnessImage+`"}]`), metav1.PatchOptions{})
+		spec.Do(err)
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+
+	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
+		fails := ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1)))
+		always := spec.Must(ns.Create(ctx, pod.New("always", pod.Restart(corev1.RestartPolicyAlways), fails)))
+		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever), fails)))
+
+		end := spec.Must(never.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		Expect(pod.Status(end, "w")).To(HaveField("RestartCount", BeZero()), "a container under the policy Never must not be restarted\n%s", never)
+		Expect(pod.ExitCodes(never, "w")).To(Equal([]int32{1}), "the container must have ended once, with 1\n%s", never)
+
+		spec.Must(always.Await(ctx, pod.Restarted("w", 2)))
+		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(1)), "every instance must have failed\n%s", always)
+	})
+})

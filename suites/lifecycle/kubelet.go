@@ -1,0 +1,110 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// noticed is how long the API may be without the end of a process. The
+	// kubelet looks at its containers every second (genericPlegRelistPeriod in
+	// pkg/kubelet/kubelet.go) and then has a Pod to sync and a status to send,
+	// which takes a busy machine some seconds.
+	noticed = 10 * time.Second
+	// reconciled is how long a status that somebody else wrote may stand. The
+	// kubelet compares what the API shows with what it knows every 10 s
+	// (syncPeriod in pkg/kubelet/status/status_manager.go); a conformant one
+	// that is busy may miss some of these.
+	reconciled = 40 * time.Second
+)
+
+var _ = Describe("The kubelet", func() {
+	ns := space{spec.Namespace()}
+
+	It("sees a process end and tells the API so, with the time of the end", claim.Proves("KUBELET-01"), func(ctx SpecContext) {
+		ports := []int{8080, 8081}
+		containers := []pod.Option{pod.Restart(corev1.RestartPolicyNever)}
+		for i, port := range ports {
+			containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))))
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("ending", containers...)))
+		spec.Must(story.Await(ctx, pod.Ready()))
+
+		// The second process ends when the first end has just been seen: what
+		// the kubelet looks at in long intervals it now sees last.
+		best := time.Duration(1<<63 - 1)
+		for i, port := range ports {
+			name, code := fmt.Sprintf("c%d", i), int32(7+i)
+			asked := time.Now()
+			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": fmt.Sprint(code)}))
+			seen := spec.Must(story.Await(ctx, pod.ContainerTerminated(name)))
+			took := seen.At.Sub(asked)
+			claim.MeasureTime("KUBELET-01", "end of a process to its container shown as terminated", "at most 10 s", took, took <= noticed)
+			Expect(took).To(BeNumerically("<=", noticed), "that process %d has ended must be in the API soon\n%s", i+1, story)
+
+			terminated := pod.Status(seen.Pod, name).State.Terminated
+			Expect(terminated.ExitCode).To(Equal(code), "exit code of container %s\n%s", name, story)
+			// Both by the clock of the node, the API's cut to whole seconds.
+			exits := witness.Select(spec.Must(ns.Log(ctx, story, name, false)), record.Exit)
+			Expect(exits).To(HaveLen(1), "the process logs its end once")
+			Expect(terminated.FinishedAt.Time).To(BeTemporally(">=", exits[0].At().Truncate(time.Second)), "container %s must not have finished before its process ended\n%s", name, story)
+			best = min(best, terminated.FinishedAt.Sub(exits[0].At()))
+		}
+		// A busy machine may be late to look at one end, and hardly at both.
+		claim.MeasureTime("KUBELET-01", "end of a process to finishedAt, which is in whole seconds", "-1 s to 1 s", best, best <= time.Second)
+		Expect(best).To(BeNumerically("<=", time.Second), "finishedAt must be the time when the process ended, not when somebody looked\n%s", story)
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))
+	})
+
+	It("puts a phase right that somebody else has written, with the next status that it sends", claim.Proves("KUBELET-02").Waiting(0), func(ctx SpecContext) {
+		const port = 8080
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", ns.Witness("w", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))))))
+		spec.Must(story.Await(ctx, pod.Ready()))
+		wrong := ns.falsify(ctx, story)
+
+		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
+		told := spec.Must(story.AwaitAfter(ctx, wrong, pod.Restarted("w", 1))).Pod
+		Expect(told.Status.Phase).To(Equal(corev1.PodRunning), "when the kubelet tells of a restart, the phase must be what the kubelet knows it to be\n%s", story)
+	})
+
+	It("puts a phase right that somebody else has written, also when nothing happens to the Pod", claim.Proves("KUBELET-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("idle", ns.Witness("w", witness.Run()))))
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+		wrong := ns.falsify(ctx, story)
+
+		soon, cancel := context.WithTimeout(ctx, reconciled)
+		defer cancel()
+		right := spec.Must(story.AwaitAfter(soon, wrong, pod.InPhase(corev1.PodRunning)))
+		claim.MeasureTime("KUBELET-02", "wrong phase to the right one, of an idle Pod", "about 10 s", right.At.Sub(wrong.At), true)
+		Expect(pod.Status(right.Pod, "w").RestartCount).To(BeZero(), "putting the phase right must leave the container alone\n%s", story)
+	})
+})
+
+// space is the namespace of a spec, with what this subject does in it.
+type space struct{ *spec.Space }
+
+// falsify writes the phase Pending into the status of a Pod that is Running, and
+// returns the version that shows it.
+func (s space) falsify(ctx SpecContext, story *journal.Story) journal.Version {
+	GinkgoHelper()
+	before := story.Versions()
+	last := before[len(before)-1]
+	Expect(last.Pod.Status.Phase).To(Equal(corev1.PodRunning))
+	spec.Do(story.Exempt("LAW-PHASE-FORWARD"))
+	_, err := s.API.Client.CoreV1().Pods(s.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"status":{"phase":"Pending"}}`), metav1.PatchOptions{}, "status")
+	spec.Do(err)
+	return spec.Must(story.AwaitAfter(ctx, last, pod.InPhase(corev1.PodPending)))
+}
