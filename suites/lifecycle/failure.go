@@ -18,6 +18,11 @@ import (
 // listens: a pull is refused at once, and no name has to be looked up.
 const unreachableImage = "127.0.0.1:1/podproof/absent:v1"
 
+// pullFailed are the kubelet's reasons for a container whose image it has just
+// failed to pull; some runtimes tell it that the registry cannot be reached.
+// Source: pkg/kubelet/images/types.go.
+var pullFailed = []string{"ErrImagePull", "RegistryUnavailable"}
+
 var _ = Describe("A Pod that fails", func() {
 	ns := spec.Namespace()
 
@@ -25,9 +30,9 @@ var _ = Describe("A Pod that fails", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever), pod.Container("w", unreachableImage, witness.Run(witness.For(300*time.Millisecond))))))
 		// Twice the kubelet tries to pull the image, so what it makes of a
 		// failure it has made of it by the second one.
-		first := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImagePull")))
+		first := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", pullFailed...)))
 		delayed := spec.Must(story.AwaitAfter(ctx, first, pod.ContainerWaiting("w", "ImagePullBackOff")))
-		spec.Must(story.AwaitAfter(ctx, delayed, pod.ContainerWaiting("w", "ErrImagePull")))
+		spec.Must(story.AwaitAfter(ctx, delayed, pod.ContainerWaiting("w", pullFailed...)))
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the container an image that is there")

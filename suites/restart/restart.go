@@ -43,9 +43,9 @@ var _ = Describe("The restart policy", func() {
 
 	It("Always restarts a container however it ended", claim.Proves("RESTART-03"), func(ctx SpecContext) {
 		stories := map[int32]*journal.Story{
-			0:   spec.Must(ns.Create(ctx, pod.New("ends-with-0", ns.endsOnce(witness.ExitAfter(short, 0))))),
-			1:   spec.Must(ns.Create(ctx, pod.New("ends-with-1", ns.endsOnce(witness.ExitAfter(short, 1))))),
-			137: spec.Must(ns.Create(ctx, pod.New("is-killed", pod.ShareProcesses(), ns.endsOnce(witness.KillAfter(short, "KILL"))))),
+			0:   spec.Must(ns.Create(ctx, pod.New("ends-with-0", pod.Restart(corev1.RestartPolicyAlways), ns.endsOnce(witness.ExitAfter(short, 0))))),
+			1:   spec.Must(ns.Create(ctx, pod.New("ends-with-1", pod.Restart(corev1.RestartPolicyAlways), ns.endsOnce(witness.ExitAfter(short, 1))))),
+			137: spec.Must(ns.Create(ctx, pod.New("is-killed", pod.Restart(corev1.RestartPolicyAlways), pod.ShareProcesses(), ns.endsOnce(witness.KillAfter(short, "KILL"))))),
 		}
 		for code, story := range stories {
 			expectRestartInPlace(ctx, story, code)

@@ -1,0 +1,52 @@
+package restart
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var _ = Describe("The restart policy", func() {
+	ns := space{spec.Namespace()}
+
+	It("is Always when none is given", claim.Proves("RESTART-04"), func(ctx SpecContext) {
+		p := pod.New("unspoken", ns.endsOnce(witness.ExitAfter(short, 0)))
+		Expect(p.Spec.RestartPolicy).To(BeEmpty())
+		story := spec.Must(ns.Create(ctx, p))
+		Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the answer to the creation of a Pod without a restart policy must say Always")
+		// Only Always restarts after a 0.
+		spec.Must(story.Await(ctx, pod.Restarted("w", 1)))
+	})
+
+	It("is the Pod's for all its containers but those that have one of their own", claim.Proves("RESTART-01"), func(ctx SpecContext) {
+		fails := witness.Run(witness.For(short), witness.ExitCode(1))
+		p := pod.New("always", pod.Restart(corev1.RestartPolicyAlways),
+			ns.Witness("own-never", fails, pod.RestartContainer(corev1.ContainerRestartPolicyNever)),
+			ns.Witness("one", fails),
+			ns.Witness("other", fails),
+		)
+		always := spec.Must(ns.Create(ctx, p))
+		if p.Spec.Containers[0].RestartPolicy == nil {
+			// What an API server does that does not know the field.
+			Skip("the API server drops the restart policy of a container: the feature gate ContainerRestartRules is off")
+		}
+		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever),
+			ns.Witness("own-always", fails, pod.RestartContainer(corev1.ContainerRestartPolicyAlways)),
+			ns.Witness("one", fails),
+		)))
+
+		spec.Must(always.Await(ctx, before(pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2)), pod.Restarted("own-never", 1))))
+		Expect(always).To(pod.NeverBe(pod.Restarted("own-never", 1)))
+		Expect(pod.ExitCodes(always, "own-never")).To(Equal([]int32{1}), "the container with the policy Never must have had one instance, in a Pod with the policy Always\n%s", always)
+		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+
+		spec.Must(never.Await(ctx, before(pod.Restarted("own-always", 2), pod.Restarted("one", 1))))
+		Expect(never).To(pod.NeverBe(pod.Restarted("one", 1)))
+		Expect(pod.ExitCodes(never, "one")).To(Equal([]int32{1}), "the container without a policy must have had one instance, in a Pod with the policy Never\n%s", never)
+		Expect(never).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+	})
+})

@@ -1,0 +1,132 @@
+package restart
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var _ = Describe("A restart", func() {
+	ns := space{spec.Namespace()}
+
+	It("takes place in the Pod, and the Pod tells how the instance before ended", claim.Proves("RESTART-08"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Restart(corev1.RestartPolicyAlways), pod.Volume("state"),
+			ns.Witness("w", witness.Run(witness.Schedule("/state/n", witness.ExitAfter(short, 3), witness.ExitAfter(short, 5), witness.Forever)), pod.Mount("state", "/state")))))
+		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 2), pod.ContainerRunning("w"))))
+
+		spec.Do(story.Err())
+		instances, err := follow(story.Versions(), "w")
+		Expect(err).NotTo(HaveOccurred(), "restarts must take place in the Pod and be told of one by one\n%s", story)
+		Expect(instances).To(Equal(3), "each end of the container must lead to one restart\n%s", story)
+		Expect(pod.ExitCodes(story, "w")).To(Equal([]int32{3, 5}), "the Pod must tell with which code each instance ended\n%s", story)
+
+		// The third instance knows that it is the third one from what the two
+		// before it left on the volume.
+		lines := spec.Must(ns.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
+			return witness.Count(lines, record.Start) > 0
+		}))
+		Expect(witness.Select(lines, record.Start)[0].Index).To(HaveValue(Equal(2)), "the Pod's emptyDir must be the same for all instances of the container\n%s", story)
+	})
+})
+
+// follow goes through all versions of a Pod and returns how many instances the
+// container had. Its error says in which version the Pod was no longer what it
+// had been, or told of the instances what does not fit together: restartCount
+// says which instance a container ID is of, each has an ID of its own, the last
+// state is that of the instance before, and an instance ends only once.
+//
+// The kubelet publishes snapshots: a short instance may be seen only as the last
+// state of the next one.
+func follow(versions []journal.Version, container string) (int, error) {
+	var h history
+	for i, v := range versions {
+		if err := h.add(v.Pod, container); err != nil {
+			return 0, fmt.Errorf("in version %d of the Pod %w", i+1, err)
+		}
+	}
+	for i := range len(h.ids) {
+		if _, known := h.ids[i]; !known {
+			return 0, fmt.Errorf("of instance %d nothing was told", i+1)
+		}
+	}
+	return len(h.ids), nil
+}
+
+// history is what the versions so far have told of one container.
+type history struct {
+	first *corev1.Pod      // the first version with an IP
+	ids   map[int]string   // the container IDs of the instances, counted from 0
+	codes map[string]int32 // the exit codes of the instances that ended, by ID
+}
+
+func (h *history) add(p *corev1.Pod, container string) error {
+	if h.first == nil && p.Status.PodIP != "" {
+		h.first = p
+	}
+	if f := h.first; f != nil && (p.UID != f.UID || p.Spec.NodeName != f.Spec.NodeName || p.Status.PodIP != f.Status.PodIP) {
+		return fmt.Errorf("UID, node and IP are %q, %q and %q, and were %q, %q and %q", p.UID, p.Spec.NodeName, p.Status.PodIP, f.UID, f.Spec.NodeName, f.Status.PodIP)
+	}
+	s := pod.Status(p, container)
+	if s == nil || s.ContainerID == "" {
+		return nil // no instance has been made
+	}
+	now, last := int(s.RestartCount), s.LastTerminationState.Terminated
+	if err := h.instance(now, s.ContainerID); err != nil {
+		return err
+	}
+	if t := s.State.Terminated; t != nil {
+		if t.ContainerID != s.ContainerID {
+			return fmt.Errorf("the container is %s, and what has ended %s", s.ContainerID, t.ContainerID)
+		}
+		if err := h.end(t); err != nil {
+			return err
+		}
+	}
+	if last == nil {
+		if now > 0 {
+			return fmt.Errorf("the restartCount is %d, and there is no last state", now)
+		}
+		return nil
+	}
+	// A container that waits for its restart still is the instance that ended.
+	if s.State.Waiting == nil || last.ContainerID != s.ContainerID {
+		if now == 0 {
+			return fmt.Errorf("the container was never restarted, and has a last state, of %s", last.ContainerID)
+		}
+		if err := h.instance(now-1, last.ContainerID); err != nil {
+			return fmt.Errorf("the last state is not of the instance before: %w", err)
+		}
+	}
+	return h.end(last)
+}
+
+// instance notes the ID of an instance.
+func (h *history) instance(number int, id string) error {
+	for n, known := range h.ids {
+		if (n == number) != (known == id) {
+			return fmt.Errorf("instance %d is container %s, and instance %d was container %s", number+1, id, n+1, known)
+		}
+	}
+	if h.ids == nil {
+		h.ids, h.codes = map[int]string{}, map[string]int32{}
+	}
+	h.ids[number] = id
+	return nil
+}
+
+// end notes how an instance ended.
+func (h *history) end(t *corev1.ContainerStateTerminated) error {
+	if code, known := h.codes[t.ContainerID]; known && code != t.ExitCode {
+		return fmt.Errorf("container %s has ended with %d, and before it had with %d", t.ContainerID, t.ExitCode, code)
+	}
+	h.codes[t.ContainerID] = t.ExitCode
+	return nil
+}
