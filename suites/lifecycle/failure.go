@@ -1,11 +1,14 @@
 package lifecycle
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
@@ -30,9 +33,9 @@ var _ = Describe("A Pod that fails", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever), pod.Container("w", unreachableImage, witness.Run(witness.For(300*time.Millisecond))))))
 		// Twice the kubelet tries to pull the image, so what it makes of a
 		// failure it has made of it by the second one.
-		first := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", pullFailed...)))
-		delayed := spec.Must(story.AwaitAfter(ctx, first, pod.ContainerWaiting("w", "ImagePullBackOff")))
-		spec.Must(story.AwaitAfter(ctx, delayed, pod.ContainerWaiting("w", pullFailed...)))
+		first := spec.Must(story.Await(ctx, pendingFor(pullFailed...)))
+		delayed := spec.Must(story.AwaitAfter(ctx, first, pendingFor("ImagePullBackOff")))
+		spec.Must(story.AwaitAfter(ctx, delayed, pendingFor(pullFailed...)))
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the container an image that is there")
@@ -57,3 +60,11 @@ var _ = Describe("A Pod that fails", func() {
 		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(1)), "every instance must have failed\n%s", always)
 	})
 })
+
+// pendingFor holds while the Pod is Pending and its container waits for one of
+// the reasons.
+func pendingFor(reasons ...string) journal.State {
+	state := pod.All(pod.InPhase(corev1.PodPending), pod.ContainerWaiting("w", reasons...))
+	state.Text = fmt.Sprintf("to stay Pending for as long as its image cannot be pulled, its container waiting with reason %s", strings.Join(reasons, " or "))
+	return state
+}

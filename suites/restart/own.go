@@ -39,12 +39,16 @@ var _ = Describe("The restart policy", func() {
 			ns.Witness("one", fails),
 		)))
 
-		spec.Must(always.Await(ctx, before(pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2)), pod.Restarted("own-never", 1))))
+		bothTwice := pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2))
+		bothTwice.Text = "to have restarted the two containers without a policy of their own twice each, and not the one whose own policy is Never"
+		spec.Must(always.Await(ctx, before(bothTwice, pod.Restarted("own-never", 1))))
 		Expect(always).To(pod.NeverBe(pod.Restarted("own-never", 1)))
 		Expect(pod.ExitCodes(always, "own-never")).To(Equal([]int32{1}), "the container with the policy Never must have had one instance, in a Pod with the policy Always\n%s", always)
 		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 
-		spec.Must(never.Await(ctx, before(pod.Restarted("own-always", 2), pod.Restarted("one", 1))))
+		ownTwice := pod.Restarted("own-always", 2)
+		ownTwice.Text = "to have restarted the container whose own policy is Always twice, and not the one without a policy of its own"
+		spec.Must(never.Await(ctx, before(ownTwice, pod.Restarted("one", 1))))
 		Expect(never).To(pod.NeverBe(pod.Restarted("one", 1)))
 		Expect(pod.ExitCodes(never, "one")).To(Equal([]int32{1}), "the container without a policy must have had one instance, in a Pod with the policy Never\n%s", never)
 		Expect(never).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
