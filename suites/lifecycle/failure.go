@@ -47,11 +47,17 @@ var _ = Describe("A Pod that fails", func() {
 
 	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
 		fails := ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1)))
-		always := spec.Must(ns.Create(ctx, pod.New("always", pod.Restart(corev1.RestartPolicyAlways), fails)))
-		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever), fails)))
+		always := spec.Must(ns.Create(ctx, pod.New("to-be-restarted", pod.Restart(corev1.RestartPolicyAlways), fails)))
+		never := spec.Must(ns.Create(ctx, pod.New("to-be-left", pod.Restart(corev1.RestartPolicyNever), fails)))
 
-		end := spec.Must(never.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
-		Expect(pod.Status(end, "w")).To(HaveField("RestartCount", BeZero()), "a container under the policy Never must not be restarted\n%s", never)
+		failed, restarted := pod.InPhase(corev1.PodFailed), pod.Restarted("w", 1)
+		failed.Never = func(p *corev1.Pod) string {
+			if restarted.Holds(p) {
+				return "its container was restarted, under the policy Never"
+			}
+			return ""
+		}
+		spec.Must(never.Await(ctx, failed))
 		Expect(pod.ExitCodes(never, "w")).To(Equal([]int32{1}), "the container must have ended once, with 1\n%s", never)
 
 		spec.Must(always.Await(ctx, pod.Restarted("w", 2)))

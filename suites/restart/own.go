@@ -24,7 +24,7 @@ var _ = Describe("The restart policy", func() {
 
 	It("is the Pod's for all its containers but those that have one of their own", claim.Proves("RESTART-01"), func(ctx SpecContext) {
 		fails := witness.Run(witness.For(short), witness.ExitCode(1))
-		p := pod.New("always", pod.Restart(corev1.RestartPolicyAlways),
+		p := pod.New("with-policy-always", pod.Restart(corev1.RestartPolicyAlways),
 			ns.Witness("own-never", fails, pod.RestartContainer(corev1.ContainerRestartPolicyNever)),
 			ns.Witness("one", fails),
 			ns.Witness("other", fails),
@@ -34,7 +34,7 @@ var _ = Describe("The restart policy", func() {
 			// What an API server does that does not know the field.
 			Skip("the API server drops the restart policy of a container: the feature gate ContainerRestartRules is off")
 		}
-		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever),
+		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness("own-always", fails, pod.RestartContainer(corev1.ContainerRestartPolicyAlways)),
 			ns.Witness("one", fails),
 		)))
