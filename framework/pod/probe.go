@@ -62,6 +62,11 @@ func InitialDelay(seconds int32) ProbeOption {
 	return func(p *corev1.Probe) { p.InitialDelaySeconds = seconds }
 }
 
+// Secure makes an HTTP probe one by HTTPS.
+func Secure() ProbeOption {
+	return func(p *corev1.Probe) { p.HTTPGet.Scheme = corev1.URISchemeHTTPS }
+}
+
 // Readiness gives the container a readiness probe.
 func Readiness(p *corev1.Probe, options ...ProbeOption) ContainerOption {
 	return func(c *corev1.Container) { c.ReadinessProbe = with(p, options) }

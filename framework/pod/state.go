@@ -86,6 +86,16 @@ func ContainerReady(container string) journal.State {
 	}
 }
 
+// ContainerNotReady holds while the container is not ready, also before it has
+// a status: every container starts so.
+func ContainerNotReady(container string) journal.State {
+	ready := ContainerReady(container)
+	return journal.State{
+		Text:  fmt.Sprintf("to have container %s not ready", container),
+		Holds: func(p *corev1.Pod) bool { return !ready.Holds(p) },
+	}
+}
+
 // ContainerTerminated holds while the container's state is terminated.
 func ContainerTerminated(container string) journal.State {
 	return journal.State{

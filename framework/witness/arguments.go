@@ -225,6 +225,10 @@ func BeatTo(ip string, udpPort int) RunOption {
 // HTTP answers the pages of the package's documentation on a port.
 func HTTP(port int) ServeOption { return serveOnly{"--http=" + onAll(port)} }
 
+// HTTPS answers the same pages as HTTP by HTTPS, with a certificate made at
+// start that nobody signed.
+func HTTPS(port int) ServeOption { return serveOnly{"--https=" + onAll(port)} }
+
 // Script is what a path answers, request by request; the last answer repeats.
 func Script(path string, answers ...Answers) ServeOption {
 	all := make([]string, len(answers))
@@ -261,11 +265,20 @@ const (
 	Close      TCPMode = "close"       // accept and close at once
 	Reset      TCPMode = "reset"       // accept and send RST at once
 	ListenOnly TCPMode = "listen-only" // never accept; the kernel shakes hands all the same
+	Fill       TCPMode = "fill"        // never accept, with room for 5 connections; further ones get no answer
 	BoundOnly  TCPMode = "bound"       // own the port without listening: connections are refused
 )
 
 // Sleep is how long a check takes.
 func Sleep(d time.Duration) CheckOption { return checkOnly{"--sleep=" + d.String()} }
+
+// LifeFile makes a check take and end as a file says that holds a Life with a
+// code, so that one probe can go through several.
+func LifeFile(path string) CheckOption { return checkOnly{"--life-file=" + path} }
+
+// ChainPath is the page that redirects n times, each time to another page of
+// its port, and answers 200 at the end; the query goes along.
+func ChainPath(n int) string { return "/chain/" + strconv.Itoa(n) }
 
 // StatusPath is the page that answers a status, for probes; with a location,
 // if it is not "", as a redirect there.

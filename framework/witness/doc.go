@@ -5,13 +5,14 @@
 //
 // # Pages
 //
-// A container made by [Serve] with [HTTP] answers these pages, one made by
+// A container made by [Serve] with [HTTP] or [HTTPS] answers these pages, one made by
 // [Collect] those marked so. Each answer carries the nonce of the process in
 // the header [record.InstanceHeader].
 //
 //	/                    200 and the witness's ID
 //	/status/CODE         CODE, 101 or 200 to 999; location= sets Location, delay= waits first, body= is the size of the body in bytes
-//	/set                 path= answers code= from now on
+//	/chain/N             redirects N times, then 200; the query goes along
+//	/set                 path= answers code= from now on, with location=, delay= and body= like /status, or hangs up for hang-up=1
 //	/PATH                what Script or /set say for PATH, else 404
 //	/exit                ends the process with code= (default 0), after= a duration
 //	/requests (collect)  []record.Request that have arrived, of path= or all

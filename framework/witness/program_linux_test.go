@@ -195,7 +195,7 @@ func TestWrongArgumentsEndWith64AndOneLineOfWhy(t *testing.T) {
 		"run --schedule 1s:0":                    "--state",
 		"run --for 1s --schedule 1s:0 --state x": "contradict",
 		"run --on-term=perhaps":                  "delay:DURATION:CODE",
-		"serve":                                  "--http or --tcp",
+		"serve":                                  "--http, --https or --tcp",
 		"serve --tcp :1 --tcp-mode x":            "listen-only",
 		"serve --tcp :1 --script a=200":          "--script needs --http",
 		"bind":                                   "--tcp is missing",
@@ -355,6 +355,28 @@ func TestChecksEndAsToldAndAreCounted(t *testing.T) {
 	lines, err := witness.ReadLog(text)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(witness.Count(lines, record.Start)).To(Equal(3))
+}
+
+func TestChecksTakeTheirLifeFromAFile(t *testing.T) {
+	g := NewWithT(t)
+	path := t.TempDir() + "/life"
+	command := witness.Check(witness.LifeFile(path))[1:]
+	_, code := start(t, command).wait()
+	g.Expect(code).To(Equal(1), "without the file")
+	for _, want := range []int{0, 3, 255} {
+		g.Expect(os.WriteFile(path, []byte(witness.ExitAfter(10*time.Millisecond, want)), 0o600)).To(Succeed())
+		lines, code := start(t, command).wait()
+		g.Expect(code).To(Equal(want))
+		g.Expect(lines[1].Code).To(HaveValue(Equal(want)))
+		g.Expect(lines[1].Since(lines[0])).To(BeNumerically(">=", 10*time.Millisecond))
+	}
+	// Somebody who writes the file has emptied it first.
+	g.Expect(os.Truncate(path, 0)).To(Succeed())
+	late := start(t, command)
+	time.Sleep(50 * time.Millisecond)
+	g.Expect(os.WriteFile(path, []byte(witness.ExitAfter(0, 4)), 0o600)).To(Succeed())
+	_, code = late.wait()
+	g.Expect(code).To(Equal(4))
 }
 
 func (p *process) soFar() []record.Line {

@@ -1,6 +1,7 @@
 package witness_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,85 @@ func TestServeDelays(t *testing.T) {
 	g.Expect(time.Since(begin)).To(BeNumerically(">=", 150*time.Millisecond))
 }
 
+func TestServeChangesWhatAPathAnswers(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	server := start(t, witness.Serve(witness.HTTP(p)))
+	server.await(record.Listening, 1)
+	set := func(query url.Values) {
+		query.Set("path", "/ready")
+		status, body := ask(t, p, "/set", query, "test")
+		g.Expect(status).To(Equal(200), "%s", body)
+	}
+	target := fmt.Sprintf("http://127.0.0.1:%d/ready", p)
+
+	set(url.Values{"code": {"200"}, "body": {"20000"}})
+	_, body := ask(t, p, "/ready", nil, kubelet)
+	g.Expect(body).To(HaveLen(20000))
+
+	set(url.Values{"code": {"307"}, "location": {"/status/418"}})
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(target)
+	g.Expect(err).NotTo(HaveOccurred())
+	response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(http.StatusTeapot))
+
+	set(url.Values{"code": {"200"}, "delay": {"150ms"}})
+	begin := time.Now()
+	ask(t, p, "/ready", nil, kubelet)
+	g.Expect(time.Since(begin)).To(BeNumerically(">=", 150*time.Millisecond))
+
+	set(url.Values{"hang-up": {"1"}})
+	_, err = client.Get(target)
+	g.Expect(err).To(MatchError(io.EOF))
+	server.await(record.Requested, 7)
+	asked := witness.Select(server.soFar(), record.Requested)
+	g.Expect(asked[len(asked)-1].Request.Status).To(BeZero(), "a request without an answer is logged as one")
+
+	for _, wrong := range []url.Values{{}, {"path": {"/ready"}}, {"path": {"/ready"}, "code": {"200"}, "delay": {"soon"}}, {"code": {"200"}}} {
+		status, _ := ask(t, p, "/set", wrong, "test")
+		g.Expect(status).To(Equal(http.StatusBadRequest), "%v", wrong)
+	}
+}
+
+func TestServeRedirectsAsOftenAsAChainIsLong(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	server := start(t, witness.Serve(witness.HTTP(p)))
+	server.await(record.Listening, 1)
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s?for=me", p, witness.ChainPath(3)))
+	g.Expect(err).NotTo(HaveOccurred())
+	response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(200))
+	server.await(record.Requested, 4)
+	asked := witness.Select(server.soFar(), record.Requested)
+	g.Expect(asked).To(HaveLen(4))
+	g.Expect(asked[3].Request.Path).To(Equal("/chain/0"))
+	g.Expect(asked[3].Request.Query).To(Equal("for=me"))
+}
+
+func TestServeAnswersTheSameByHTTPS(t *testing.T) {
+	g := NewWithT(t)
+	plain, secure := port(t), port(t)
+	server := start(t, witness.Serve(witness.HTTP(plain), witness.HTTPS(secure)))
+	server.await(record.Listening, 2)
+	ask(t, plain, "/set", url.Values{"path": {"/ready"}, "code": {"418"}}, "test")
+
+	target := fmt.Sprintf("https://127.0.0.1:%d/ready", secure)
+	_, err := http.Get(target)
+	g.Expect(err).To(MatchError(ContainSubstring("certificate")), "who verifies the certificate must not trust it")
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	response, err := client.Get(target)
+	g.Expect(err).NotTo(HaveOccurred())
+	response.Body.Close()
+	g.Expect(response.StatusCode).To(Equal(418))
+	server.await(record.Requested, 2)
+	asked := witness.Select(server.soFar(), record.Requested)
+	g.Expect(asked[0].Request.TLS).To(BeFalse())
+	g.Expect(asked[1].Request.TLS).To(BeTrue())
+	g.Expect(asked[1].Request.Proto).To(Equal("HTTP/1.1"))
+}
+
 func TestServeReadsAndWritesFiles(t *testing.T) {
 	g := NewWithT(t)
 	p := port(t)
@@ -214,6 +294,23 @@ func TestTCPModes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTCPPortFillsUp(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	start(t, witness.Serve(witness.TCP(p, witness.Fill))).await(record.Listening, 1)
+	made := 0
+	for ; made < 10; made++ {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p), 300*time.Millisecond)
+		if err != nil {
+			var timeout net.Error
+			g.Expect(errors.As(err, &timeout) && timeout.Timeout()).To(BeTrue(), "%v", err)
+			break
+		}
+		conn.Close() // leaving makes no room
+	}
+	g.Expect(made).To(Equal(5))
 }
 
 func TestHTTPPortLogsConnectionsWithoutRequest(t *testing.T) {

@@ -1,0 +1,165 @@
+package probes
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/reports"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// The ports of a Pod; all its containers share them.
+const (
+	httpPort  = 8080
+	httpsPort = 8443
+)
+
+var _ = Describe("An HTTP probe", func() {
+	ns := space{spec.Namespace()}
+
+	It("is a GET request from outside of the Pod, each on a connection of its own", claim.Proves("PROBE-HTTP-01"), func(ctx SpecContext) {
+		const probes = 3
+		const path, query, secure = "/asked", "by=the-kubelet", "by-https"
+		story := spec.Must(ns.Create(ctx, pod.New("asked",
+			ns.Witness(server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort), witness.Script(path, witness.Always(200)), witness.Script(secure, witness.Always(200))),
+				pod.Readiness(pod.HTTPGet(httpPort, path+"?"+query))),
+			ns.Witness(secure, witness.Run(), pod.Readiness(asking(secure, byHTTPS))),
+		)))
+		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
+		expectTurn(ctx, story, server, true, "200", nil)
+		expectTurn(ctx, story, secure, true, "200, by HTTPS with a certificate that nobody signed", nil)
+
+		lines := spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of %s", probes, path), func(lines []record.Line) bool {
+			return len(witness.Probes(lines, path)) >= probes
+		}))
+		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))
+		kubelet := spec.Must(version.ParseGeneric(node.Status.NodeInfo.KubeletVersion))
+		address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(httpPort))
+		connections := map[string]bool{}
+		var from string
+		for _, probe := range witness.Probes(lines, path) {
+			Expect(probe.Method).To(Equal("GET"), "the method of a probe")
+			Expect(probe.Query).To(Equal(query), "what is behind the ? in the path of a probe must be asked for too")
+			Expect(probe.Local).To(Equal(address), "a probe must go to the Pod's IP and the port that it names")
+			Expect(probe.Host).To(Equal(address), "the Host header of a probe that sets none")
+			// The builds of some vendors have a + behind the minor.
+			Expect(probe.Header["User-Agent"]).To(ConsistOf(MatchRegexp(`^kube-probe/%d\.%d\+?$`, kubelet.Major(), kubelet.Minor())), "the User-Agent of a probe by kubelet %s", node.Status.NodeInfo.KubeletVersion)
+			Expect(probe.Header["Accept"]).To(Equal([]string{"*/*"}), "the Accept header of a probe that sets none")
+			Expect(probe.Header).NotTo(HaveKey("Accept-Encoding"), "a probe must not ask for a compressed answer")
+			Expect(probe.Close).To(BeTrue(), "a probe must ask for its connection to be closed")
+			Expect(connections).NotTo(HaveKey(probe.Remote), "two probes must not use the same connection")
+			connections[probe.Remote] = true
+
+			from, _, _ = net.SplitHostPort(probe.Remote)
+			Expect(net.ParseIP(from)).NotTo(BeNil(), "the witness must have noted where %q is", probe.Remote)
+			Expect(net.ParseIP(from).IsLoopback()).To(BeFalse(), "a probe must come from outside of the Pod, not from %s", from)
+			Expect(p.Status.PodIPs).NotTo(ContainElement(corev1.PodIP{IP: from}), "a probe must come from outside of the Pod")
+		}
+		// Which address of the node that is depends on how it routes to its Pods.
+		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-01", What: "where a probe comes from", Documented: "the node", Measured: whose(from, node), OK: true})
+	})
+
+	It("passes on every status from 200 to 299, however long the body", claim.Proves("PROBE-HTTP-02"), func(ctx SpecContext) {
+		t := ns.table(ctx, "passing", []way{byHTTP, byHTTP})
+		t.expect(ctx, append(statuses(200, 201, 204, 206, 226, 299), status(200).with("body", "20000", "with a body of 20 KB")), nil)
+	})
+
+	It("passes on every redirect, unless it is one to the same host and ends on a page that fails", claim.Proves("PROBE-HTTP-03"), func(ctx SpecContext) {
+		t := ns.table(ctx, "redirected", []way{byHTTP, byHTTP, byHTTP, byHTTP})
+		ip := t.story.Last().Status.PodIP
+		failingPage := func(scheme string, port int) string {
+			return scheme + "://" + net.JoinHostPort(ip, strconv.Itoa(port)) + witness.StatusPath(500, "")
+		}
+		redirects := []int{301, 302, 303, 307, 308}
+		var passing, failing []answer
+		for _, code := range redirects {
+			// A name that never resolves (RFC 2606): a kubelet that goes there all
+			// the same fails, and nothing leaves the cluster.
+			passing = append(passing, redirect(code, "http://podproof.invalid"+witness.StatusPath(200, ""), "another host"))
+		}
+		passing = append(passing, statuses(300, 304, 305, 306, 399)...)
+		for _, code := range redirects {
+			passing = append(passing, status(code).with("location", "", "to nowhere"), goingTo(code, 200))
+			failing = append(failing, redirect(code, witness.StatusPath(500, ""), "a page of the same host that answers 500"))
+		}
+		failing = append(failing,
+			redirect(302, failingPage("http", httpPort+1), "another port of the same host, where a page answers 500"),
+			redirect(302, failingPage("https", httpsPort), "HTTPS on the same host, where a page answers 500"))
+		t.expect(ctx, passing, failing)
+
+		warnings := 0
+		for _, e := range t.story.Events() {
+			if e.Event.Reason == "ProbeWarning" {
+				warnings++
+			}
+		}
+		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-03", What: "events ProbeWarning, of 15 redirects that are not followed", Documented: "one for each", Measured: strconv.Itoa(warnings), OK: warnings > 0})
+	})
+
+	It("fails on 101 and on every status from 400 up, and when there is no answer in time", claim.Proves("PROBE-HTTP-04"), func(ctx SpecContext) {
+		const late, mismatched = "late", "mismatched"
+		t := ns.table(ctx, "failing", []way{byHTTP, byHTTP, byHTTPS},
+			pod.Restart(corev1.RestartPolicyNever),
+			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, byHTTP, pod.Timeout(1)))),
+			ns.Witness(mismatched, witness.Run(), pod.Readiness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
+
+		t.turn(ctx, map[string]answer{late: fine}, true)
+		t.give(ctx, mismatched, fine)
+		// 101 goes to a column by HTTP, the first: HTTP/2, which HTTPS may mean,
+		// has no such status.
+		failing := statuses(101, 400, 401, 404, 418, 429, 499, 500, 503, 599, 600)
+		t.expect(ctx, nil, failing)
+		t.turn(ctx, map[string]answer{late: fine.with("delay", "5s", "after 5 s, when the timeout is 1 s")}, false)
+
+		// Asking an HTTP port by HTTPS must have failed each time, which can be
+		// said since the same server was probed by HTTPS as often.
+		lines := spec.Must(ns.Log(ctx, t.story, server, false))
+		Expect(len(witness.Probes(lines, "/"+t.columns[2]))).To(BeNumerically(">=", len(failing)/len(t.columns)), "the server must have been probed by HTTPS each second\n%s", t.story)
+		Expect(t.story).To(pod.NeverBe(pod.ContainerReady(mismatched)), "an HTTPS probe of a port that speaks HTTP must fail")
+
+		// At last the server goes, and nobody listens any more.
+		ready := map[string]answer{t.columns[1]: fine, t.columns[2]: fine}
+		t.turn(ctx, ready, true)
+		spec.Must(ns.Get(ctx, t.story, httpPort, "/exit", nil))
+		spec.Must(t.story.Await(ctx, pod.ContainerTerminated(server)))
+		for column := range ready {
+			expectTurn(ctx, t.story, column, false, "a port on which nobody listens", t.last[column])
+		}
+	})
+
+	It("follows 9 redirects on the same host, and fails on more", claim.Proves("PROBE-HTTP-05"), func(ctx SpecContext) {
+		t := ns.table(ctx, "chains", []way{byHTTP})
+		// The answer itself is the first redirect of the chain.
+		chain := func(n int, mark string) answer {
+			return redirect(302, witness.ChainPath(n-1)+"?"+mark, fmt.Sprintf("a chain of %d redirects on the same host, with 200 at its end", n))
+		}
+		const nine, ten = "chain=9", "chain=10"
+		t.expect(ctx,
+			[]answer{chain(9, nine), fine},
+			[]answer{chain(10, ten), redirect(302, "/"+server, "itself, for ever")})
+
+		ends := witness.Probes(spec.Must(ns.Log(ctx, t.story, server, false)), witness.ChainPath(0))
+		Expect(ends).To(ContainElement(HaveField("Query", nine)), "the probe must follow a chain of 9 redirects to its end\n%s", t.story)
+		Expect(ends).NotTo(ContainElement(HaveField("Query", ten)), "the probe must give up a chain of 10 redirects before its end\n%s", t.story)
+	})
+})
+
+// whose says what an IP is to a node.
+func whose(ip string, node *corev1.Node) string {
+	for _, a := range node.Status.Addresses {
+		if a.Address == ip {
+			return fmt.Sprintf("%s, the node's %s", ip, a.Type)
+		}
+	}
+	return ip + ", none of the node's status.addresses"
+}

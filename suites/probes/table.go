@@ -1,0 +1,189 @@
+package probes
+
+import (
+	"fmt"
+	"strconv"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// answer is what an HTTP probe gets.
+type answer struct {
+	code int               // 0 when it gets none
+	text string            // the rest of what there is to say of it
+	how  map[string]string // for the witness's page /set
+	// goal is the page that the probe has to go on to, "" when there is none or
+	// when the probe's result alone tells that it went there.
+	goal, mark string
+}
+
+func (a answer) String() string {
+	if a.code == 0 {
+		return a.text
+	}
+	return fmt.Sprintf("%d %s", a.code, a.text)
+}
+
+func status(code int) answer {
+	return answer{code: code, how: map[string]string{"code": strconv.Itoa(code)}}
+}
+
+func statuses(codes ...int) []answer {
+	var all []answer
+	for _, code := range codes {
+		all = append(all, status(code))
+	}
+	return all
+}
+
+// with adds a setting of the witness's page /set, in the words of messages.
+func (a answer) with(setting, value, text string) answer {
+	a.how = map[string]string{"code": a.how["code"], setting: value}
+	a.text = text
+	return a
+}
+
+func redirect(code int, to, text string) answer {
+	return status(code).with("location", to, "to "+text)
+}
+
+// goingTo is a redirect to a page of the same server that passes: that the
+// probe went there is to be seen in the log.
+func goingTo(code, target int) answer {
+	mark := fmt.Sprintf("from=%d", code)
+	goal := witness.StatusPath(target, "")
+	a := redirect(code, goal+"?"+mark, fmt.Sprintf("a page of the same host that answers %d", target))
+	a.goal, a.mark = goal, mark
+	return a
+}
+
+// The controls: what takes readiness away where a table is about what passes,
+// and what gives it where a table is about what fails.
+var (
+	hungUp = answer{text: "no answer, for the server hangs up", how: map[string]string{"hang-up": "1"}}
+	fine   = status(200)
+)
+
+// table is a Pod whose containers are asked by readiness probes, and one server
+// in it that gives all the answers.
+type table struct {
+	ns      space
+	story   *journal.Story
+	columns []string // containers that share the answers of a table
+	last    map[string]*journal.Version
+}
+
+// server is the container that answers the probes of all containers of its Pod.
+const server = "server"
+
+// way is how the probe of a column asks the server.
+type way struct {
+	port    int
+	options []pod.ProbeOption
+}
+
+var (
+	byHTTP  = way{port: httpPort}
+	byHTTPS = way{port: httpsPort, options: []pod.ProbeOption{pod.Secure()}}
+)
+
+// table starts the Pod of a table: the server, which is the first column, the
+// other columns, and further containers. Each column asks for a path of its
+// own, which is its name.
+func (s space) table(ctx SpecContext, name string, columns []way, options ...pod.Option) *table {
+	GinkgoHelper()
+	t := &table{ns: s, last: map[string]*journal.Version{}}
+	for i, way := range columns {
+		container, args := server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort))
+		if i > 0 {
+			container, args = fmt.Sprintf("column-%d", i+1), witness.Serve(witness.HTTP(httpPort+i))
+		}
+		t.columns = append(t.columns, container)
+		options = append(options, s.Witness(container, args, pod.Readiness(asking(container, way))))
+	}
+	t.story = spec.Must(s.Create(ctx, pod.New(name, options...)))
+	spec.Must(t.story.Await(ctx, pod.AllRunning()))
+	return t
+}
+
+// asking is a probe whose single result counts. Its timeout is long: a busy
+// machine must not turn an answer into none.
+func asking(path string, by way, options ...pod.ProbeOption) *corev1.Probe {
+	probe := pod.HTTPGet(by.port, "/"+path, pod.Threshold(1), pod.Timeout(10))
+	for _, option := range append(by.options, options...) {
+		option(probe)
+	}
+	return probe
+}
+
+// give makes the server give an answer to a container's probe from now on.
+func (t *table) give(ctx SpecContext, container string, a answer) {
+	GinkgoHelper()
+	query := map[string]string{"path": "/" + container}
+	for name, value := range a.how {
+		query[name] = value
+	}
+	spec.Must(t.ns.Get(ctx, t.story, httpPort, "/set", query))
+}
+
+// turn gives answers to the containers and expects each to turn as it should.
+func (t *table) turn(ctx SpecContext, answers map[string]answer, ready bool) {
+	GinkgoHelper()
+	for container, a := range answers {
+		t.give(ctx, container, a)
+	}
+	for container, a := range answers {
+		t.last[container] = expectTurn(ctx, t.story, container, ready, a.String(), t.last[container])
+	}
+}
+
+// expect goes through the answers, all columns at a time: one that must pass,
+// then one that must fail. Where there is none left of a kind, the control
+// stands in.
+func (t *table) expect(ctx SpecContext, passing, failing []answer) {
+	GinkgoHelper()
+	all := append(append([]answer{}, passing...), failing...)
+	for len(passing)+len(failing) > 0 {
+		t.turn(ctx, t.deal(&passing, fine), true)
+		t.turn(ctx, t.deal(&failing, hungUp), false)
+	}
+	t.expectGiven(ctx, all)
+}
+
+// deal takes an answer for each column.
+func (t *table) deal(answers *[]answer, control answer) map[string]answer {
+	dealt := map[string]answer{}
+	for _, column := range t.columns {
+		dealt[column] = control
+		if len(*answers) > 0 {
+			dealt[column], *answers = (*answers)[0], (*answers)[1:]
+		}
+	}
+	return dealt
+}
+
+// expectGiven checks that probes have got the answers, and have gone on to
+// where redirects sent them.
+func (t *table) expectGiven(ctx SpecContext, answers []answer) {
+	GinkgoHelper()
+	lines := spec.Must(t.ns.Log(ctx, t.story, server, false))
+	given := map[int]bool{}
+	for _, column := range t.columns {
+		for _, probe := range witness.Probes(lines, "/"+column) {
+			given[probe.Status] = true
+		}
+	}
+	for _, a := range answers {
+		Expect(given).To(HaveKey(a.code), "no probe got: %s\n%s", a, t.story)
+		if a.goal != "" {
+			Expect(witness.Probes(lines, a.goal)).To(ContainElement(HaveField("Query", a.mark)), "a probe must go on to where this sends it: %s\n%s", a, t.story)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package probes
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+var _ = Describe("A TCP probe", func() {
+	ns := space{spec.Namespace()}
+
+	It("passes when a connection is made, and only then", claim.Proves("PROBE-TCP-01"), func(ctx SpecContext) {
+		// A server that resets the connection at once is left out: when the
+		// reset is faster than the kubelet's look at its socket, connecting
+		// itself seems to have failed.
+		modes := []witness.TCPMode{witness.Accept, witness.Close, witness.BoundOnly, witness.Fill}
+		const unhealthy = "http-500"
+		const firstPort = 8081
+		options := []pod.Option{ns.Witness(unhealthy, witness.Serve(witness.HTTP(httpPort), witness.Script("unhealthy", witness.Always(500))), pod.Readiness(pod.TCP(httpPort)))}
+		for i, mode := range modes {
+			options = append(options, ns.Witness(string(mode), witness.Serve(witness.TCP(firstPort+i, mode)), pod.Readiness(pod.TCP(firstPort+i, pod.Threshold(1)))))
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("tcp", options...)))
+
+		expectTurn(ctx, story, string(witness.Accept), true, "a port whose server accepts connections", nil)
+		expectTurn(ctx, story, string(witness.Close), true, "a port whose server closes each connection at once", nil)
+		expectTurn(ctx, story, unhealthy, true, "a port whose HTTP server would answer 500", nil)
+		// Nobody ever accepts a connection there: the kernel makes the first few
+		// and then, when the queue is full, answers none.
+		queued := expectTurn(ctx, story, string(witness.Fill), true, "a port on which connections are made but never accepted", nil)
+		expectTurn(ctx, story, string(witness.Fill), false, "a port that no longer answers, within its timeout of 1 s", queued)
+
+		// By now the port that nobody listens on has been probed as often: the
+		// kubelet started its container before.
+		Expect(story).To(pod.NeverBe(pod.ContainerReady(string(witness.BoundOnly))), "a TCP probe of a port on which nobody listens must fail")
+		Expect(story).To(pod.NeverBe(pod.Ready()))
+
+		closed := witness.Select(spec.Must(ns.Log(ctx, story, string(witness.Accept), false)), record.Closed)
+		Expect(closed).NotTo(BeEmpty(), "a server must see the end of the connections of TCP probes\n%s", story)
+		for _, line := range closed {
+			Expect(line.Bytes).To(HaveValue(BeZero()), "a TCP probe must send no data")
+		}
+	})
+})

@@ -1,0 +1,74 @@
+package probes
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// mechanism is one way in which a probe can look at a container.
+type mechanism struct {
+	name string // its field in the API
+	add  func(*corev1.ProbeHandler)
+}
+
+var mechanisms = []mechanism{
+	{"exec", func(h *corev1.ProbeHandler) { h.Exec = &corev1.ExecAction{Command: witness.Check()} }},
+	{"httpGet", func(h *corev1.ProbeHandler) { h.HTTPGet = &corev1.HTTPGetAction{Port: intstr.FromInt(httpPort)} }},
+	{"tcpSocket", func(h *corev1.ProbeHandler) { h.TCPSocket = &corev1.TCPSocketAction{Port: intstr.FromInt(httpPort)} }},
+	{"grpc", func(h *corev1.ProbeHandler) { h.GRPC = &corev1.GRPCAction{Port: httpPort} }},
+}
+
+var _ = Describe("A probe", func() {
+	ns := space{spec.Namespace()}
+
+	It("has exactly one of four mechanisms", claim.Proves("PROBE-00"), func(ctx SpecContext) {
+		// try asks the API server for a Pod whose three probes have these
+		// mechanisms, without creating it.
+		try := func(chosen ...mechanism) (*corev1.Pod, error) {
+			probe := &corev1.Probe{}
+			for _, m := range chosen {
+				m.add(&probe.ProbeHandler)
+			}
+			p := pod.New("probed", ns.Witness("w", witness.Run(), pod.Liveness(probe), pod.Readiness(probe), pod.Startup(probe)))
+			return ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		}
+		// refused expects a 422 that names a field of each of the three probes.
+		refused := func(err error, what, field string) {
+			GinkgoHelper()
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but creating it said: %v", what, err)
+			for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
+				Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", "spec.containers[0]."+kind+field)), "a Pod whose probes have %s must be refused for its %s too", what, kind)
+			}
+		}
+
+		for i, one := range mechanisms {
+			accepted, err := try(one)
+			Expect(err).NotTo(HaveOccurred(), "a Pod whose probes have the mechanism %s must be accepted", one.name)
+			var want corev1.ProbeHandler
+			one.add(&want)
+			kept := accepted.Spec.Containers[0]
+			for _, probe := range []*corev1.Probe{kept.LivenessProbe, kept.ReadinessProbe, kept.StartupProbe} {
+				Expect(probe).NotTo(BeNil(), "the API server must keep a probe by %s", one.name)
+				got := []bool{probe.Exec != nil, probe.HTTPGet != nil, probe.TCPSocket != nil, probe.GRPC != nil}
+				Expect(got).To(Equal([]bool{want.Exec != nil, want.HTTPGet != nil, want.TCPSocket != nil, want.GRPC != nil}), "the API server must keep the mechanism %s of a probe and add none", one.name)
+			}
+			for _, other := range mechanisms[i+1:] {
+				_, err := try(one, other)
+				// The one that is named comes second in the API server's own order.
+				refused(err, fmt.Sprintf("the mechanisms %s and %s", one.name, other.name), "."+other.name)
+			}
+		}
+		_, err := try()
+		refused(err, "no mechanism", "")
+	})
+})
