@@ -114,12 +114,15 @@ var _ = Describe("An HTTP probe", func() {
 			ns.Witness(mismatched, witness.Run(), pod.Readiness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
 
 		t.turn(ctx, map[string]answer{late: fine}, true)
+		// These two take their time beside the others.
+		slow := fine.with("delay", "5s", "after 5 s, when the timeout is 1 s")
+		t.give(ctx, late, slow)
 		t.give(ctx, mismatched, fine)
 		// 101 goes to a column by HTTP, the first: HTTP/2, which HTTPS may mean,
 		// has no such status.
 		failing := statuses(101, 400, 401, 404, 418, 429, 499, 500, 503, 599, 600)
 		t.expect(ctx, nil, failing)
-		t.turn(ctx, map[string]answer{late: fine.with("delay", "5s", "after 5 s, when the timeout is 1 s")}, false)
+		expectTurn(ctx, t.story, late, false, slow.String(), t.last[late])
 
 		// Asking an HTTP port by HTTPS must have failed each time, which can be
 		// said since the same server was probed by HTTPS as often.
