@@ -25,8 +25,11 @@ type answer struct {
 }
 
 func (a answer) String() string {
-	if a.code == 0 {
+	switch {
+	case a.code == 0:
 		return a.text
+	case a.text == "":
+		return strconv.Itoa(a.code)
 	}
 	return fmt.Sprintf("%d %s", a.code, a.text)
 }
