@@ -264,8 +264,7 @@ const (
 	Accept     TCPMode = "accept"      // accept and read until the client leaves
 	Close      TCPMode = "close"       // accept and close at once
 	Reset      TCPMode = "reset"       // accept and send RST at once
-	ListenOnly TCPMode = "listen-only" // never accept; the kernel shakes hands all the same
-	Fill       TCPMode = "fill"        // never accept, with room for 5 connections; further ones get no answer
+	ListenOnly TCPMode = "listen-only" // never accept; the kernel shakes hands all the same, until somebody asks for /full
 	BoundOnly  TCPMode = "bound"       // own the port without listening: connections are refused
 )
 

@@ -15,6 +15,7 @@
 //	/set                 path= answers code= from now on, with location=, delay= and body= like /status, or hangs up for hang-up=1
 //	/PATH                what Script or /set say for PATH, else 404
 //	/exit                ends the process with code= (default 0), after= a duration
+//	/full                a TCP port in mode ListenOnly that has a connection takes no further ones: their clients get no answer
 //	/requests (collect)  []record.Request that have arrived, of path= or all
 //	/info (collect)      record.Info; env=A,B asks for environment variables too
 //	/dial                []record.Dial: connects to addr=, host:port, or gets url=, times= in a row (default 1), each try with a connection of its own and for timeout= (default 5s)

@@ -296,21 +296,27 @@ func TestTCPModes(t *testing.T) {
 	}
 }
 
-func TestTCPPortFillsUp(t *testing.T) {
+func TestTCPPortTakesNoMoreWhenItIsFull(t *testing.T) {
 	g := NewWithT(t)
-	p := port(t)
-	start(t, witness.Serve(witness.TCP(p, witness.Fill))).await(record.Listening, 1)
-	made := 0
-	for ; made < 10; made++ {
+	pages, p := port(t), port(t)
+	start(t, witness.Serve(witness.HTTP(pages), witness.TCP(p, witness.ListenOnly))).await(record.Listening, 2)
+	dial := func() error {
 		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", p), 300*time.Millisecond)
-		if err != nil {
-			var timeout net.Error
-			g.Expect(errors.As(err, &timeout) && timeout.Timeout()).To(BeTrue(), "%v", err)
-			break
+		if err == nil {
+			conn.Close() // leaving makes no room
 		}
-		conn.Close() // leaving makes no room
+		return err
 	}
-	g.Expect(made).To(Equal(5))
+	for range 10 {
+		g.Expect(dial()).To(Succeed())
+	}
+	status, _ := ask(t, pages, "/full", nil, "test")
+	g.Expect(status).To(Equal(200))
+	// The page only says so to the port.
+	g.Eventually(dial).WithTimeout(limit).Should(HaveOccurred())
+	var timeout net.Error
+	err := dial()
+	g.Expect(errors.As(err, &timeout) && timeout.Timeout()).To(BeTrue(), "%v", err)
 }
 
 func TestHTTPPortLogsConnectionsWithoutRequest(t *testing.T) {

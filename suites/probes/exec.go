@@ -73,10 +73,9 @@ var _ = Describe("An exec probe", func() {
 			ns.Witness(port, witness.Run(), pod.Liveness(unknown, pod.Threshold(1)), pod.Readiness(unknown)),
 			// The control is started last, and it takes more failures, so it is
 			// restarted after what the others would be restarted for.
-			ns.Witness(control, witness.Run(), pod.Liveness(pod.Exec(witness.Check(witness.ExitCode(1))...), pod.Threshold(3)), pod.Readiness(pod.Exec(witness.Check()...))),
+			ns.Witness(control, witness.Run(), pod.Liveness(pod.Exec(witness.Check(witness.ExitCode(1))...), pod.Threshold(3))),
 		)))
-		p := spec.Must(story.Await(ctx, pod.ContainerReady(control))).Pod
-		spec.Must(story.Await(ctx, pod.Restarted(control, 1)))
+		p := spec.Must(story.Await(ctx, pod.Restarted(control, 1))).Pod
 
 		judged := []string{port}
 		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))

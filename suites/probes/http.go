@@ -108,7 +108,7 @@ var _ = Describe("An HTTP probe", func() {
 
 	It("fails on 101 and on every status from 400 up, and when there is no answer in time", claim.Proves("PROBE-HTTP-04"), func(ctx SpecContext) {
 		const late, mismatched = "late", "mismatched"
-		t := ns.table(ctx, "failing", []way{byHTTP, byHTTP, byHTTPS},
+		t := ns.table(ctx, "failing", []way{byHTTP, byHTTP, byHTTP, byHTTPS},
 			pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, byHTTP, pod.Timeout(1)))),
 			ns.Witness(mismatched, witness.Run(), pod.Readiness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
@@ -127,11 +127,12 @@ var _ = Describe("An HTTP probe", func() {
 		// Asking an HTTP port by HTTPS must have failed each time, which can be
 		// said since the same server was probed by HTTPS as often.
 		lines := spec.Must(ns.Log(ctx, t.story, server, false))
-		Expect(len(witness.Probes(lines, "/"+t.columns[2]))).To(BeNumerically(">=", len(failing)/len(t.columns)), "the server must have been probed by HTTPS each second\n%s", t.story)
+		secure := t.columns[3]
+		Expect(len(witness.Probes(lines, "/"+secure))).To(BeNumerically(">=", len(failing)/len(t.columns)), "the server must have been probed by HTTPS each second\n%s", t.story)
 		Expect(t.story).To(pod.NeverBe(pod.ContainerReady(mismatched)), "an HTTPS probe of a port that speaks HTTP must fail")
 
 		// At last the server goes, and nobody listens any more.
-		ready := map[string]answer{t.columns[1]: fine, t.columns[2]: fine}
+		ready := map[string]answer{t.columns[1]: fine, secure: fine}
 		t.turn(ctx, ready, true)
 		spec.Must(ns.Get(ctx, t.story, httpPort, "/exit", nil))
 		spec.Must(t.story.Await(ctx, pod.ContainerTerminated(server)))

@@ -1,6 +1,8 @@
 package probes
 
 import (
+	"slices"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/witness/record"
@@ -17,22 +19,25 @@ var _ = Describe("A TCP probe", func() {
 		// A server that resets the connection at once is left out: when the
 		// reset is faster than the kubelet's look at its socket, connecting
 		// itself seems to have failed.
-		modes := []witness.TCPMode{witness.Accept, witness.Close, witness.BoundOnly, witness.Fill}
+		modes := []witness.TCPMode{witness.Accept, witness.Close, witness.BoundOnly, witness.ListenOnly}
 		const unhealthy = "http-500"
-		const firstPort = 8081
+		const pages = 8081 // the first port with the witness's pages
+		const firstPort = 9001
 		options := []pod.Option{ns.Witness(unhealthy, witness.Serve(witness.HTTP(httpPort), witness.Script("unhealthy", witness.Always(500))), pod.Readiness(pod.TCP(httpPort)))}
 		for i, mode := range modes {
-			options = append(options, ns.Witness(string(mode), witness.Serve(witness.TCP(firstPort+i, mode)), pod.Readiness(pod.TCP(firstPort+i, pod.Threshold(1)))))
+			options = append(options, ns.Witness(string(mode), witness.Serve(witness.HTTP(pages+i), witness.TCP(firstPort+i, mode)), pod.Readiness(pod.TCP(firstPort+i, pod.Threshold(1)))))
 		}
 		story := spec.Must(ns.Create(ctx, pod.New("tcp", options...)))
+		spec.Must(story.Await(ctx, pod.AllRunning()))
 
 		expectTurn(ctx, story, string(witness.Accept), true, "a port whose server accepts connections", nil)
 		expectTurn(ctx, story, string(witness.Close), true, "a port whose server closes each connection at once", nil)
 		expectTurn(ctx, story, unhealthy, true, "a port whose HTTP server would answer 500", nil)
-		// Nobody ever accepts a connection there: the kernel makes the first few
-		// and then, when the queue is full, answers none.
-		queued := expectTurn(ctx, story, string(witness.Fill), true, "a port on which connections are made but never accepted", nil)
-		expectTurn(ctx, story, string(witness.Fill), false, "a port that no longer answers, within its timeout of 1 s", queued)
+		// Nobody ever accepts a connection there: the kernel makes them all the
+		// same, as long as there is room in the queue.
+		queued := expectTurn(ctx, story, string(witness.ListenOnly), true, "a port on which connections are made but never accepted", nil)
+		spec.Must(ns.Get(ctx, story, pages+slices.Index(modes, witness.ListenOnly), "/full", nil))
+		expectTurn(ctx, story, string(witness.ListenOnly), false, "a port that gives no answer, within its timeout of 1 s", queued)
 
 		// By now the port that nobody listens on has been probed as often: the
 		// kubelet started its container before.
