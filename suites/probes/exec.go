@@ -30,7 +30,7 @@ var _ = Describe("An exec probe", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("exec", pod.Volume("probe"),
 			ns.Witness("probed", witness.Serve(witness.HTTP(httpPort)), pod.Mount("probe", "/probe"),
 				pod.Readiness(pod.Exec(witness.Check(witness.LifeFile(life), witness.Record(runs))...), pod.Timeout(timeout), pod.Threshold(1))))))
-		spec.Must(story.Await(ctx, pod.AllRunning()))
+		ns.awaitListening(ctx, story, "probed", 1)
 
 		var last *journal.Version
 		turn := func(next witness.Life, ready bool, finds string) {

@@ -112,7 +112,7 @@ func (s space) table(ctx SpecContext, name string, columns []way, options ...pod
 		options = append(options, s.Witness(container, args, pod.Readiness(asking(container, way))))
 	}
 	t.story = spec.Must(s.Create(ctx, pod.New(name, options...)))
-	spec.Must(t.story.Await(ctx, pod.AllRunning()))
+	s.awaitListening(ctx, t.story, server, 2)
 	return t
 }
 

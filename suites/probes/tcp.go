@@ -28,7 +28,7 @@ var _ = Describe("A TCP probe", func() {
 			options = append(options, ns.Witness(string(mode), witness.Serve(witness.HTTP(pages+i), witness.TCP(firstPort+i, mode)), pod.Readiness(pod.TCP(firstPort+i, pod.Threshold(1)))))
 		}
 		story := spec.Must(ns.Create(ctx, pod.New("tcp", options...)))
-		spec.Must(story.Await(ctx, pod.AllRunning()))
+		ns.awaitListening(ctx, story, string(witness.ListenOnly), 2)
 
 		expectTurn(ctx, story, string(witness.Accept), true, "a port whose server accepts connections", nil)
 		expectTurn(ctx, story, string(witness.Close), true, "a port whose server closes each connection at once", nil)
