@@ -22,6 +22,12 @@ func TCP(port int, options ...ProbeOption) *corev1.Probe {
 	return probe(corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(port)}}, options)
 }
 
+// GRPC probes a port of the pod by the gRPC health service, every second; the
+// service may be "".
+func GRPC(port int, service string, options ...ProbeOption) *corev1.Probe {
+	return probe(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: int32(port), Service: &service}}, options)
+}
+
 // Exec probes by a command in the container, every second.
 func Exec(command ...string) *corev1.Probe {
 	return probe(corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}}, nil)

@@ -96,6 +96,18 @@ func ContainerNotReady(container string) journal.State {
 	}
 }
 
+// ContainerStarted holds while the container has started: it runs, and its
+// startup probe, if it has one, has passed.
+func ContainerStarted(container string) journal.State {
+	return journal.State{
+		Text: fmt.Sprintf("to have container %s started", container),
+		Holds: func(p *corev1.Pod) bool {
+			s := Status(p, container)
+			return s != nil && s.Started != nil && *s.Started
+		},
+	}
+}
+
 // ContainerTerminated holds while the container's state is terminated.
 func ContainerTerminated(container string) journal.State {
 	return journal.State{

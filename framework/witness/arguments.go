@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func Run(options ...RunOption) []string {
 	return args
 }
 
-// Serve is a container that listens: give it HTTP, TCP or both. It lives
+// Serve is a container that listens: give it HTTP, TCP, GRPC or several. It lives
 // until SIGTERM, or until somebody asks for its page /exit.
 func Serve(options ...ServeOption) []string {
 	args := []string{"serve"}
@@ -266,7 +267,17 @@ const (
 	Reset      TCPMode = "reset"       // accept and send RST at once
 	ListenOnly TCPMode = "listen-only" // never accept; the kernel shakes hands all the same, until somebody asks for /full
 	BoundOnly  TCPMode = "bound"       // own the port without listening: connections are refused
+	Scripted   TCPMode = "scripted"    // accept while ScriptedPath answers 200, refuse while it does not; needs HTTP
 )
+
+// ScriptedPath is the path whose answer opens and closes a Scripted port.
+const ScriptedPath = "/tcp"
+
+// GRPC answers the gRPC health service on a port: a service is SERVING while
+// the path of its name (/NAME) answers 200 by Script or /set, else
+// NOT_SERVING, and unknown when there is neither. The service without a name
+// is SERVING unless a /set for / says otherwise.
+func GRPC(port int) ServeOption { return serveOnly{"--grpc=" + onAll(port)} }
 
 // Sleep is how long a check takes.
 func Sleep(d time.Duration) CheckOption { return checkOnly{"--sleep=" + d.String()} }
@@ -278,6 +289,13 @@ func LifeFile(path string) CheckOption { return checkOnly{"--life-file=" + path}
 // ChainPath is the page that redirects n times, each time to another page of
 // its port, and answers 200 at the end; the query goes along.
 func ChainPath(n int) string { return "/chain/" + strconv.Itoa(n) }
+
+// Ask is a check that fails unless a port of its own pod answers 200 on a path:
+// so a container that serves decides how its exec probes end, and its log
+// counts them.
+func Ask(port int, path string) CheckOption {
+	return checkOnly{fmt.Sprintf("--get=http://127.0.0.1:%d%s", port, path)}
+}
 
 // StatusPath is the page that answers a status, for probes; with a location,
 // if it is not "", as a redirect there.

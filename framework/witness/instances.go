@@ -92,6 +92,17 @@ func ProbesIn(all []record.Request, path string) []record.Request {
 	return probes
 }
 
+// Checks returns the gRPC health checks of a service, in order.
+func Checks(lines []record.Line, service string) []record.Request {
+	var checks []record.Request
+	for _, r := range requests(lines) {
+		if r.Service != nil && *r.Service == service {
+			checks = append(checks, r)
+		}
+	}
+	return checks
+}
+
 func requests(lines []record.Line) []record.Request {
 	var all []record.Request
 	for _, l := range lines {

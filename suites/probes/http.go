@@ -33,7 +33,7 @@ var _ = Describe("An HTTP probe", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("asked",
 			ns.Witness(server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort), witness.Script(path, witness.Always(200)), witness.Script(secure, witness.Always(200))),
 				pod.Readiness(pod.HTTPGet(httpPort, path+"?"+query))),
-			ns.Witness(secure, witness.Run(), pod.Readiness(asking(secure, byHTTPS))),
+			ns.Witness(secure, witness.Run(), pod.Readiness(asking(secure, overHTTPS))),
 		)))
 		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
 		expectTurn(ctx, story, server, true, "200", nil)
@@ -70,12 +70,12 @@ var _ = Describe("An HTTP probe", func() {
 	})
 
 	It("passes on every status from 200 to 299, however long the body", claim.Proves("PROBE-HTTP-02"), func(ctx SpecContext) {
-		t := ns.table(ctx, "passing", []way{byHTTP, byHTTP})
+		t := ns.table(ctx, "passing", []way{overHTTP, overHTTP})
 		t.expect(ctx, append(statuses(200, 201, 204, 206, 226, 299), status(200).with("body", "20000", "with a body of 20 KB")), nil)
 	})
 
 	It("passes on every redirect, unless it is one to the same host and ends on a page that fails", claim.Proves("PROBE-HTTP-03"), func(ctx SpecContext) {
-		t := ns.table(ctx, "redirected", []way{byHTTP, byHTTP, byHTTP, byHTTP})
+		t := ns.table(ctx, "redirected", []way{overHTTP, overHTTP, overHTTP, overHTTP})
 		ip := t.story.Last().Status.PodIP
 		failingPage := func(scheme string, port int) string {
 			return scheme + "://" + net.JoinHostPort(ip, strconv.Itoa(port)) + witness.StatusPath(500, "")
@@ -108,9 +108,9 @@ var _ = Describe("An HTTP probe", func() {
 
 	It("fails on 101 and on every status from 400 up, and when there is no answer in time", claim.Proves("PROBE-HTTP-04"), func(ctx SpecContext) {
 		const late, mismatched = "late", "mismatched"
-		t := ns.table(ctx, "failing", []way{byHTTP, byHTTP, byHTTP, byHTTPS},
+		t := ns.table(ctx, "failing", []way{overHTTP, overHTTP, overHTTP, overHTTPS},
 			pod.Restart(corev1.RestartPolicyNever),
-			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, byHTTP, pod.Timeout(1)))),
+			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, overHTTP, pod.Timeout(1)))),
 			ns.Witness(mismatched, witness.Run(), pod.Readiness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
 
 		t.turn(ctx, map[string]answer{late: fine}, true)
@@ -142,7 +142,7 @@ var _ = Describe("An HTTP probe", func() {
 	})
 
 	It("follows 9 redirects on the same host, and fails on more", claim.Proves("PROBE-HTTP-05"), func(ctx SpecContext) {
-		t := ns.table(ctx, "chains", []way{byHTTP})
+		t := ns.table(ctx, "chains", []way{overHTTP})
 		// The answer itself is the first redirect of the chain.
 		chain := func(n int, mark string) answer {
 			return redirect(302, witness.ChainPath(n-1)+"?"+mark, fmt.Sprintf("a chain of %d redirects on the same host, with 200 at its end", n))

@@ -93,8 +93,8 @@ type way struct {
 }
 
 var (
-	byHTTP  = way{port: httpPort}
-	byHTTPS = way{port: httpsPort, options: []pod.ProbeOption{pod.Secure()}}
+	overHTTP  = way{port: httpPort}
+	overHTTPS = way{port: httpsPort, options: []pod.ProbeOption{pod.Secure()}}
 )
 
 // table starts the Pod of a table: the server, which is the first column, the

@@ -15,13 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// mechanism is one way in which a probe can look at a container.
-type mechanism struct {
+// handler is one mechanism by which a probe can look at a container.
+type handler struct {
 	name string // its field in the API
 	add  func(*corev1.ProbeHandler)
 }
 
-var mechanisms = []mechanism{
+var handlers = []handler{
 	{"exec", func(h *corev1.ProbeHandler) { h.Exec = &corev1.ExecAction{Command: witness.Check()} }},
 	{"httpGet", func(h *corev1.ProbeHandler) { h.HTTPGet = &corev1.HTTPGetAction{Port: intstr.FromInt(httpPort)} }},
 	{"tcpSocket", func(h *corev1.ProbeHandler) { h.TCPSocket = &corev1.TCPSocketAction{Port: intstr.FromInt(httpPort)} }},
@@ -34,7 +34,7 @@ var _ = Describe("A probe", func() {
 	It("has exactly one of four mechanisms", claim.Proves("PROBE-00"), func(ctx SpecContext) {
 		// try asks the API server for a Pod whose three probes have these
 		// mechanisms, without creating it.
-		try := func(chosen ...mechanism) (*corev1.Pod, error) {
+		try := func(chosen ...handler) (*corev1.Pod, error) {
 			probe := &corev1.Probe{}
 			for _, m := range chosen {
 				m.add(&probe.ProbeHandler)
@@ -51,7 +51,7 @@ var _ = Describe("A probe", func() {
 			}
 		}
 
-		for i, one := range mechanisms {
+		for i, one := range handlers {
 			accepted, err := try(one)
 			Expect(err).NotTo(HaveOccurred(), "a Pod whose probes have the mechanism %s must be accepted", one.name)
 			var want corev1.ProbeHandler
@@ -62,7 +62,7 @@ var _ = Describe("A probe", func() {
 				got := []bool{probe.Exec != nil, probe.HTTPGet != nil, probe.TCPSocket != nil, probe.GRPC != nil}
 				Expect(got).To(Equal([]bool{want.Exec != nil, want.HTTPGet != nil, want.TCPSocket != nil, want.GRPC != nil}), "the API server must keep the mechanism %s of a probe and add none", one.name)
 			}
-			for _, other := range mechanisms[i+1:] {
+			for _, other := range handlers[i+1:] {
 				_, err := try(one, other)
 				// The one that is named comes second in the API server's own order.
 				refused(err, fmt.Sprintf("the mechanisms %s and %s", one.name, other.name), "."+other.name)

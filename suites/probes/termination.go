@@ -1,0 +1,206 @@
+package probes
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// farewell is how long the containers of a Pod that is deleted go on, within
+// its grace period of 30 s. A conformant kubelet sees a failing readiness probe
+// within a second or two of it.
+const farewell = 25 * time.Second
+
+// afterTerm is how many probes must have come during termination before those
+// that have not come count as stopped, and underWay how many of those may have
+// come all the same: one that was being made, and those whose time had come
+// when it ended, since the kubelet then takes either the next probe or the end
+// of probing (select in worker.run, pkg/kubelet/prober/worker.go). Only a busy
+// machine makes it more than one.
+const (
+	afterTerm = 8
+	underWay  = 3
+)
+
+var _ = Describe("While a Pod terminates", func() {
+	ns := space{spec.Namespace()}
+
+	It("a readiness probe by HTTP, TCP or gRPC that begins to fail makes it not ready, and its endpoint no longer serving, before it ends", claim.Proves("PROBE-TERM-01"), func(ctx SpecContext) {
+		const label = "app"
+		service := spec.Must(ns.Serve(ctx, "served", label, "served", firstPort))
+		DeferCleanup(service.Close)
+		targets := []target{byHTTP.target("http", firstPort), byTCP.target("tcp", firstPort+10), byGRPC.target("grpc", firstPort+20)}
+		story := ns.terminating(ctx, targets, pod.Label(label, "served"))
+		within(ctx, func(ctx context.Context) {
+			spec.Do(service.Await(ctx, "to have an endpoint that is terminating, not ready, and serving, since its readiness probes pass", func(now namespace.Endpoints) bool {
+				return now.Terminating(story.Name()) && now.Serving(story.Name()) && !now.Ready(story.Name())
+			}))
+		})
+		seen := service.Moments()
+		ns.expectNotReadyWhileRunning(ctx, story, targets)
+		within(ctx, func(ctx context.Context) {
+			spec.Do(service.AwaitFrom(ctx, seen-1, "to have an endpoint that is terminating and no longer serving, since its readiness probes fail", func(now namespace.Endpoints) bool {
+				return now.Terminating(story.Name()) && !now.Serving(story.Name())
+			}))
+		})
+		for _, t := range targets {
+			ns.expectAlive(ctx, story, t, "the endpoint must follow the readiness probe, not the end of the container")
+		}
+		ns.leave(ctx, story, targets)
+	})
+
+	It("a readiness probe by a command that begins to fail makes it not ready before it ends", claim.Proves("PROBE-TERM-02"), func(ctx SpecContext) {
+		targets := []target{byExec.target("exec", firstPort)}
+		story := ns.terminating(ctx, targets)
+		ns.expectNotReadyWhileRunning(ctx, story, targets)
+		ns.leave(ctx, story, targets)
+	})
+
+	It("liveness and startup probes stop", claim.Proves("PROBE-TERM-03"), func(ctx SpecContext) {
+		started, starting := byHTTP.target("started", firstPort), byHTTP.target("starting", firstPort+10)
+		linger := witness.OnTerm(witness.LingerThen(farewell, 0))
+		story := spec.Must(ns.Create(ctx, pod.New("terminating",
+			started.container(ns, http.StatusOK, []witness.ServeOption{linger, witness.Script(readyPath, witness.Always(http.StatusOK))},
+				pod.Liveness(started.probe()),
+				// The control: these go on, and count the seconds.
+				pod.Readiness(pod.HTTPGet(started.web, readyPath), pod.Timeout(unhurried))),
+			starting.container(ns, http.StatusServiceUnavailable, []witness.ServeOption{linger},
+				pod.Startup(starting.probe(), pod.Threshold(slowFailures))))))
+		spec.Must(story.Await(ctx, pod.AllRunning()))
+		ns.expectPassed(ctx, story, started, enough)
+		ns.expectArrived(ctx, story, starting, isFailure, enough)
+		spec.Do(ns.Delete(ctx, story, -1))
+
+		within(ctx, func(ctx context.Context) {
+			spec.Must(ns.FollowLog(ctx, story, started.name, fmt.Sprintf("%d readiness probes after SIGTERM", afterTerm), func(lines []record.Line) bool {
+				return len(requestsFor(sinceTerm(lines), readyPath)) >= afterTerm
+			}))
+		})
+		for t, kind := range map[target]string{started: "liveness", starting: "startup"} {
+			late := sinceTerm(spec.Must(ns.Log(ctx, story, t.name, false)))
+			Expect(late).NotTo(BeEmpty(), "container %s must have got SIGTERM\n%s", t.name, story)
+			Expect(len(t.arrived(late, func(int) bool { return true }))).To(BeNumerically("<=", underWay), "no further %s probe must come once a Pod terminates, while readiness probes do: those that came to container %s since SIGTERM\n%s", kind, t.name, story)
+		}
+		ns.leave(ctx, story, []target{started, starting})
+	})
+})
+
+// terminating is a Pod with readiness probes that pass, which has been deleted
+// and whose containers have got SIGTERM, and go on.
+func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Option) *journal.Story {
+	GinkgoHelper()
+	for _, t := range targets {
+		options = append(options, t.container(s, http.StatusOK, []witness.ServeOption{witness.OnTerm(witness.LingerThen(farewell, 0))},
+			pod.Readiness(t.probe(), pod.Threshold(1))))
+	}
+	story := spec.Must(s.Create(ctx, pod.New("terminating", options...)))
+	spec.Must(story.Await(ctx, pod.AllRunning()))
+	await(ctx, story, soon, pod.Ready())
+	spec.Do(s.Delete(ctx, story, -1))
+	for _, t := range targets {
+		spec.Must(s.FollowLog(ctx, story, t.name, "SIGTERM", func(lines []record.Line) bool { return len(sinceTerm(lines)) > 0 }))
+	}
+	return story
+}
+
+// expectNotReadyWhileRunning has the probes of the containers fail and waits
+// until each is reported as not ready, and still running: one that has ended
+// is not ready for another reason.
+func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story, targets []target) {
+	GinkgoHelper()
+	Expect(story).NotTo(pod.HaveBeen(pod.All(pod.BeingDeleted(), pod.NotReady())), "a Pod must stay ready while it terminates, as long as its readiness probes pass")
+	for _, t := range targets {
+		s.answer(ctx, story, t, http.StatusServiceUnavailable)
+	}
+	failing := time.Now()
+	for _, t := range targets {
+		version, err := story.Await(ctx, notReadyWhileRunning(t.name))
+		if err != nil && !journal.IsUnmet(err) {
+			spec.Do(err)
+		}
+		if err != nil && time.Since(failing) < farewell/2 {
+			claim.Inconclusive(fmt.Sprintf("the machine is too busy: container %s could be asked to fail its probes only shortly before it ended", t.name))
+		}
+		Expect(journal.IsUnmet(err)).To(BeFalse(), "a readiness probe %s must go on, and be heeded, while a Pod terminates: %v", t.words, err)
+		// The last probe of a process that ends fails too, and may be reported
+		// before the end is.
+		s.expectAlive(ctx, story, t, "a readiness probe "+t.words+" must go on, and be heeded, while a Pod terminates, and not only when its process has ended")
+		claim.MeasureTime(claimOf(t), fmt.Sprintf("failing readiness probe %s to not ready, period 1 s", t.words), "no time is documented", version.At.Sub(failing), true)
+	}
+	Expect(story).To(pod.BeNow(pod.NotReady()), "a Pod with a container that is not ready must not be Ready")
+}
+
+// expectAlive checks that the process of a container answers.
+func (s space) expectAlive(ctx context.Context, story *journal.Story, t target, why string) {
+	GinkgoHelper()
+	const patience = 10 * time.Second // the address of a Pod that is gone may not answer at all
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := s.Get(limited, story, t.web, "/", nil)
+	Expect(err == nil).To(BeTrue(), "%s: %v\n%s", why, err, story)
+}
+
+// claimOf is the claim about the readiness probes of a terminating Pod.
+func claimOf(t target) string {
+	if t.mechanism == byExec {
+		return "PROBE-TERM-02"
+	}
+	return "PROBE-TERM-01"
+}
+
+// notReadyWhileRunning can no longer come once the container has ended.
+func notReadyWhileRunning(container string) journal.State {
+	return journal.State{
+		Text: fmt.Sprintf("to have container %s not ready while it still runs, since its readiness probe fails", container),
+		Holds: func(p *corev1.Pod) bool {
+			s := pod.Status(p, container)
+			return s != nil && s.State.Running != nil && !s.Ready && p.DeletionTimestamp != nil
+		},
+		Never: func(p *corev1.Pod) string {
+			if s := pod.Status(p, container); s != nil && s.State.Terminated != nil {
+				return "the container has ended, and was ready until then: its readiness probe was not heeded while the Pod terminated"
+			}
+			return ""
+		},
+	}
+}
+
+// leave ends containers that linger, so that nobody has to wait for them.
+func (s space) leave(ctx context.Context, story *journal.Story, targets []target) {
+	for _, t := range targets {
+		if _, err := s.Get(ctx, story, t.web, "/exit", nil); err != nil {
+			AddReportEntry("not ended", err.Error(), ReportEntryVisibilityNever)
+		}
+	}
+}
+
+// sinceTerm are the lines from SIGTERM on.
+func sinceTerm(lines []record.Line) []record.Line {
+	for i, l := range lines {
+		if l.Event == record.Signal && l.Signal == "SIGTERM" {
+			return lines[i:]
+		}
+	}
+	return nil
+}
+
+// within runs a step that a terminating Pod must have got to before its
+// containers end.
+func within(ctx context.Context, step func(context.Context)) {
+	GinkgoHelper()
+	limited, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	step(limited)
+}
