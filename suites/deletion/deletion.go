@@ -3,7 +3,6 @@
 package deletion
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -28,9 +27,9 @@ const grace = 30 * time.Second
 // Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (minimumGracePeriodInSeconds).
 const forcedGrace = 2 * time.Second
 
-// beat is how often a victim tells the collector that it is alive, and so how
-// well the end of one is known.
-const beat = 50 * time.Millisecond
+// mostForced allows 1.5 s for the runtime and the machine: the least that is
+// seen in a few attempts is as exact as that also on a busy machine.
+const mostForced = forcedGrace + 1500*time.Millisecond
 
 var _ = Describe("Deleting a Pod", func() {
 	ns := space{spec.Namespace()}
@@ -59,7 +58,7 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Do(ns.Delete(ctx, victim, -1))
 		gone := spec.Must(victim.AwaitGone(ctx))
 
-		took := fromTermToEnd(collector.series(ctx, ns, victim), victim)
+		took := fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
 		// Later by up to 4 s is the runtime and a busy machine.
 		took.expect("DELETE-03", grace, grace+4*time.Second, victim)
 
@@ -121,13 +120,16 @@ var _ = Describe("Deleting a Pod", func() {
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
 		var took span
-		// A busy machine can blur two seconds beyond use: then they are
-		// measured again.
+		// A busy machine can blur two seconds beyond use, and be late with the
+		// kill: then they are measured again. It is never early, though, and a
+		// kubelet that gives the Pod's own grace period needs no second look.
 		for attempt := range 3 {
-			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt+1), pod.Grace(60))
+			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt+1), pod.Grace(20))
 			spec.Do(ns.Delete(ctx, victim, 0))
 			spec.Must(victim.AwaitGone(ctx))
-			if took = fromTermToEnd(collector.series(ctx, ns, victim), victim); took.blur <= forcedGrace/4 {
+			took = fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
+			clear := took.blur <= forcedGrace/4 && took.lasted <= mostForced
+			if clear || !took.reaches(forcedGrace) || took.lasted > 10*time.Second {
 				break
 			}
 		}
@@ -135,8 +137,7 @@ var _ = Describe("Deleting a Pod", func() {
 			claim.Inconclusive(fmt.Sprintf("the machine is too busy to measure %s: when the process was told and when it ended is only known to %s", forcedGrace, took.blur))
 			Fail("the end of the process is not known well enough")
 		}
-		// 6 s is far from the 60 s of the Pod's grace period.
-		took.expect("DELETE-06", forcedGrace, 6*time.Second, victim)
+		took.expect("DELETE-06", forcedGrace, mostForced, victim)
 	})
 })
 
@@ -152,55 +153,4 @@ func (s space) started(ctx SpecContext, story *journal.Story) ([]record.Line, er
 	return s.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
 		return witness.Count(lines, record.Start) > 0
 	})
-}
-
-const (
-	collectorHTTP = 8080
-	collectorUDP  = 8081
-)
-
-// collector is a Pod that hears the heartbeats of victims: the only view of a
-// process whose Pod the API no longer has.
-type collector struct {
-	story *journal.Story
-	pod   *corev1.Pod
-}
-
-func startCollector(ctx SpecContext, ns space) collector {
-	GinkgoHelper()
-	story := spec.Must(ns.Create(ctx, pod.New("collector", ns.Witness("w", witness.Collect(collectorHTTP, collectorUDP), pod.Readiness(pod.HTTPGet(collectorHTTP, "/info"))))))
-	return collector{story, spec.Must(story.Await(ctx, pod.Ready())).Pod}
-}
-
-// victim is a Pod that ignores SIGTERM, on the collector's node, so that no
-// network lies between the two. It is returned once its beats arrive.
-func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
-	GinkgoHelper()
-	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", witness.Run(
-		witness.OnTerm(witness.Ignore), witness.Beat(beat), witness.BeatTo(c.pod.Status.PodIP, collectorUDP), witness.ID(name))))
-	story := spec.Must(ns.Create(ctx, pod.New(name, options...)))
-	spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
-	spec.Must(ns.FollowLog(ctx, c.story, "w", "that "+name+" has started", func(lines []record.Line) bool {
-		for _, l := range witness.Select(lines, record.Arrived) {
-			if l.ID == name && l.Text == string(record.Start) {
-				return true
-			}
-		}
-		return false
-	}))
-	return story
-}
-
-// quiet is how long no beat may arrive for a process to count as ended: many
-// beats, so that one that is late on a busy machine does not count.
-const quiet = 2 * time.Second
-
-// series is all that the victim sent, once it has fallen silent. The collector
-// answers only then.
-func (c collector) series(ctx SpecContext, ns space, victim *journal.Story) record.Series {
-	GinkgoHelper()
-	var s record.Series
-	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", map[string]string{"id": victim.Name(), "quiet": quiet.String()}))
-	spec.Do(json.Unmarshal(data, &s))
-	return s
 }

@@ -1,0 +1,102 @@
+package deletion
+
+import (
+	"encoding/json"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// beat is how often a victim tells the collector that it is alive, and so how
+// well the end of one is known.
+const beat = 50 * time.Millisecond
+
+const (
+	collectorHTTP = 8080
+	collectorUDP  = 8081
+)
+
+// collector is a Pod that hears the heartbeats of victims: the only view of a
+// process whose Pod the API no longer has.
+type collector struct {
+	story *journal.Story
+	pod   *corev1.Pod
+}
+
+func startCollector(ctx SpecContext, ns space) collector {
+	GinkgoHelper()
+	story := spec.Must(ns.Create(ctx, pod.New("collector", ns.Witness("w", witness.Collect(collectorHTTP, collectorUDP), pod.Readiness(pod.HTTPGet(collectorHTTP, "/info"))))))
+	return collector{story, spec.Must(story.Await(ctx, pod.Ready())).Pod}
+}
+
+// tell makes a process send its lines to the collector under a name.
+func (c collector) tell(name string) []witness.RunOption {
+	return []witness.RunOption{witness.BeatTo(c.pod.Status.PodIP, collectorUDP), witness.ID(name)}
+}
+
+// stubborn is a process that ignores SIGTERM and beats until it is killed.
+func (c collector) stubborn(name string) []string {
+	return witness.Run(append(c.tell(name), witness.OnTerm(witness.Ignore), witness.Beat(beat))...)
+}
+
+// victim is a Pod that ignores SIGTERM, on the collector's node, so that no
+// network lies between the two. It is returned once its beats arrive.
+func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
+	GinkgoHelper()
+	story := c.begin(ctx, ns, name, options...)
+	spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+	c.await(ctx, ns, name, record.Start)
+	return story
+}
+
+// begin makes a victim and does not wait for it.
+func (c collector) begin(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
+	GinkgoHelper()
+	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", c.stubborn(name)))
+	return spec.Must(ns.Create(ctx, pod.New(name, options...)))
+}
+
+// await waits until the process of that name has told the collector of an
+// event other than a beat.
+func (c collector) await(ctx SpecContext, ns space, name string, event record.Event) {
+	GinkgoHelper()
+	spec.Must(ns.FollowLog(ctx, c.story, "w", "a line "+string(event)+" of "+name, func(lines []record.Line) bool {
+		for _, l := range witness.Select(lines, record.Arrived) {
+			if l.ID == name && l.Text == string(event) {
+				return true
+			}
+		}
+		return false
+	}))
+}
+
+// quiet is how long no beat may arrive for a process to count as ended: many
+// beats, so that one that is late on a busy machine does not count.
+const quiet = 2 * time.Second
+
+// series is all that the process of that name sent, once it has fallen silent.
+// The collector answers only then.
+func (c collector) series(ctx SpecContext, ns space, name string) record.Series {
+	GinkgoHelper()
+	return c.ask(ctx, ns, map[string]string{"id": name, "quiet": quiet.String()})
+}
+
+// soFar is all that the process of that name has sent until now.
+func (c collector) soFar(ctx SpecContext, ns space, name string) record.Series {
+	GinkgoHelper()
+	return c.ask(ctx, ns, map[string]string{"id": name})
+}
+
+func (c collector) ask(ctx SpecContext, ns space, query map[string]string) record.Series {
+	GinkgoHelper()
+	var s record.Series
+	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", query))
+	spec.Do(json.Unmarshal(data, &s))
+	return s
+}

@@ -1,0 +1,129 @@
+package deletion
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+const (
+	hookedGrace = 8 * time.Second
+	// shortHook leaves as much of the grace period as it takes.
+	shortHook = 4 * time.Second
+	// longHook is not over for long after the last of the grace period.
+	longHook = 25 * time.Second
+	// extension is what a preStop hook that uses up the grace period gets the
+	// process in addition.
+	extension = 2 * time.Second
+	// slack is for the runtime and a busy machine. It is less than shortHook, by
+	// which the end would be late if hooks did not count.
+	slack = 3500 * time.Millisecond
+)
+
+var _ = Describe("A preStop hook", func() {
+	ns := space{spec.Namespace()}
+
+	It("runs before SIGTERM and inside the grace period, with 2 s more when it uses that up", claim.Proves("DELETE-10"), func(ctx SpecContext) {
+		collector := startCollector(ctx, ns)
+		hook := func(name string, lasts time.Duration) pod.ContainerOption {
+			return pod.PreStop(witness.Command(witness.Run(append(collector.tell(name+"-hook"), witness.For(lasts))...))...)
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("hooked", pod.OnNode(collector.pod.Spec.NodeName), pod.Grace(int64(hookedGrace/time.Second)),
+			ns.Witness("short", collector.stubborn("short"), hook("short", shortHook)),
+			ns.Witness("long", collector.stubborn("long"), hook("long", longHook)),
+		)))
+		spec.Must(story.Await(ctx, pod.AllRunning()))
+		collector.await(ctx, ns, "short", record.Start)
+		collector.await(ctx, ns, "long", record.Start)
+
+		asked := collector.mark(ctx, ns)
+		spec.Do(ns.Delete(ctx, story, -1))
+		hooks := map[string]hooked{}
+		for _, name := range []string{"short", "long"} {
+			process := collector.series(ctx, ns, name)
+			took := fromTermToEnd(process, story)
+			h, err := compare(collector.soFar(ctx, ns, name+"-hook"), process, asked)
+			if err != nil {
+				Fail(fmt.Sprintf("container %s: %v\n%s", name, err, story))
+			}
+			h.left = took
+			hooks[name] = h
+		}
+
+		short, long := hooks["short"], hooks["long"]
+		claim.MeasureTime("DELETE-10", "start of a preStop hook of 4 s to SIGTERM", "4 s", short.toTerm, short.toTerm <= shortHook+slack)
+		Expect(short.afterHook).To(BeTrue(), "SIGTERM must not come before the preStop hook has ended, while there is grace left\n%s", story)
+		Expect(short.toTerm).To(BeNumerically("<=", shortHook+slack), "SIGTERM must come as soon as the preStop hook has ended, after %s\n%s", shortHook, story)
+		// The kubelet takes whole seconds of the hook off the grace period, so that
+		// the sum is not less than the grace.
+		claim.MeasureTime("DELETE-10", "deletion to the end of a process that ignores SIGTERM, with a preStop hook of 4 s", "8 s", short.toEnd, short.left.lasted <= hookedGrace-shortHook+slack)
+		Expect(short.toEnd+short.left.blur).To(BeNumerically(">=", hookedGrace), "the process must have the whole grace period of %s together with its preStop hook\n%s", hookedGrace, story)
+		Expect(short.left.lasted).To(BeNumerically("<=", hookedGrace-shortHook+slack), "the time of the preStop hook, %s, must count against the grace period of %s, so that only the rest of it is left after SIGTERM\n%s", shortHook, hookedGrace, story)
+
+		claim.MeasureTime("DELETE-10", "deletion to SIGTERM, with a preStop hook longer than the grace of 8 s", "8 s", long.fromMark, long.fromMark >= hookedGrace && long.toTerm <= hookedGrace+slack)
+		Expect(long.fromMark).To(BeNumerically(">=", hookedGrace), "SIGTERM must not cut a preStop hook short before the grace period of %s is over\n%s", hookedGrace, story)
+		Expect(long.toTerm).To(BeNumerically("<=", hookedGrace+slack), "SIGTERM must come when the grace period of %s is over, though the preStop hook still runs\n%s", hookedGrace, story)
+		long.left.expect("DELETE-10", extension, extension+slack, story)
+	})
+})
+
+// hooked is how a process and its preStop hook ended, by the collector's clock.
+type hooked struct {
+	toTerm    time.Duration // from the start of the hook to SIGTERM
+	afterHook bool          // SIGTERM came when the hook had ended
+	fromMark  time.Duration // from before the deletion was asked for to SIGTERM
+	toEnd     time.Duration // from before the deletion was asked for to the last that was heard
+	left      span          // from SIGTERM to the end
+}
+
+// compare puts what a hook sent beside what its process sent. The times are
+// those of the collector, and asked is a moment before the deletion.
+func compare(hook, process record.Series, asked record.Request) (hooked, error) {
+	began, ok := hook.First(record.Start)
+	if !ok {
+		return hooked{}, fmt.Errorf("the preStop hook must run before the process is told to end, but it never said that it started")
+	}
+	term, ok := process.First(record.Signal)
+	if !ok {
+		return hooked{}, fmt.Errorf("the process must get SIGTERM, but it never said so")
+	}
+	last, _ := process.Last("")
+	h := hooked{
+		toTerm:   term.Since(began),
+		fromMark: time.Duration(term.BT - asked.BT),
+		toEnd:    time.Duration(last.BT - asked.BT),
+	}
+	if h.toTerm < 0 {
+		return h, fmt.Errorf("the preStop hook must run before the process is told to end, but it started %s after SIGTERM", -h.toTerm)
+	}
+	if exit, ended := hook.First(record.Exit); ended {
+		h.afterHook = term.BT >= exit.BT
+	}
+	return h, nil
+}
+
+// mark is a request to the collector, which so has a moment on its clock that
+// is not after the present one.
+func (c collector) mark(ctx SpecContext, ns space) record.Request {
+	GinkgoHelper()
+	const path = "/info"
+	spec.Must(ns.Get(ctx, c.story, collectorHTTP, path, nil))
+	var marks []record.Request
+	spec.Must(ns.FollowLog(ctx, c.story, "w", "a request of the spec", func(lines []record.Line) bool {
+		marks = nil
+		for _, l := range witness.Select(lines, record.Requested) {
+			if l.Request.Path == path {
+				marks = append(marks, *l.Request)
+			}
+		}
+		return len(marks) > 0
+	}))
+	return marks[0]
+}
