@@ -31,6 +31,9 @@ const forcedGrace = 2 * time.Second
 // seen in a few attempts is as exact as that also on a busy machine.
 const mostForced = forcedGrace + 1500*time.Millisecond
 
+// lookAgain is enough to start one more victim and see its end.
+const lookAgain = 45 * time.Second
+
 var _ = Describe("Deleting a Pod", func() {
 	ns := space{spec.Namespace()}
 
@@ -131,6 +134,10 @@ var _ = Describe("Deleting a Pod", func() {
 			clear := took.blur <= forcedGrace/4 && took.lasted <= mostForced
 			if clear || !took.reaches(forcedGrace) || took.lasted > 10*time.Second {
 				break
+			}
+			if deadline, _ := ctx.Deadline(); time.Until(deadline) < lookAgain {
+				claim.Inconclusive("the machine is too busy to measure how long a process has after a forced deletion, and there is no time to look again")
+				Fail(fmt.Sprintf("the end of the process is not known well enough: it lived for %s after SIGTERM, or %s more", took.lasted, took.blur))
 			}
 		}
 		if took.blur > forcedGrace/4 {
