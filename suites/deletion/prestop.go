@@ -64,11 +64,11 @@ var _ = Describe("A preStop hook", func() {
 		Expect(short.toTerm).To(BeNumerically("<=", shortHook+slack), "SIGTERM must come as soon as the preStop hook has ended, after %s\n%s", shortHook, story)
 		// The kubelet takes whole seconds of the hook off the grace period, so that
 		// the sum is not less than the grace.
-		claim.MeasureTime("DELETE-10", "deletion to the end of a process that ignores SIGTERM, with a preStop hook of 5 s", "10 s", short.toEnd, short.left.lasted <= hookedGrace-shortHook+slack)
+		claim.MeasureTime("DELETE-10", "start of a preStop hook of 5 s to the end of a process that ignores SIGTERM", "10 s", short.toTerm+short.left.lasted, short.left.lasted <= hookedGrace-shortHook+slack)
 		Expect(short.toEnd+short.left.blur).To(BeNumerically(">=", hookedGrace), "the process must have the whole grace period of %s together with its preStop hook\n%s", hookedGrace, story)
 		Expect(short.left.lasted).To(BeNumerically("<=", hookedGrace-shortHook+slack), "the time of the preStop hook, %s, must count against the grace period of %s, so that only the rest of it is left after SIGTERM\n%s", shortHook, hookedGrace, story)
 
-		claim.MeasureTime("DELETE-10", "deletion to SIGTERM, with a preStop hook longer than the grace of 10 s", "10 s", long.fromMark, long.fromMark >= hookedGrace && long.toTerm <= hookedGrace+2*slack)
+		claim.MeasureTime("DELETE-10", "start of a preStop hook longer than the grace of 10 s to SIGTERM", "10 s", long.toTerm, long.fromMark >= hookedGrace && long.toTerm <= hookedGrace+2*slack)
 		Expect(long.fromMark).To(BeNumerically(">=", hookedGrace), "SIGTERM must not cut a preStop hook short before the grace period of %s is over\n%s", hookedGrace, story)
 		Expect(long.toTerm).To(BeNumerically("<=", hookedGrace+2*slack), "SIGTERM must come when the grace period of %s is over, though the preStop hook still runs\n%s", hookedGrace, story)
 		long.left.expect("DELETE-10", extension, extension+slack, story)
