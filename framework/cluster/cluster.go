@@ -33,9 +33,10 @@ type Info struct {
 	Provider      string `json:"provider,omitempty"` // engine through which nodes can be reached, "" for none
 	Cgroup        string `json:"cgroup,omitempty"`   // "v1" or "v2" on the nodes, "" where that cannot be seen
 	Nodes         []Node `json:"nodes"`
-	// The image that specs run, once it is in the cluster. Set by whoever loads
-	// it.
+	// The image that specs run, once it is in the cluster, and the one that they
+	// change it to. Set by whoever loads them.
 	WitnessImage string `json:"witnessImage,omitempty"`
+	WitnessTwin  string `json:"witnessTwin,omitempty"`
 	WitnessBuild string `json:"witnessBuild,omitempty"`
 
 	lock *lockfile.Lock

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -90,6 +91,17 @@ func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, erro
 		return nil, fmt.Errorf("create pod %s: %w", p.Name, err)
 	}
 	return s.journal.StoryOf(p.UID), nil
+}
+
+// SetImage changes the image of a container of the story's pod, such as to
+// Cluster.WitnessTwin, and returns the pod as the API server answered it.
+func (s *Space) SetImage(ctx context.Context, story *journal.Story, container, image string) (*corev1.Pod, error) {
+	patch := fmt.Appendf(nil, `{"spec":{"containers":[{"name":%q,"image":%q}]}}`, container, image)
+	changed, err := s.API.Client.CoreV1().Pods(s.name).Patch(ctx, story.Name(), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("set the image of container %s of pod %s to %s: %w", container, story.Name(), image, err)
+	}
+	return changed, nil
 }
 
 // Delete asks for the deletion of the story's pod, which need not be gone

@@ -161,7 +161,7 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image) error {
 	if err := e.Cluster.LoadImage(ctx, archive); err != nil {
 		return err
 	}
-	e.Cluster.WitnessImage, e.Cluster.WitnessBuild = image.Reference, image.Build
+	e.Cluster.WitnessImage, e.Cluster.WitnessTwin, e.Cluster.WitnessBuild = image.Reference, image.Twin, image.Build
 	return e.Cluster.ProveUsable(ctx, image.Reference, witness.Version())
 }
 
@@ -176,11 +176,13 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	if err != nil {
 		return err
 	}
-	info.WitnessImage, info.WitnessBuild = image.Reference, image.Build
+	info.WitnessImage, info.WitnessTwin, info.WitnessBuild = image.Reference, image.Twin, image.Build
 	if err := Sweep(ctx, info, log); err != nil {
 		return err
 	}
-	if err := info.ProveUsable(ctx, image.Reference, witness.Version()); err != nil {
+	// The twin is in no older archive of the same program, so a node that has
+	// it has both.
+	if err := info.ProveUsable(ctx, image.Twin, witness.Version()); err != nil {
 		return fmt.Errorf("%w\nThe witness image must be on every node of an existing cluster. On a kind cluster load it with\n  kind load image-archive %s --name CLUSTER", err, image.Archive)
 	}
 	e.Cluster = info

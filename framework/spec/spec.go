@@ -143,7 +143,7 @@ func withoutWitness(p *corev1.Pod) string {
 		return ""
 	}
 	for _, s := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
-		if s.State.Waiting == nil || s.Image != ground.Cluster.WitnessImage {
+		if s.State.Waiting == nil || s.Image != ground.Cluster.WitnessImage && s.Image != ground.Cluster.WitnessTwin {
 			continue
 		}
 		switch s.State.Waiting.Reason {

@@ -37,6 +37,10 @@ type Image struct {
 	// Reference is Repository with the build ID as its tag. It is never
 	// "latest", which would make the kubelet pull.
 	Reference string
+	// Twin is Reference with "-b" after it, for specs that change the image
+	// of a container: another image by its ID, with the same program. It is
+	// in the same archive.
+	Twin string
 	// Build is the beginning of the program's SHA-256, which the program
 	// also tells itself (`witness version`, record.Info).
 	Build string
@@ -92,6 +96,7 @@ func open(dir string) (*Image, error) {
 	}
 	image.Build = buildID(binary)
 	image.Reference = Repository + ":" + image.Build
+	image.Twin = image.Reference + twinSuffix
 	return image, nil
 }
 
@@ -127,7 +132,10 @@ func build(ctx context.Context, src source, dir string) error {
 	return err
 }
 
-// archive writes the image of a program as a docker archive.
+// twinSuffix is what the tag of the twin has more.
+const twinSuffix = "-b"
+
+// archive writes the image of a program, and its twin, as a docker archive.
 func archive(binary, path, arch string) error {
 	program, err := os.ReadFile(binary)
 	if err != nil {
@@ -151,18 +159,26 @@ func archive(binary, path, arch string) error {
 	if err != nil {
 		return err
 	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", arch
-	config.Config = v1.Config{Entrypoint: []string{Program}, User: fmt.Sprintf("%d:%d", User, User), WorkingDir: "/"}
-	image, err = mutate.ConfigFile(image, config)
-	if err != nil {
-		return err
+	images := map[name.Tag]v1.Image{}
+	for _, suffix := range []string{"", twinSuffix} {
+		config := config.DeepCopy()
+		config.OS, config.Architecture = "linux", arch
+		config.Config = v1.Config{Entrypoint: []string{Program}, User: fmt.Sprintf("%d:%d", User, User), WorkingDir: "/"}
+		if suffix != "" {
+			// Runtimes know an image by the digest of its configuration, and
+			// report one of its tags, no matter which of them a pod asked
+			// for. So the twin has to differ in something.
+			config.Config.Labels = map[string]string{"podproof.test/twin": "true"}
+		}
+		tag, err := name.NewTag(Repository+":"+buildID(program)+suffix, name.StrictValidation)
+		if err != nil {
+			return err
+		}
+		if images[tag], err = mutate.ConfigFile(image, config); err != nil {
+			return err
+		}
 	}
-	tag, err := name.NewTag(Repository+":"+buildID(program), name.StrictValidation)
-	if err != nil {
-		return err
-	}
-	return tarball.WriteToFile(path, tag, image)
+	return tarball.MultiWriteToFile(path, images)
 }
 
 // layerFiles is the file system of the image as a tar: the program, and /tmp

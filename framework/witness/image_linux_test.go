@@ -15,19 +15,31 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/witness"
 )
 
+// inArchive reads one image of an archive.
+func inArchive(t *testing.T, archive, reference string) v1.Image {
+	t.Helper()
+	tag, err := name.NewTag(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := tarball.ImageFromPath(archive, &tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
 func TestArchiveHoldsTheProgramForAnUnprivilegedUser(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(built.Reference).To(Equal(witness.Repository + ":" + built.Build))
-	tag, err := name.NewTag(built.Reference)
-	g.Expect(err).NotTo(HaveOccurred())
-	image, err := tarball.ImageFromPath(built.Archive, &tag)
-	g.Expect(err).NotTo(HaveOccurred())
+	image := inArchive(t, built.Archive, built.Reference)
 	config, err := image.ConfigFile()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(config.OS).To(Equal("linux"))
@@ -54,6 +66,39 @@ func TestArchiveHoldsTheProgramForAnUnprivilegedUser(t *testing.T) {
 	binary, err := os.ReadFile(built.Binary)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(program).To(Equal(binary))
+}
+
+func TestTwinIsAnotherImageOfTheSameContent(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(built.Twin).To(Equal(built.Reference + "-b"))
+	image, twin := inArchive(t, built.Archive, built.Reference), inArchive(t, built.Archive, built.Twin)
+	g.Expect(id(t, twin)).NotTo(Equal(id(t, image)), "the runtime could not tell them apart")
+	layers, err := image.Layers()
+	g.Expect(err).NotTo(HaveOccurred())
+	twins, err := twin.Layers()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(twins).To(HaveLen(len(layers)))
+	for i := range layers {
+		digest, err := layers[i].Digest()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(twins[i].Digest()).To(Equal(digest))
+	}
+	config, err := image.ConfigFile()
+	g.Expect(err).NotTo(HaveOccurred())
+	again, err := twin.ConfigFile()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(again.Config.Entrypoint).To(Equal(config.Config.Entrypoint))
+	g.Expect(again.Config.User).To(Equal(config.Config.User))
+}
+
+// id is what a runtime calls an image.
+func id(t *testing.T, image v1.Image) v1.Hash {
+	t.Helper()
+	hash, err := image.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
 }
 
 func TestProgramIsStaticAndDoesNotTellWhereItWasBuilt(t *testing.T) {
@@ -93,11 +138,9 @@ func TestBuildsAtOnceAgreeAndLeaveNothingElse(t *testing.T) {
 	g.Expect(errs).To(HaveEach(BeNil()))
 	g.Expect(images[0]).To(Equal(images[1]))
 	g.Expect(images[0].Build).To(Equal(built.Build), "the same source makes the same program")
-	first, err := os.ReadFile(built.Archive)
-	g.Expect(err).NotTo(HaveOccurred())
-	second, err := os.ReadFile(images[0].Archive)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(second).To(Equal(first), "and the same image")
+	for _, reference := range []string{built.Reference, built.Twin} {
+		g.Expect(id(t, inArchive(t, images[0].Archive, reference))).To(Equal(id(t, inArchive(t, built.Archive, reference))), "and the same image")
+	}
 	left, err := os.ReadDir(dir)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(HaveLen(1))
