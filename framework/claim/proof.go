@@ -19,6 +19,7 @@ import (
 type Proof struct {
 	id, part string
 	wait     time.Duration
+	jitter   time.Duration
 }
 
 // Proves says that the spec proves the claim. Its inherent wait is that of
@@ -33,6 +34,13 @@ func ProvesPart(id, part string) Proof { return Proof{id: id, part: part, wait: 
 // that of the whole claim: the documented delays that no cluster can shorten.
 func (p Proof) Waiting(wait time.Duration) Proof {
 	p.wait = wait
+	return p
+}
+
+// Jitter gives the spec more time, for what a conformant cluster may add to
+// the documented delays where they are long. It is no part of the inherent wait.
+func (p Proof) Jitter(most time.Duration) Proof {
+	p.jitter = most
 	return p
 }
 
@@ -72,13 +80,17 @@ func decorate(node types.NodeType, _ ginkgo.Offset, text string, args []any) (st
 	if len(proofs) == 0 {
 		return text, args, []error{fmt.Errorf("the spec %q names no claim; give it claim.Proves(ID)", text)}
 	}
+	var jitter time.Duration
+	for _, p := range proofs {
+		jitter = max(jitter, p.jitter)
+	}
 	labels, wait, err := describe(proofs)
 	if err != nil {
 		return text, args, []error{fmt.Errorf("the spec %q: %w", text, err)}
 	}
 	// The longest inherent waits start first, so that the others run beside
 	// them and not after.
-	return text, append(args, labels, ginkgo.SpecTimeout(wait+patience), ginkgo.SpecPriority(int(wait/time.Second))), nil
+	return text, append(args, labels, ginkgo.SpecTimeout(wait+jitter+patience), ginkgo.SpecPriority(int(wait/time.Second))), nil
 }
 
 // describe works out the labels and the inherent wait of a spec.

@@ -34,9 +34,14 @@ func TestSpecGetsItsLabelsAndTimesFromItsClaims(t *testing.T) {
 	g.Expect(args).To(ContainElement(ginkgo.SpecPriority(30)))
 	g.Expect(args).To(ContainElement(ContainElements("id:BACKOFF-02", "id:BACKOFF-03", "profile:quick", "wait:30s")))
 
-	_, args, errs = decorate(types.NodeTypeIt, 0, "climbs on", []any{ProvesPart("BACKOFF-02", "40 s step"), func() {}})
+	_, args, errs = decorate(types.NodeTypeIt, 0, "climbs on", []any{ProvesPart("BACKOFF-04", "fourth restart"), func() {}})
 	g.Expect(errs).To(BeEmpty())
-	g.Expect(args).To(ContainElement(ContainElements("profile:full", "wait:1m10s", "part:40 s step")))
+	g.Expect(args).To(ContainElement(ContainElements("profile:full", "wait:1m10s", "part:fourth restart")))
+
+	_, args, errs = decorate(types.NodeTypeIt, 0, "takes its time", []any{Proves("BACKOFF-03").Jitter(time.Minute), func() {}})
+	g.Expect(errs).To(BeEmpty())
+	g.Expect(args).To(ContainElement(ginkgo.SpecTimeout(10*time.Second + time.Minute + patience)))
+	g.Expect(args).To(ContainElement(ContainElement("wait:10s")), "a jitter is not inherent")
 }
 
 func TestSpecWithoutAKnownClaimIsRefused(t *testing.T) {

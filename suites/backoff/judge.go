@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 // The kubelet's back-off for containers that end: base, factor 2 and cap.
-// Source: pkg/kubelet/kubelet.go (backOffPeriod, MaxCrashLoopBackOff),
-// client-go/util/flowcontrol/backoff.go.
+// Source: pkg/kubelet/kubelet.go (initialCrashLoopBackOff, MaxCrashLoopBackOff),
+// client-go/util/flowcontrol/backoff.go (Next).
 const (
 	base    = 10 * time.Second
 	ceiling = 300 * time.Second
@@ -20,22 +22,20 @@ const (
 	// the witness writes its last line a moment before that. It is never
 	// widened: a shorter back-off is the very thing to be found.
 	early = 100 * time.Millisecond
-	// soon is the limit for the first restart, which has no delay: the
-	// kubelet notices an exit within a second or so, and starts a container
-	// in about one. 10 s, what the article says, is far above it.
+	// soon is the limit for a restart without a delay: the kubelet notices an
+	// exit within a second or so, and starts a container in about one. The
+	// shortest delay that there is, 10 s, is far above it.
 	soon = 5 * time.Second
 	// slack is for noticing the exit, for the kubelet's work queue, which is
 	// looked at each second, and for starting a container on a busy machine.
+	// Where the delay is long, a tenth of it costs nothing: what has to be
+	// told apart is half the delay away or more.
 	slack = 8 * time.Second
+	// unreported is how long a restart may have come without the API telling,
+	// and so how much longer than the longest delay a container is watched
+	// before it is said to be late.
+	unreported = 15 * time.Second
 )
-
-// step is one restart of the ladder.
-type step struct {
-	restart    int           // from 1
-	documented time.Duration // the delay before it
-	least      time.Duration // the shortest that was measured
-	gaps       []time.Duration
-}
 
 // documented is the delay before the given restart, from 1: none, then 10 s,
 // doubled each time, at most 300 s.
@@ -50,57 +50,102 @@ func documented(restart int) time.Duration {
 	return delay
 }
 
-// bounds are what the time from an exit to the next start may be. The lower
-// one is strict. The upper one follows from when the kubelet looks again:
-// up to 1.34 each 10 s with a jitter of 50 %, so 15 s late at most; from 1.35
-// after min(remaining, 60 s) with a jitter of 50 %, so half of that late. The
-// greater of the two serves all versions.
+// lateness is how much later than the end of a delay a kubelet of this version
+// may look again. Up to 1.34 it looks each 10 s with a jitter of 50 %, whatever
+// the delay; from 1.35 on after what is left of the delay, but no more than
+// 60 s, with a jitter of 50 %. For a version that is not known it is the longer.
 // Source: pkg/kubelet/pod_workers.go (completeWork).
-func bounds(restart int) (lower, upper time.Duration) {
-	d := documented(restart)
-	if d == 0 {
-		return 0, soon
-	}
-	late := max(15*time.Second, min(d, 60*time.Second)/2)
-	return d - early, d + late + slack
-}
-
-// judge compares the gaps of several containers that crash side by side with
-// the documented ladder. Every single gap has to keep the lower bound; the
-// shortest of each step has to keep the upper one, since a busy machine can
-// delay a container, but not all of them by so much. It returns the restarts
-// from the first to the last one asked for, and the first thing that is wrong.
-func judge(containers [][]time.Duration, first, last int) ([]step, error) {
-	var steps []step
-	for n := first; n <= last; n++ {
-		s := step{restart: n, documented: documented(n)}
-		for i, gaps := range containers {
-			if len(gaps) < n {
-				return steps, fmt.Errorf("container %d was restarted %d times, not %d", i+1, len(gaps), last)
-			}
-			s.gaps = append(s.gaps, gaps[n-1])
-		}
-		if len(s.gaps) == 0 {
-			return steps, fmt.Errorf("no container was measured")
-		}
-		s.least = slices.Min(s.gaps)
-		steps = append(steps, s)
-	}
-	for _, s := range steps {
-		if err := s.check(); err != nil {
-			return steps, err
-		}
-	}
-	return steps, nil
-}
-
-func (s step) check() error {
-	lower, upper := bounds(s.restart)
+func lateness(kubelet string, delay time.Duration) time.Duration {
+	ticks, sleeps := 15*time.Second, min(delay, 60*time.Second)/2
+	v, err := version.ParseGeneric(kubelet)
 	switch {
-	case s.least < lower:
-		return fmt.Errorf("restart %d came %.1f s after the exit, but the back-off before it is documented as %.0f s", s.restart, s.least.Seconds(), s.documented.Seconds())
-	case s.least > upper:
-		return fmt.Errorf("restart %d came %.1f s after the exit at the earliest, but the back-off before it is documented as %.0f s, and no kubelet needs more than %.0f s in all", s.restart, s.least.Seconds(), s.documented.Seconds(), upper.Seconds())
+	case err != nil:
+		return max(ticks, sleeps)
+	case v.LessThan(version.MajorMinor(1, 35)):
+		return ticks
+	}
+	return sleeps
+}
+
+// rung is what the time from an exit to the next start has to be at one
+// restart of the ladder.
+type rung struct {
+	restart      int           // from 1
+	documented   time.Duration // the delay before it
+	lower, upper time.Duration
+}
+
+// after is the rung of a restart that comes after a delay, on a kubelet of the
+// version. The lower bound is strict.
+func after(delay time.Duration, restart int, kubelet string) rung {
+	if delay == 0 {
+		return rung{restart: restart, upper: soon}
+	}
+	return rung{restart, delay, delay - early, delay + lateness(kubelet, delay) + max(slack, delay/10)}
+}
+
+// rungs are those of the documented ladder from one restart to another.
+func rungs(first, last int, kubelet string) []rung {
+	var all []rung
+	for n := first; n <= last; n++ {
+		all = append(all, after(documented(n), n, kubelet))
+	}
+	return all
+}
+
+// course is what a container has gone through so far.
+type course struct {
+	// gaps are the times from each exit to the next start, by the container's
+	// own clock.
+	gaps []time.Duration
+	// waited is how long at least it has been waiting for its next restart.
+	waited time.Duration
+}
+
+// judge holds the courses of containers that crash side by side against the
+// rungs, as far as they have come, and returns the first thing that is wrong.
+// Every single gap has to keep the lower bound. The shortest of each rung has to
+// keep the upper one, since a busy machine can hold up a container, but hardly
+// all of them; so a rung is late when it is so for every container, be it
+// restarted by now or still waiting.
+func judge(want []rung, containers []course) error {
+	for _, r := range want {
+		for _, c := range containers {
+			if len(c.gaps) >= r.restart && c.gaps[r.restart-1] < r.lower {
+				return fmt.Errorf("restart %d came %.1f s after the exit, but the back-off before it is documented as %.0f s", r.restart, c.gaps[r.restart-1].Seconds(), r.documented.Seconds())
+			}
+		}
+		var least []time.Duration
+		late := 0
+		for _, c := range containers {
+			switch {
+			case len(c.gaps) >= r.restart:
+				least = append(least, c.gaps[r.restart-1])
+				if c.gaps[r.restart-1] > r.upper {
+					late++
+				}
+			case len(c.gaps) == r.restart-1 && c.waited > r.upper+unreported:
+				least = append(least, c.waited)
+				late++
+			}
+		}
+		if late > 0 && late == len(containers) {
+			return fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.0f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())
+		}
 	}
 	return nil
+}
+
+// shortest is the shortest gap before a restart, and which container had it.
+// It is false when one of them has not come so far.
+func shortest(restart int, containers []course) (gap time.Duration, container int, ok bool) {
+	for i, c := range containers {
+		if len(c.gaps) < restart {
+			return 0, 0, false
+		}
+		if g := c.gaps[restart-1]; i == 0 || g < gap {
+			gap, container = g, i
+		}
+	}
+	return gap, container, len(containers) > 0
 }

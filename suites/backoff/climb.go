@@ -1,0 +1,249 @@
+package backoff
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+const (
+	crasher    = "crasher"
+	recordPath = "/shared/crasher.jsonl"
+	statePath  = "/shared/instances"
+	port       = 8080
+	// short is how long an instance lives: long enough for the kubelet to
+	// notice it, and too short to count as stable.
+	short = 300 * time.Millisecond
+)
+
+// lives are how long the instances of a crasher live, the last of them for all
+// that follow, and how they end.
+type lives struct {
+	spans []time.Duration
+	code  int
+}
+
+// crashing lives shortly each time and ends with the code.
+func crashing(code int) lives { return lives{[]time.Duration{short}, code} }
+
+// span is how long the given instance lives, from 0.
+func (l lives) span(instance int) time.Duration { return l.spans[min(instance, len(l.spans)-1)] }
+
+func (l lives) args() []string {
+	var schedule []witness.Life
+	for _, span := range l.spans {
+		schedule = append(schedule, witness.ExitAfter(span, l.code))
+	}
+	return witness.Run(witness.Schedule(statePath, schedule...), witness.Record(recordPath))
+}
+
+// climber is a pod whose container crashes. Each pod has no more than one: since
+// Kubernetes 1.35 two would disturb each other's timing.
+type climber struct {
+	story *journal.Story
+	lives
+	instances []witness.Instance // that have ended, and the one after
+	course
+	since time.Time // an exit had come by then, zero while none has
+}
+
+// start creates a pod for each of the lives, on whichever nodes.
+func start(ctx context.Context, ns *spec.Space, all ...lives) []*climber {
+	GinkgoHelper()
+	var climbers []*climber
+	for i, l := range all {
+		story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("crashing-%d", i+1), pod.Volume("shared"),
+			// The recorder outlives the crasher and tells what it wrote.
+			ns.Witness("recorder", witness.Serve(witness.HTTP(port)), pod.Mount("shared", "/shared")),
+			ns.Witness(crasher, l.args(), pod.Mount("shared", "/shared")),
+		)))
+		climbers = append(climbers, &climber{story: story, lives: l})
+	}
+	return climbers
+}
+
+// kubelet is the version of the kubelet under the first of the pods, once that
+// is on a node.
+func kubelet(ctx context.Context, ns *spec.Space, climbers []*climber) string {
+	GinkgoHelper()
+	bound := spec.Must(climbers[0].story.Await(ctx, pod.Scheduled()))
+	for _, n := range ns.Cluster.Nodes {
+		if n.Name == bound.Pod.Spec.NodeName {
+			return n.Kubelet
+		}
+	}
+	return ns.Cluster.ServerVersion
+}
+
+// climb watches the crashers until each has been restarted last times, and
+// fails the spec as soon as one of the rungs is not as documented.
+func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, want []rung) {
+	GinkgoHelper()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type news struct {
+		of    *climber
+		ended int // the instance, from 0
+		at    time.Time
+		err   error
+	}
+	// All may be written without a reader, so nobody is left when this ends.
+	arriving := make(chan news, len(climbers)*(last+1))
+	for _, c := range climbers {
+		reached := len(c.gaps)
+		go func() {
+			for n := reached; n <= last; n++ {
+				v, err := c.story.Await(ctx, ended(n))
+				arriving <- news{c, n, v.At, err}
+				if err != nil {
+					return
+				}
+			}
+		}()
+	}
+	climbing := len(climbers)
+	for climbing > 0 {
+		select {
+		case n := <-arriving:
+			if n.err != nil {
+				report(climbers, want)
+				spec.Do(n.err)
+			}
+			if n.of.read(ctx, ns, n.ended); n.ended == last {
+				climbing--
+			}
+			n.of.since = n.at
+		case <-nextLate(climbers, want):
+		}
+		now := time.Now()
+		for _, c := range climbers {
+			c.waited = 0
+			if !c.since.IsZero() {
+				// The next instance may have been started by now, and be
+				// alive. Its start is only told of when it has ended.
+				c.waited = now.Sub(c.since) - c.span(len(c.gaps)+1)
+			}
+		}
+		if err := judge(want, courses(climbers)); err != nil {
+			report(climbers, want)
+			Fail(fmt.Sprintf("%v\nall times from an exit to the next start: %s\n%s", err, allGaps(climbers), climbers[0].story))
+		}
+	}
+	report(climbers, want)
+}
+
+// ended holds once the given instance of the crasher, from 0, has ended.
+func ended(instance int) journal.State {
+	return journal.State{
+		Text: fmt.Sprintf("to have ended instance %d of container %s", instance+1, crasher),
+		Holds: func(p *corev1.Pod) bool {
+			s := pod.Status(p, crasher)
+			if s == nil || s.RestartCount < int32(instance) {
+				return false
+			}
+			// While it waits to be restarted, the last state is that of the
+			// instance that the rest of the status tells of.
+			last := s.LastTerminationState.Terminated
+			return s.RestartCount > int32(instance) || s.State.Terminated != nil ||
+				s.State.Waiting != nil && last != nil && last.ContainerID == s.ContainerID
+		},
+		Never: func(p *corev1.Pod) string {
+			if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+				return fmt.Sprintf("phase %s is final", p.Status.Phase)
+			}
+			return ""
+		},
+	}
+}
+
+// read takes what the crasher wrote until the given instance ended, and checks
+// that the kubelet reports it so.
+func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
+	GinkgoHelper()
+	data := spec.Must(ns.Get(ctx, c.story, port, "/records", map[string]string{"path": recordPath}))
+	instances := witness.Instances(spec.Must(witness.ReadLog(bytes.NewReader(data))))
+	if len(instances) < instance+1 {
+		Fail(fmt.Sprintf("each restart that the kubelet reports must be an instance that ran, but %d ran, and %d have ended by its account\n%s", len(instances), instance+1, c.story))
+	}
+	c.instances = instances[:instance+1]
+	if err := compare(c.instances, pod.Instances(c.story, crasher), c.code); err != nil {
+		Fail(fmt.Sprintf("%v\n%s", err, c.story))
+	}
+	if step := clockStep(c.instances); step != 0 {
+		claim.Inconclusive(fmt.Sprintf("the clock of the node was moved by %.1f s, and the kubelet counts its delays by it", step.Seconds()))
+		Fail("the delays cannot be judged: the clock of the node was moved meanwhile")
+	}
+	c.gaps = spec.Must(witness.Gaps(c.instances))
+}
+
+// nextLate fires when the next container will be late by the rung that it is at.
+func nextLate(climbers []*climber, want []rung) <-chan time.Time {
+	var next time.Duration
+	for _, c := range climbers {
+		i := slices.IndexFunc(want, func(r rung) bool { return r.restart == len(c.gaps)+1 })
+		if i < 0 || c.since.IsZero() {
+			continue
+		}
+		left := time.Until(c.since) + c.span(len(c.gaps)+1) + want[i].upper + unreported + time.Millisecond
+		if left > 0 && (next == 0 || left < next) {
+			next = left
+		}
+	}
+	if next == 0 {
+		return nil
+	}
+	return time.After(next)
+}
+
+// report puts what was measured beside what is documented, for the claims that
+// the running spec proves: by the container's own clock, and by the times that
+// the kubelet reports, which are whole seconds.
+func report(climbers []*climber, want []rung) {
+	all := courses(climbers)
+	for _, c := range claim.Of(CurrentSpecReport().Labels()) {
+		for _, r := range want {
+			gap, container, ok := shortest(r.restart, all)
+			if !ok {
+				continue
+			}
+			good := judge([]rung{r}, all) == nil
+			what := fmt.Sprintf("delay before restart %d (shortest of %d)", r.restart, len(climbers))
+			should := fmt.Sprintf("%.0f s", r.documented.Seconds())
+			claim.MeasureTime(c.ID, what, should, gap, good)
+			if reported, ok := reportedGap(pod.Instances(climbers[container].story, crasher), r.restart); ok {
+				claim.MeasureTime(c.ID, what+" by the kubelet's times", should, reported, good)
+			}
+		}
+	}
+}
+
+func courses(climbers []*climber) []course {
+	var all []course
+	for _, c := range climbers {
+		all = append(all, c.course)
+	}
+	return all
+}
+
+func allGaps(climbers []*climber) string {
+	var texts []string
+	for _, c := range climbers {
+		var gaps []string
+		for _, g := range c.gaps {
+			gaps = append(gaps, fmt.Sprintf("%.1f s", g.Seconds()))
+		}
+		texts = append(texts, fmt.Sprintf("%s: %s", c.story.Name(), strings.Join(gaps, ", ")))
+	}
+	return strings.Join(texts, "; ")
+}

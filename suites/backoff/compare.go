@@ -1,0 +1,84 @@
+package backoff
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+const (
+	// cut is what the API takes off a time: it has whole seconds.
+	cut = time.Second
+	// reap is how long the runtime may take on a busy machine from the last
+	// line of a process to its end, and from noting a start to the first line.
+	reap = 5 * time.Second
+	// steady is how far the two clocks of a node may come apart during one
+	// delay: the wall clock is slewed by 0.05 % at most.
+	steady = 500 * time.Millisecond
+)
+
+// compare holds what the kubelet reports of the instances of a container
+// against what they wrote themselves: when each started and ended, and its
+// code. A restart that is not counted, or counted twice, shows as times that do
+// not fit.
+func compare(wrote []witness.Instance, reported []pod.Instance, code int) error {
+	for _, r := range reported {
+		n := int(r.RestartCount)
+		if n >= len(wrote) {
+			continue
+		}
+		w := wrote[n]
+		if w.Start != nil && !r.StartedAt.IsZero() {
+			// The runtime notes the start before the process can write.
+			if late := w.Start.At().Sub(r.StartedAt); late < -cut || late > reap+cut {
+				return fmt.Errorf("instance %d is reported as started at %s, but by its own clock it started at %s", n+1, clock(r.StartedAt), clock(w.Start.At()))
+			}
+		}
+		if w.Exit == nil || !r.Exited {
+			continue
+		}
+		if r.ExitCode != int32(code) {
+			return fmt.Errorf("instance %d is reported as ended with exit code %d, but it ended with %d", n+1, r.ExitCode, code)
+		}
+		if late := r.FinishedAt.Sub(w.Exit.At()); late < -cut || late > reap {
+			return fmt.Errorf("instance %d is reported as ended at %s, but by its own clock it ended at %s", n+1, clock(r.FinishedAt), clock(w.Exit.At()))
+		}
+	}
+	return nil
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// reportedGap is the time before a restart, from 1, by the kubelet's own times.
+func reportedGap(reported []pod.Instance, restart int) (time.Duration, bool) {
+	var before, now *pod.Instance
+	for i := range reported {
+		switch int(reported[i].RestartCount) {
+		case restart - 1:
+			before = &reported[i]
+		case restart:
+			now = &reported[i]
+		}
+	}
+	if before == nil || now == nil || before.FinishedAt.IsZero() || now.StartedAt.IsZero() {
+		return 0, false
+	}
+	return now.StartedAt.Sub(before.FinishedAt), true
+}
+
+// clockStep is by how much the wall clock was moved between two instances, by
+// which the kubelet counts a delay, or 0.
+func clockStep(instances []witness.Instance) time.Duration {
+	for i := 1; i < len(instances); i++ {
+		exit, start := instances[i-1].Exit, instances[i].Start
+		if exit == nil || start == nil {
+			continue
+		}
+		if step := start.At().Sub(exit.At()) - start.Since(*exit); step.Abs() > steady {
+			return step
+		}
+	}
+	return 0
+}

@@ -1,0 +1,82 @@
+package backoff
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// crashLoop is the reason of a container that waits for its restart.
+const crashLoop = "CrashLoopBackOff"
+
+// shown is one wait for a restart as the API told of it.
+type shown struct {
+	restart int           // the one waited for, from 1
+	delay   time.Duration // as the message says
+	at      time.Time     // when the wait was first told of
+	ended   time.Time     // when the instance before had ended, in whole seconds
+}
+
+// message is how the kubelet words a wait: the delay, the container, the pod.
+// Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (doBackOff), and
+// pkg/kubelet/util/format (Pod).
+var message = regexp.MustCompile(`^back-off (\S+) restarting failed container=(\S+) pod=(\S+)_(\S+)\((\S+)\)$`)
+
+// waits are all waits of the crasher with reason CrashLoopBackOff, one for each
+// restart. The error is a message that is not worded as it should be.
+func waits(versions []journal.Version) ([]shown, error) {
+	var all []shown
+	for _, v := range versions {
+		s := pod.Status(v.Pod, crasher)
+		if s == nil || s.State.Waiting == nil || s.State.Waiting.Reason != crashLoop {
+			continue
+		}
+		restart := int(s.RestartCount) + 1
+		if n := len(all); n > 0 && all[n-1].restart == restart {
+			continue
+		}
+		delay, err := parseMessage(v.Pod, s.State.Waiting.Message)
+		if err != nil {
+			return all, err
+		}
+		one := shown{restart: restart, delay: delay, at: v.At}
+		if last := s.LastTerminationState.Terminated; last != nil {
+			one.ended = last.FinishedAt.Time
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// parseMessage returns the delay that a message tells, if it is about the
+// crasher of the pod.
+func parseMessage(p *corev1.Pod, text string) (time.Duration, error) {
+	parts := message.FindStringSubmatch(text)
+	if parts == nil {
+		return 0, fmt.Errorf("the message of a container that waits for its restart must be like %q, but it is %q", "back-off 10s restarting failed container=NAME pod=POD_NAMESPACE(UID)", text)
+	}
+	delay, err := time.ParseDuration(parts[1])
+	if err != nil {
+		return 0, fmt.Errorf("the message %q does not tell the delay: %w", text, err)
+	}
+	if parts[2] != crasher || parts[3] != p.Name || parts[4] != p.Namespace || parts[5] != string(p.UID) {
+		return 0, fmt.Errorf("the message %q must name the container %s of pod %s_%s(%s)", text, crasher, p.Name, p.Namespace, p.UID)
+	}
+	return delay, nil
+}
+
+// judgeWaits checks that each wait that was told of has the delay that is
+// documented for its restart, or, after kills by a liveness probe, of which the
+// first two find no delay, that of the restart before.
+func judgeWaits(all []shown, free int) error {
+	for _, w := range all {
+		if want := documented(w.restart - free + 1); w.delay != want {
+			return fmt.Errorf("while restart %d was held back, the message told a delay of %s, but it is %s", w.restart, w.delay, want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package backoff
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+)
+
+const (
+	// stable is longer than the ten minutes after which the delays begin anew.
+	stable = 615 * time.Second
+	// unstable is shorter, also together with the 40 s for which the kubelet
+	// holds back the restart after it, and its jitter: it counts both.
+	unstable = 500 * time.Second
+)
+
+var _ = Describe("The back-off", func() {
+	ns := spec.Namespace()
+
+	It("begins anew when a container has run for ten minutes", claim.Proves("BACKOFF-06"), func(ctx SpecContext) {
+		climbers := start(ctx, ns, crashingThenLiving(stable), crashingThenLiving(stable))
+		version := kubelet(ctx, ns, climbers)
+		climb(ctx, ns, climbers, 5, []rung{after(0, 4, version), after(base, 5, version)})
+	})
+
+	It("goes on when a container has run for 500 s", claim.Proves("BACKOFF-06").Waiting(570*time.Second), func(ctx SpecContext) {
+		climbers := start(ctx, ns, crashingThenLiving(unstable), crashingThenLiving(unstable))
+		climb(ctx, ns, climbers, 4, rungs(4, 4, kubelet(ctx, ns, climbers)))
+	})
+
+	It("ends at once, and begins anew, when the image is changed", claim.Proves("BACKOFF-08"), func(ctx SpecContext) {
+		climbers := start(ctx, ns, crashing(1))
+		version := kubelet(ctx, ns, climbers)
+		climb(ctx, ns, climbers, 2, nil)
+		c := climbers[0]
+		held := spec.Must(c.story.Await(ctx, ended(2)))
+		spec.Must(ns.SetImage(ctx, c.story, crasher, ns.Cluster.WitnessTwin))
+
+		// The restart that was due after 20 s comes at once. Its gap begins a
+		// moment before the change, with the exit of which the change waited.
+		climb(ctx, ns, climbers, 4, []rung{{restart: 3, upper: 3 * soon}, after(base, 4, version)})
+		changed := spec.Must(c.story.Await(ctx, ended(3)))
+		Expect(pod.Status(changed.Pod, crasher).ImageID).NotTo(Equal(pod.Status(held.Pod, crasher).ImageID),
+			fmt.Sprintf("the container must run the new image after the change\n%s", c.story))
+	})
+})
+
+// crashingThenLiving crashes three times, so that the next delay is 40 s, then
+// lives for a time, and crashes again and again.
+func crashingThenLiving(span time.Duration) lives {
+	return lives{[]time.Duration{short, short, short, span, short}, 1}
+}
