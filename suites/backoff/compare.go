@@ -13,10 +13,8 @@ const (
 	cut = time.Second
 	// reap is how long the runtime may take on a busy machine from the last
 	// line of a process to its end, and from noting a start to the first line.
-	reap = 5 * time.Second
-	// steady is how far the two clocks of a node may come apart during one
-	// delay: the wall clock is slewed by 0.05 % at most.
-	steady = 500 * time.Millisecond
+	// It is less than the shortest delay.
+	reap = 8 * time.Second
 )
 
 // compare holds what the kubelet reports of the instances of a container
@@ -68,17 +66,18 @@ func reportedGap(reported []pod.Instance, restart int) (time.Duration, bool) {
 	return now.StartedAt.Sub(before.FinishedAt), true
 }
 
-// clockStep is by how much the wall clock was moved between two instances, by
-// which the kubelet counts a delay, or 0.
+// clockStep is the most by which the wall clock, by which the kubelet counts a
+// delay, was moved between two instances.
 func clockStep(instances []witness.Instance) time.Duration {
+	var most time.Duration
 	for i := 1; i < len(instances); i++ {
 		exit, start := instances[i-1].Exit, instances[i].Start
 		if exit == nil || start == nil {
 			continue
 		}
-		if step := start.At().Sub(exit.At()) - start.Since(*exit); step.Abs() > steady {
-			return step
+		if step := start.At().Sub(exit.At()) - start.Since(*exit); step.Abs() > most.Abs() {
+			most = step
 		}
 	}
-	return 0
+	return most
 }

@@ -42,12 +42,12 @@ func TestKubeletsTimesMustFit(t *testing.T) {
 		want     string
 	}{
 		"right":                       {right, ""},
-		"on a busy machine":           {[]pod.Instance{instance(0, 0, 4, 1), instance(1, 8, 12, 1)}, ""},
+		"on a busy machine":           {[]pod.Instance{instance(0, 0, 7, 1), instance(1, 8, 12, 1)}, ""},
 		"one more that is not read":   {append(right[:2:2], instance(2, 99, 99, 7)), ""},
 		"still running":               {[]pod.Instance{right[0], {RestartCount: 1, StartedAt: began.Add(11 * time.Second)}}, ""},
 		"a restart that is not told":  {[]pod.Instance{instance(0, 0, 0, 1), instance(1, 33, 33, 1)}, "instance 2 is reported as started"},
 		"ended before it could":       {[]pod.Instance{instance(0, 0, -1, 1)}, "instance 1 is reported as ended"},
-		"ended much later":            {[]pod.Instance{instance(0, 0, 8, 1)}, "instance 1 is reported as ended"},
+		"ended much later":            {[]pod.Instance{instance(0, 0, 10, 1)}, "instance 1 is reported as ended"},
 		"another code than its own":   {[]pod.Instance{instance(0, 0, 0, 137)}, "exit code 137, but it ended with 1"},
 		"times of the instance later": {[]pod.Instance{instance(0, 11, 11, 1)}, "instance 1 is reported as started"},
 	} {
@@ -77,7 +77,6 @@ func TestReportedGap(t *testing.T) {
 func TestClockStepIsNotTheKubeletsFault(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(clockStep(ran(0))).To(BeZero())
-	g.Expect(clockStep(ran(0.01))).To(BeZero(), "slewed")
 	g.Expect(clockStep(ran(30))).To(BeNumerically("~", 30*time.Second, time.Millisecond))
 	g.Expect(clockStep(ran(-3600))).To(BeNumerically("~", -time.Hour, time.Millisecond))
 	g.Expect(clockStep(ran(0)[:1])).To(BeZero())

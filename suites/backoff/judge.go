@@ -22,15 +22,17 @@ const (
 	// the witness writes its last line a moment before that. It is never
 	// widened: a shorter back-off is the very thing to be found.
 	early = 100 * time.Millisecond
-	// soon is the limit for a restart without a delay: the kubelet notices an
-	// exit within a second or so, and starts a container in about one. The
-	// shortest delay that there is, 10 s, is far above it.
-	soon = 5 * time.Second
+	// atOnce is the limit for a restart without a delay. It takes a second or
+	// two, but ten times that where the machine is very busy; what it has to be
+	// told from is the shortest delay that there is.
+	atOnce = base - early
 	// slack is for noticing the exit, for the kubelet's work queue, which is
-	// looked at each second, and for starting a container on a busy machine.
-	// Where the delay is long, a tenth of it costs nothing: what has to be
-	// told apart is half the delay away or more.
-	slack = 8 * time.Second
+	// looked at each second, and for starting a container, on a busy machine.
+	// Where the delay is long, a tenth of it costs nothing.
+	slack = 15 * time.Second
+	// leastSlack is what it may be made where that helps to find a delay that
+	// is twice as long as it should be.
+	leastSlack = 5 * time.Second
 	// unreported is how long a restart may have come without the API telling,
 	// and so how much longer than the longest delay a container is watched
 	// before it is said to be late.
@@ -79,9 +81,14 @@ type rung struct {
 // version. The lower bound is strict.
 func after(delay time.Duration, restart int, kubelet string) rung {
 	if delay == 0 {
-		return rung{restart: restart, upper: soon}
+		return rung{restart: restart, upper: atOnce}
 	}
-	return rung{restart, delay, delay - early, delay + lateness(kubelet, delay) + max(slack, delay/10)}
+	latest := delay + lateness(kubelet, delay)
+	upper := latest + max(slack, delay/10)
+	if twice := 2*delay - early; latest+leastSlack <= twice {
+		upper = min(upper, twice)
+	}
+	return rung{restart, delay, delay - early, upper}
 }
 
 // rungs are those of the documented ladder from one restart to another.
@@ -130,7 +137,7 @@ func judge(want []rung, containers []course) error {
 			}
 		}
 		if late > 0 && late == len(containers) {
-			return fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.0f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())
+			return fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.1f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())
 		}
 	}
 	return nil

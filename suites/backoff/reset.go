@@ -41,9 +41,9 @@ var _ = Describe("The back-off", func() {
 		held := spec.Must(c.story.Await(ctx, ended(2)))
 		spec.Must(ns.SetImage(ctx, c.story, crasher, ns.Cluster.WitnessTwin))
 
-		// The restart that was due after 20 s comes at once. Its gap begins a
-		// moment before the change, with the exit of which the change waited.
-		climb(ctx, ns, climbers, 4, []rung{{restart: 3, upper: 3 * soon}, after(base, 4, version)})
+		// The restart that was due after 20 s comes before that. Its gap begins
+		// with the exit for which the change waited.
+		climb(ctx, ns, climbers, 4, []rung{{restart: 3, upper: documented(3) - early}, after(base, 4, version)})
 		changed := spec.Must(c.story.Await(ctx, ended(3)))
 		Expect(pod.Status(changed.Pod, crasher).ImageID).NotTo(Equal(pod.Status(held.Pod, crasher).ImageID),
 			fmt.Sprintf("the container must run the new image after the change\n%s", c.story))
