@@ -109,6 +109,9 @@ type course struct {
 	waited time.Duration
 }
 
+// tooLate is what judge returns when an upper bound is broken.
+type tooLate struct{ error }
+
 // judge holds the courses of containers that crash side by side against the
 // rungs, as far as they have come, and returns the first thing that is wrong.
 // Every single gap has to keep the lower bound. The shortest of each rung has to
@@ -137,7 +140,7 @@ func judge(want []rung, containers []course) error {
 			}
 		}
 		if late > 0 && late == len(containers) {
-			return fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.1f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())
+			return tooLate{fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.1f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())}
 		}
 	}
 	return nil
