@@ -22,13 +22,13 @@ const (
 var _ = Describe("The back-off", func() {
 	ns := spec.Namespace()
 
-	It("begins anew when a container has run for ten minutes", claim.Proves("BACKOFF-06"), func(ctx SpecContext) {
+	It("begins anew when a container has run for ten minutes", claim.Proves("BACKOFF-06").Jitter(2*time.Minute), func(ctx SpecContext) {
 		climbers := start(ctx, ns, crashingThenLiving(stable), crashingThenLiving(stable))
 		version := kubelet(ctx, ns, climbers)
 		climb(ctx, ns, climbers, 5, []rung{after(0, 4, version), after(base, 5, version)})
 	})
 
-	It("goes on when a container has run for 500 s", claim.Proves("BACKOFF-06").Waiting(570*time.Second), func(ctx SpecContext) {
+	It("goes on when a container has run for 500 s", claim.Proves("BACKOFF-06").Waiting(570*time.Second).Jitter(2*time.Minute), func(ctx SpecContext) {
 		climbers := start(ctx, ns, crashingThenLiving(unstable), crashingThenLiving(unstable))
 		climb(ctx, ns, climbers, 4, rungs(4, 4, kubelet(ctx, ns, climbers)))
 	})
