@@ -140,6 +140,9 @@ func judge(want []rung, containers []course) error {
 			}
 		}
 		if late > 0 && late == len(containers) {
+			if r.documented == 0 {
+				return tooLate{fmt.Errorf("restart %d did not come within %.1f s of the exit, but it has to come at once, and no machine needs more than %.1f s for that", r.restart, slices.Min(least).Seconds(), r.upper.Seconds())}
+			}
 			return tooLate{fmt.Errorf("restart %d did not come within %.1f s of the exit, but the back-off before it is documented as %.0f s, and no kubelet of this version needs more than %.1f s in all", r.restart, slices.Min(least).Seconds(), r.documented.Seconds(), r.upper.Seconds())}
 		}
 	}
