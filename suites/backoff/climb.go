@@ -59,6 +59,7 @@ type climber struct {
 	course
 	since time.Time     // an exit had come by then, zero while none has
 	begin time.Duration // from being bound to a node to the first start
+	out   bool          // its node could not start an instance
 }
 
 // slowBegin is how long a node takes to start a pod only when it is too busy to
@@ -123,6 +124,20 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 	for climbing > 0 {
 		select {
 		case n := <-arriving:
+			if n.of.out {
+				continue
+			}
+			if why := notStarted(pod.Instances(n.of.story, crasher)); why != "" {
+				// That says nothing about the delays of the others.
+				fmt.Fprintf(GinkgoWriter, "%s is left out: %s\n", n.of.story.Name(), why)
+				n.of.out = true
+				climbing--
+				if climbers = slices.DeleteFunc(slices.Clone(climbers), func(c *climber) bool { return c.out }); len(climbers) == 0 {
+					claim.Inconclusive(why)
+					Fail(fmt.Sprintf("no container is left whose restarts can be measured: %s\n%s", why, n.of.story))
+				}
+				continue
+			}
 			if n.err != nil {
 				report(climbers, want)
 				spec.Do(n.err)

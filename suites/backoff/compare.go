@@ -47,6 +47,20 @@ func compare(wrote []witness.Instance, reported []pod.Instance, code int) error 
 	return nil
 }
 
+// notStarted tells of an instance that the runtime made, but could not start,
+// as happens on machines that are very busy: its process never ran. "" when all
+// were started.
+func notStarted(reported []pod.Instance) string {
+	for _, r := range reported {
+		// The reason is the runtime's own: the first is containerd's, the second
+		// the one that the kubelet itself knows.
+		if r.Exited && (r.Reason == "StartError" || r.Reason == "ContainerCannotRun") {
+			return fmt.Sprintf("the container runtime could not start instance %d of container %s (%s)", r.RestartCount+1, crasher, r.Reason)
+		}
+	}
+	return ""
+}
+
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
 // reportedGap is the time before a restart, from 1, by the kubelet's own times.

@@ -62,6 +62,16 @@ func TestKubeletsTimesMustFit(t *testing.T) {
 	}
 }
 
+func TestAnInstanceThatWasNotStarted(t *testing.T) {
+	g := NewWithT(t)
+	failed := instance(1, 11, 11, 128)
+	g.Expect(notStarted([]pod.Instance{instance(0, 0, 0, 1), failed})).To(BeEmpty(), "a code of its own")
+	failed.Reason = "StartError"
+	g.Expect(notStarted([]pod.Instance{instance(0, 0, 0, 1), failed})).To(ContainSubstring("could not start instance 2"))
+	failed.Reason, failed.ExitCode = "Error", 1
+	g.Expect(notStarted([]pod.Instance{failed})).To(BeEmpty())
+}
+
 func TestReportedGap(t *testing.T) {
 	g := NewWithT(t)
 	all := []pod.Instance{instance(0, 0, 0, 1), instance(1, 11, 11, 1), instance(3, 60, 60, 1)}
