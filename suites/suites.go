@@ -182,11 +182,11 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	data, err := env.Marshal()
 	spec.Do(err)
 	return data
-}, func(_ SpecContext, data []byte) {
+}, func(ctx SpecContext, data []byte) {
 	env, err := setup.Unmarshal(data)
 	spec.Do(err)
 	run.env = env
-	spec.Do(spec.Use(env))
+	spec.Do(spec.Use(ctx, env))
 }, PollProgressAfter(setupPoll), PollProgressInterval(setupPoll))
 
 // ownEnvironment does the set-up that the binary would have done.

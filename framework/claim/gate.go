@@ -15,11 +15,14 @@ type Facts struct {
 	// Capabilities are those of claims.Need… that this cluster and this
 	// machine offer.
 	Capabilities []string
+	// Missing says, by capability, why it is not there, where that is known.
+	Missing map[string]string
 }
 
-// NotApplicable returns why a claim cannot be judged on a cluster with these
-// facts, or "" when it can.
-func (f Facts) NotApplicable(c claims.Claim) string {
+// NotApplicable returns why a claim, or one of the named parts of it, cannot be
+// judged on a cluster with these facts, or "" when it can. Names that are no
+// parts of the claim are those of a spec's other claims.
+func (f Facts) NotApplicable(c claims.Claim, parts ...string) string {
 	minor := fmt.Sprintf("%d.%d", f.Server.Major(), f.Server.Minor())
 	if c.Since != "" && f.Server.LessThan(version.MustParseGeneric(c.Since)) {
 		return fmt.Sprintf("%s holds since Kubernetes %s; the cluster is %s", c.ID, c.Since, minor)
@@ -27,10 +30,29 @@ func (f Facts) NotApplicable(c claims.Claim) string {
 	if c.Until != "" && version.MustParseGeneric(minor).GreaterThan(version.MustParseGeneric(c.Until)) {
 		return fmt.Sprintf("%s holds up to Kubernetes %s; the cluster is %s", c.ID, c.Until, minor)
 	}
-	for _, need := range c.Needs {
-		if !slices.Contains(f.Capabilities, need) {
-			return fmt.Sprintf("%s needs %s, which is not to be had here", c.ID, need)
+	if reason := f.lacking(c.ID, c.Needs); reason != "" {
+		return reason
+	}
+	for _, p := range c.Parts {
+		if slices.Contains(parts, p.Name) {
+			if reason := f.lacking(c.ID+" "+p.Name, p.Needs); reason != "" {
+				return reason
+			}
 		}
+	}
+	return ""
+}
+
+func (f Facts) lacking(what string, needs []string) string {
+	for _, need := range needs {
+		if slices.Contains(f.Capabilities, need) {
+			continue
+		}
+		reason := fmt.Sprintf("%s needs %s, which is not to be had here", what, need)
+		if why := f.Missing[need]; why != "" {
+			reason += ": " + why
+		}
+		return reason
 	}
 	return ""
 }

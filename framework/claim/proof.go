@@ -136,6 +136,9 @@ func Of(labels []string) []claims.Claim {
 	return proven
 }
 
+// PartsOf returns the names of the parts that a spec with these labels proves.
+func PartsOf(labels []string) []string { return values(labels, labelPart) }
+
 // InherentWait returns the documented delays that a spec with these labels
 // has to sit through.
 func InherentWait(labels []string) time.Duration {

@@ -94,6 +94,8 @@ func TestFilterSelectsByProfileAndClaim(t *testing.T) {
 }
 
 func TestGatesNameTheirReason(t *testing.T) {
+	client := claims.Claim{ID: "X-01", Parts: []claims.Part{{Name: "with kubectl", Needs: []string{claims.NeedKubectl}}}}
+	otherPart := claims.Claim{ID: "X-01", Parts: []claims.Part{{Name: "by hand", Needs: []string{claims.NeedKubectl}}}}
 	for name, c := range map[string]struct {
 		claim claims.Claim
 		want  string
@@ -103,10 +105,12 @@ func TestGatesNameTheirReason(t *testing.T) {
 		"too new":     {claims.Claim{ID: "X-01", Until: "1.34"}, "X-01 holds up to Kubernetes 1.34; the cluster is 1.35"},
 		"not to have": {claims.Claim{ID: "X-01", Needs: []string{claims.NeedCgroupV2}}, "X-01 needs cgroup-v2, which is not to be had here"},
 		"to have":     {claims.Claim{ID: "X-01", Needs: []string{claims.NeedSecondNode}}, ""},
+		"part":        {client, "X-01 with kubectl needs kubectl, which is not to be had here: none on PATH"},
+		"other part":  {otherPart, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}}
-			NewWithT(t).Expect(facts.NotApplicable(c.claim)).To(Equal(c.want))
+			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Missing: map[string]string{claims.NeedKubectl: "none on PATH"}}
+			NewWithT(t).Expect(facts.NotApplicable(c.claim, "with kubectl")).To(Equal(c.want))
 		})
 	}
 }

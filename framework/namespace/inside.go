@@ -1,25 +1,21 @@
 package namespace
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/remotecommand"
-	"k8s.io/client-go/util/exec"
 )
 
 // Log reads what the witness in a container has logged so far: of the
@@ -121,22 +117,8 @@ func (s *Space) Dial(ctx context.Context, story *journal.Story, port int, url st
 
 // Exec runs a command in a container and returns its output and exit code.
 func (s *Space) Exec(ctx context.Context, story *journal.Story, container string, command ...string) (stdout string, code int, err error) {
-	req := s.API.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(s.name).Name(story.Name()).SubResource("exec").
-		VersionedParams(&corev1.PodExecOptions{Container: container, Command: command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
-	executor, err := remotecommand.NewWebSocketExecutor(s.API.Config, http.MethodGet, req.URL().String())
-	if err != nil {
-		return "", 0, fmt.Errorf("exec in container %s of pod %s: %w", container, story.Name(), err)
-	}
-	var out, errOut bytes.Buffer
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &errOut})
-	var exit exec.CodeExitError
-	if errors.As(err, &exit) {
-		return out.String(), exit.Code, nil
-	}
-	if err != nil {
-		return out.String(), 0, fmt.Errorf("exec %q in container %s of pod %s: %w %s", command, container, story.Name(), err, errOut.String())
-	}
-	return out.String(), 0, nil
+	result, err := s.ExecWith(ctx, story, Execution{Container: container, Command: command})
+	return result.Stdout, result.Code, err
 }
 
 // Row asks the API server for what `kubectl get pod NAME` prints, and returns
@@ -161,16 +143,21 @@ func (s *Space) Row(ctx context.Context, name string) (map[string]any, *corev1.P
 	return cells, p, err
 }
 
-// Kubectl runs kubectl with the arguments on this namespace and returns what it
-// prints on stdout. It is the kubectl of the control plane's node, which is of
-// the cluster's own version, so this needs access to that node.
-func (s *Space) Kubectl(ctx context.Context, args ...string) (string, error) {
-	for _, n := range s.Cluster.Nodes {
-		if n.Role == "control-plane" {
-			return s.Cluster.NodeCommand(ctx, n.Name, append([]string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--namespace=" + s.name}, args...)...)
-		}
+// RunKubectl runs kubectl with the arguments on this namespace. That it ends
+// with another code than 0 is a result, and no error.
+func (s *Space) RunKubectl(ctx context.Context, stdin string, args ...string) (kubectl.Result, error) {
+	if s.Kubectl == nil {
+		return kubectl.Result{}, errors.New("no kubectl was found that fits the cluster")
 	}
-	return "", errors.New("no node of the cluster is its control plane, where kubectl is")
+	return s.Kubectl.Run(ctx, stdin, append([]string{"--namespace=" + s.name}, args...)...)
+}
+
+// TypeIntoKubectl is RunKubectl in a terminal, on which this is typed.
+func (s *Space) TypeIntoKubectl(ctx context.Context, typed string, args ...string) (kubectl.Result, error) {
+	if s.Kubectl == nil {
+		return kubectl.Result{}, errors.New("no kubectl was found that fits the cluster")
+	}
+	return s.Kubectl.RunInTerminal(ctx, typed, append([]string{"--namespace=" + s.name}, args...)...)
 }
 
 func podOf(raw []byte) (*corev1.Pod, error) {

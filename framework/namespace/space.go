@@ -10,6 +10,7 @@ import (
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/pod"
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,8 @@ import (
 type Ground struct {
 	API     *api.Connection
 	Cluster *cluster.Info
+	// Kubectl fits the cluster's version; nil where there is none.
+	Kubectl *kubectl.Client
 	// RunID and Owner mark the namespaces, see owner.Mark.
 	RunID, Owner string
 }

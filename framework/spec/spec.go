@@ -36,12 +36,12 @@ var (
 )
 
 // Use gives this test process the environment that its specs run in.
-func Use(e *setup.Environment) error {
+func Use(ctx context.Context, e *setup.Environment) error {
 	g, err := e.Ground()
 	if err != nil {
 		return err
 	}
-	f, err := detect(g)
+	f, err := detect(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,9 @@ func PrivilegedNamespace() *Space { return atLevel("privileged") }
 func atLevel(level string) *Space {
 	space := &Space{}
 	BeforeEach(func(ctx SpecContext) {
-		for _, c := range claim.Of(CurrentSpecReport().Labels()) {
-			if reason := facts.NotApplicable(c); reason != "" {
+		labels := CurrentSpecReport().Labels()
+		for _, c := range claim.Of(labels) {
+			if reason := facts.NotApplicable(c, claim.PartsOf(labels)...); reason != "" {
 				Skip(reason)
 			}
 		}

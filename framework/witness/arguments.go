@@ -80,6 +80,14 @@ func Check(options ...CheckOption) []string {
 	return Command(args)
 }
 
+// Talk is the command of an exec request that says what it hears on stdin, and
+// whether it talks to a terminal (record.Line.Terminal). It ends with a code
+// when stdin does, or after so many lines of it; a negative number sets no limit.
+// The aside, if any, is what it writes to stderr.
+func Talk(lines, code int, aside string) []string {
+	return Command([]string{"talk", "--lines=" + strconv.Itoa(lines), "--exit=" + strconv.Itoa(code), "--aside=" + aside})
+}
+
 // WriteFile is a container that writes a file and ends: with 0, or with 1 and
 // the errno in its log.
 func WriteFile(path, text string) []string { return []string{"file", "write", path, "--text=" + text} }

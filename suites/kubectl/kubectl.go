@@ -100,14 +100,57 @@ var _ = Describe("kubectl get pods", func() {
 			story := ns.Journal().StoryOf(p.UID)
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
 			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "the JSONPath must give the phase\n%s", story)
-			if ns.Cluster.Provider != "" {
-				By("asking the kubectl of the control plane's node about " + p.Name)
-				output := spec.Must(ns.Kubectl(ctx, "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
-				Expect(output).To(Equal(string(phase)), "kubectl must print the phase and nothing else\n%s", story)
-			}
 		}
 	})
+
+	It("gives the phase for the JSONPath {.status.phase} with kubectl", claim.ProvesPart("CLI-JSONPATH-01", withKubectl), func(ctx SpecContext) {
+		p := pod.New("failed", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))
+		story := spec.Must(ns.Create(ctx, p))
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		got := spec.Must(ns.RunKubectl(ctx, "", "get", "pod", p.Name, "-o", "jsonpath={.status.phase}"))
+		Expect(got.Stdout).To(Equal(string(corev1.PodFailed)), "kubectl must print the phase and nothing else\n%s\n%s", got, story)
+	})
+
+	It("-o wide shows each Pod's IP and node, and <none> while it has none", claim.Proves("CLI-GET-01"), func(ctx SpecContext) {
+		running, unbound := wide(ctx, ns)
+		cells, shown, err := ns.Row(ctx, running.Name())
+		spec.Do(err)
+		Expect(cells).To(And(HaveKeyWithValue("IP", shown.Status.PodIPs[0].IP), HaveKeyWithValue("Node", shown.Spec.NodeName)),
+			"the columns IP and Node must be the Pod's first IP and its node\n%s", running)
+		cells, _, err = ns.Row(ctx, unbound.Name())
+		spec.Do(err)
+		Expect(cells).To(And(HaveKeyWithValue("IP", "<none>"), HaveKeyWithValue("Node", "<none>")),
+			"the columns IP and Node of a Pod that is not scheduled must say so\n%s", unbound)
+	})
+
+	It("-o wide prints each Pod's IP and node, which it does not without", claim.ProvesPart("CLI-GET-01", withKubectl), func(ctx SpecContext) {
+		running, unbound := wide(ctx, ns)
+		got := spec.Must(ns.RunKubectl(ctx, "", "get", "pods", "-o", "wide"))
+		Expect(got.Code).To(BeZero(), "%s", got)
+		last := running.Last()
+		Expect(cell(got.Stdout, running.Name(), "IP")).To(Equal(last.Status.PodIP), "IP of the Pod %s\n%s\n%s", running.Name(), got, running)
+		Expect(cell(got.Stdout, running.Name(), "NODE")).To(Equal(last.Spec.NodeName), "NODE of the Pod %s\n%s\n%s", running.Name(), got, running)
+		Expect(cell(got.Stdout, unbound.Name(), "IP")).To(Equal("<none>"), "IP of a Pod that is not scheduled\n%s\n%s", got, unbound)
+		Expect(cell(got.Stdout, unbound.Name(), "NODE")).To(Equal("<none>"), "NODE of a Pod that is not scheduled\n%s\n%s", got, unbound)
+
+		narrow := spec.Must(ns.RunKubectl(ctx, "", "get", "pods"))
+		Expect(cell(narrow.Stdout, running.Name(), "STATUS")).To(Equal("Running"), "%s", narrow)
+		Expect(cell(narrow.Stdout, running.Name(), "NODE")).To(BeEmpty(), "without -o wide there must be no column NODE\n%s", narrow)
+	})
 })
+
+// withKubectl names the part of a claim that only a kubectl can show.
+const withKubectl = "with kubectl"
+
+// wide makes a Pod that runs and one that is not scheduled.
+func wide(ctx SpecContext, ns *spec.Space) (running, unbound *journal.Story) {
+	GinkgoHelper()
+	running = spec.Must(ns.Create(ctx, pod.New("running", ns.Witness("w", witness.Run()))))
+	unbound = spec.Must(ns.Create(ctx, pod.New("unbound", gated, ns.Witness("w", witness.Run()))))
+	spec.Must(running.Await(ctx, pod.All(pod.InPhase(corev1.PodRunning), pod.HasIP())))
+	spec.Must(unbound.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated")))
+	return running, unbound
+}
 
 var notRunning = journal.State{Text: "to have container w not running", Holds: func(p *corev1.Pod) bool {
 	s := pod.Status(p, "w")

@@ -1,0 +1,69 @@
+package namespace
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/podproof/podproof/framework/journal"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/util/exec"
+)
+
+// Execution is a command to run in a container.
+type Execution struct {
+	// Container may be empty: then the API server chooses.
+	Container string
+	Command   []string
+	// Stdin is what the command reads; nil gives it none.
+	Stdin io.Reader
+	// TTY gives the command a terminal, on which stdout and stderr are one.
+	TTY bool
+	// Output, if any, gets stdout as it comes, beside the result.
+	Output io.Writer
+}
+
+// Executed is how a command ended.
+type Executed struct {
+	Stdout, Stderr string
+	Code           int
+}
+
+// ExecWith runs a command in a container of the story's pod by the API's exec
+// sub-resource. An exit code is a result; an error is a command that could not
+// be run.
+func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution) (Executed, error) {
+	req := s.API.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(s.name).Name(story.Name()).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{
+			Container: e.Container, Command: e.Command,
+			Stdin: e.Stdin != nil, Stdout: true, Stderr: !e.TTY, TTY: e.TTY,
+		}, scheme.ParameterCodec)
+	executor, err := remotecommand.NewWebSocketExecutor(s.API.Config, http.MethodGet, req.URL().String())
+	if err != nil {
+		return Executed{}, fmt.Errorf("exec in container %s of pod %s: %w", e.Container, story.Name(), err)
+	}
+	var out, errOut bytes.Buffer
+	streams := remotecommand.StreamOptions{Stdin: e.Stdin, Stdout: &out, Tty: e.TTY}
+	if e.Output != nil {
+		streams.Stdout = io.MultiWriter(&out, e.Output)
+	}
+	if !e.TTY {
+		streams.Stderr = &errOut
+	}
+	err = executor.StreamWithContext(ctx, streams)
+	result := Executed{Stdout: out.String(), Stderr: errOut.String()}
+	var exit exec.CodeExitError
+	if errors.As(err, &exit) {
+		result.Code = exit.Code
+		return result, nil
+	}
+	if err != nil {
+		return result, fmt.Errorf("exec %q in container %s of pod %s: %w %s", e.Command, e.Container, story.Name(), err, result.Stderr)
+	}
+	return result, nil
+}

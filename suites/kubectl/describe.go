@@ -1,0 +1,51 @@
+package kubectl
+
+import (
+	"regexp"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var _ = Describe("kubectl describe pod", func() {
+	ns := spec.Namespace()
+
+	It("shows where a Pod is, how its containers are and were, and its events", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume("state"),
+			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")))))
+		p := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.Ready()))).Pod
+		spec.Must(story.AwaitEvent(ctx, "to have a Started event", func(e *corev1.Event) bool { return e.Reason == "Started" }))
+
+		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))
+		Expect(got.Code).To(BeZero(), "%s", got)
+		for _, line := range []string{
+			"Name: +told", "Namespace: +" + ns.Name(),
+			"Node: +" + regexp.QuoteMeta(p.Spec.NodeName) + "/.*", "IP: +" + regexp.QuoteMeta(p.Status.PodIP),
+			"Status: +Running", " +State: +Running", " +Last State: +Terminated", " +Exit Code: +3", " +Restart Count: +1",
+			" +Ready +True *", "Events:", " +Normal +Started .*",
+		} {
+			Expect(got.Stdout).To(MatchRegexp("(?m)^%s$", line), "kubectl describe must show what the API tells of the Pod\n%s", story)
+		}
+	})
+
+	It("shows that a Pod is being deleted", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
+		// It has to have run: a deleted Pod that no node has is Failed soon, and
+		// then shown with its phase.
+		story := spec.Must(ns.Create(ctx, pod.New("leaving", pod.Grace(20), ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+		spec.Must(ns.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
+			return witness.Count(lines, record.Start) > 0
+		}))
+		spec.Do(ns.Delete(ctx, story, -1))
+		spec.Must(story.Await(ctx, pod.BeingDeleted()))
+		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))
+		Expect(got.Stdout).To(MatchRegexp("(?m)^Status: +Terminating"), "a Pod that is being deleted must be shown as Terminating, though its phase is Running\n%s", got)
+		Expect(got.Stdout).To(MatchRegexp("(?m)^Termination Grace Period: +20s$"), "with the grace period that it was given\n%s", got)
+	})
+})

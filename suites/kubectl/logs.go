@@ -1,0 +1,153 @@
+package kubectl
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// noRegistry is an image that cannot be had: nobody listens on that port of the
+// node, so that a pull fails at once, without any network.
+const noRegistry = "127.0.0.1:1/podproof.test/absent:v1"
+
+var _ = Describe("kubectl logs", func() {
+	ns := spec.Namespace()
+
+	It("tells what each instance of a container logged, and of one that never started why not", claim.Proves("CLI-LOGS-01"), func(ctx SpecContext) {
+		story := loggers(ctx, ns)
+
+		ended := spec.Must(ns.Log(ctx, story, "ended", false))
+		expectExit(ended, 0, "the log of a container that has ended must reach to its last line", story)
+
+		before := spec.Must(ns.Log(ctx, story, "again", true))
+		expectExit(before, 3, "the log of the instance before must reach to its last line", story)
+		expectInstance(before, 0, "the previous log of a container that was restarted once must be that of its first instance", story)
+		now := spec.Must(ns.Log(ctx, story, "again", false))
+		expectInstance(now, 1, "the log of a container that was restarted once must be that of its second instance", story)
+		Expect(now[0].Instance).NotTo(Equal(before[0].Instance), "the logs of two instances must be of two processes\n%s", story)
+
+		_, err := ns.Log(ctx, story, "ended", true)
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "asking for the previous log of a container that has run once must be refused, but: %v\n%s", err, story)
+		lines, err := ns.Log(ctx, story, "absent", false)
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "asking for the log of a container that never started must be refused, but it gave %d lines and the error: %v\n%s", len(lines), err, story)
+	})
+
+	It("prints them with kubectl", claim.ProvesPart("CLI-LOGS-01", withKubectl), func(ctx SpecContext) {
+		story := loggers(ctx, ns)
+		logs := func(args ...string) []record.Line {
+			GinkgoHelper()
+			got := spec.Must(ns.RunKubectl(ctx, "", append([]string{"logs", story.Name()}, args...)...))
+			Expect(got.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", got, story)
+			return spec.Must(witness.ReadLog(strings.NewReader(got.Stdout)))
+		}
+		expectExit(logs("-c", "ended"), 0, "kubectl logs of a container that has ended must print up to its last line", story)
+		before := logs("-c", "again", "--previous")
+		expectInstance(before, 0, "kubectl logs --previous must print the instance before the present one", story)
+		expectExit(before, 3, "kubectl logs --previous must print up to the last line", story)
+		expectInstance(logs("-c", "again"), 1, "kubectl logs must print the present instance", story)
+
+		got := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "absent"))
+		Expect(got.Code).NotTo(BeZero(), "kubectl logs of a container that never started must fail\n%s\n%s", got, story)
+		Expect(got.Stdout).To(BeEmpty(), "of a container that never started there is nothing to print\n%s", story)
+		Expect(got.Stderr).To(And(ContainSubstring(`"absent"`), ContainSubstring("waiting to start")), "kubectl logs must say what the container waits for\n%s", story)
+	})
+})
+
+// loggers is a Pod with a container that has ended, one whose second instance
+// runs, and one that cannot start.
+func loggers(ctx SpecContext, ns *spec.Space) *journal.Story {
+	GinkgoHelper()
+	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
+		pod.InitContainer("ended", ns.Cluster.WitnessImage, witness.Run(witness.For(0*time.Second))),
+		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
+		pod.Container("absent", noRegistry, nil),
+	)))
+	spec.Must(story.Await(ctx, pod.All(pod.Restarted("again", 1), pod.ContainerRunning("again"), pod.ContainerWaiting("absent", "ErrImagePull", "ImagePullBackOff"))))
+	spec.Must(ns.FollowLog(ctx, story, "again", "that it has started", func(lines []record.Line) bool {
+		return witness.Count(lines, record.Start) > 0
+	}))
+	return story
+}
+
+func expectExit(lines []record.Line, code int, must string, story *journal.Story) {
+	GinkgoHelper()
+	Expect(lines).NotTo(BeEmpty(), "%s, but it is empty\n%s", must, story)
+	last := lines[len(lines)-1]
+	Expect(last.Event).To(Equal(record.Exit), "%s: the event of the last line\n%s", must, story)
+	Expect(last.Code).To(HaveValue(Equal(code)), "%s: the exit code that the last line tells\n%s", must, story)
+}
+
+func expectInstance(lines []record.Line, index int, must string, story *journal.Story) {
+	GinkgoHelper()
+	instances := witness.Instances(lines)
+	Expect(instances).To(HaveLen(1), "%s, and of no other\n%s", must, story)
+	Expect(instances[0].Start).NotTo(BeNil(), "%s, from its first line on\n%s", must, story)
+	Expect(instances[0].Start.Index).To(HaveValue(Equal(index)), "%s (counted from 0)\n%s", must, story)
+}
+
+var _ = Describe("kubectl events", func() {
+	ns := spec.Namespace()
+
+	It("tells of a container whose image cannot be had", claim.Proves("CLI-EVENTS-01"), func(ctx SpecContext) {
+		story := imageless(ctx, ns)
+		soon, cancel := context.WithTimeout(ctx, eventTime)
+		defer cancel()
+		failed := spec.Must(story.AwaitEvent(soon, "to have a Warning event Failed for container absent", failedFor(story, "absent")))
+		Expect(failed.Event.InvolvedObject).To(And(HaveField("Kind", "Pod"), HaveField("Name", story.Name())), "the event must be about the Pod\n%s", story)
+		spec.Must(story.AwaitEvent(soon, "to have a Started event for container present", func(e *corev1.Event) bool {
+			return e.Reason == "Started" && e.InvolvedObject.FieldPath == fieldPath("present")
+		}))
+		later := spec.Must(story.AwaitEvent(soon, "to have an event BackOff for container absent", func(e *corev1.Event) bool {
+			return e.Reason == "BackOff" && e.InvolvedObject.UID == story.UID() && e.InvolvedObject.FieldPath == fieldPath("absent")
+		}))
+		claim.MeasureTime("CLI-EVENTS-01", "event Failed to event BackOff", "later", later.At.Sub(failed.At), true)
+		for _, e := range story.Events() {
+			Expect(failedFor(story, "present")(e.Event)).To(BeFalse(), "no failure must be told of the container that runs\n%s", story)
+		}
+	})
+
+	It("prints them with kubectl", claim.ProvesPart("CLI-EVENTS-01", withKubectl), func(ctx SpecContext) {
+		story := imageless(ctx, ns)
+		spec.Must(story.AwaitEvent(ctx, "to have a Warning event Failed for container absent", failedFor(story, "absent")))
+
+		got := spec.Must(ns.RunKubectl(ctx, "", "events", "--for=pod/"+story.Name(), "--types=Warning"))
+		Expect(got.Code).To(BeZero(), "%s", got)
+		Expect(got.Stdout).To(MatchRegexp(`(?m)\bWarning +Failed +Pod/%s\b`, story.Name()), "kubectl events must show the failure\n%s\n%s", got, story)
+		got = spec.Must(ns.RunKubectl(ctx, "", "get", "events", "--field-selector=reason=Failed,involvedObject.uid="+string(story.UID()), "-o", "jsonpath={.items[*].involvedObject.fieldPath}"))
+		Expect(got.Code).To(BeZero(), "%s", got)
+		Expect(strings.Fields(got.Stdout)).To(And(Not(BeEmpty()), HaveEach(fieldPath("absent"))), "the failures must name the container whose image cannot be had, and no other\n%s\n%s", got, story)
+	})
+})
+
+// imageless is a Pod with a container that runs and one that cannot start.
+func imageless(ctx SpecContext, ns *spec.Space) *journal.Story {
+	GinkgoHelper()
+	story := spec.Must(ns.Create(ctx, pod.New("imageless", ns.Witness("present", witness.Run()), pod.Container("absent", noRegistry, nil))))
+	spec.Must(story.Await(ctx, pod.All(pod.ContainerRunning("present"), pod.ContainerWaiting("absent", "ErrImagePull", "ImagePullBackOff"))))
+	return story
+}
+
+// eventTime is how long after the pull has failed the events may take. The
+// kubelet comes back to the Pod after 10 s to 15 s at most, finds the image in
+// back-off then or the next time, and sends events in the background.
+const eventTime = time.Minute
+
+// fieldPath is how events name a container.
+func fieldPath(container string) string { return "spec.containers{" + container + "}" }
+
+func failedFor(story *journal.Story, container string) func(*corev1.Event) bool {
+	return func(e *corev1.Event) bool {
+		return e.Type == corev1.EventTypeWarning && e.Reason == "Failed" && e.InvolvedObject.UID == story.UID() && e.InvolvedObject.FieldPath == fieldPath(container)
+	}
+}

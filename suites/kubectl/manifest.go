@@ -1,0 +1,67 @@
+package kubectl
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/manifests"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+var _ = Describe("The minimal Pod manifest", func() {
+	// A minimal manifest has no securityContext, which restricted asks for.
+	ns := spec.PrivilegedNamespace()
+
+	It("runs, with the defaults that the API server fills in", claim.Proves("YAML-01"), func(ctx SpecContext) {
+		p := minimal(ns.Cluster.WitnessImage)
+		story := spec.Must(ns.Create(ctx, p))
+		expectDefaults(p, corev1.PullIfNotPresent, "the tag of the image "+ns.Cluster.WitnessImage)
+
+		spec.Must(story.Await(ctx, pod.Ready()))
+		spec.Must(ns.Get(ctx, story, 80, "/", nil))
+		found := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).List(ctx, metav1.ListOptions{LabelSelector: "app=minimal"}))
+		Expect(found.Items).To(HaveExactElements(HaveField("UID", story.UID())), "the Pod must be found by its label")
+		found = spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).List(ctx, metav1.ListOptions{LabelSelector: "app!=minimal"}))
+		Expect(found.Items).To(BeEmpty(), "the Pod must not be found by another label")
+	})
+
+	It("asks for a pull each time when its image has no tag", claim.Proves("YAML-01"), func(ctx SpecContext) {
+		untagged, _, _ := strings.Cut(ns.Cluster.WitnessImage, ":")
+		for _, image := range []string{untagged, untagged + ":latest"} {
+			// A dry run answers the Pod with its defaults and stores nothing.
+			answered := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, minimal(image), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
+			expectDefaults(answered, corev1.PullAlways, "the image "+image)
+		}
+	})
+})
+
+// minimal is the manifest with the image. The witness has to be told to serve,
+// which a web server's image does by itself.
+func minimal(image string) *corev1.Pod {
+	GinkgoHelper()
+	p := &corev1.Pod{}
+	spec.Do(yaml.UnmarshalStrict(spec.Must(manifests.Files.ReadFile(manifests.Minimal)), p))
+	p.Spec.Containers[0].Image = image
+	p.Spec.Containers[0].Args = witness.Serve(witness.HTTP(80))
+	return p
+}
+
+// expectDefaults checks each documented default of what the manifest leaves out.
+func expectDefaults(p *corev1.Pod, pull corev1.PullPolicy, because string) {
+	GinkgoHelper()
+	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the default of restartPolicy")
+	Expect(p.Spec.DNSPolicy).To(Equal(corev1.DNSClusterFirst), "the default of dnsPolicy")
+	Expect(p.Spec.TerminationGracePeriodSeconds).To(HaveValue(Equal(int64(30))), "the default of terminationGracePeriodSeconds")
+	Expect(p.Spec.SchedulerName).To(Equal("default-scheduler"), "the default of schedulerName")
+	Expect(p.Spec.Containers[0].TerminationMessagePath).To(Equal("/dev/termination-log"), "the default of terminationMessagePath")
+	Expect(p.Spec.Containers[0].TerminationMessagePolicy).To(Equal(corev1.TerminationMessageReadFile), "the default of terminationMessagePolicy")
+	Expect(p.Spec.Containers[0].ImagePullPolicy).To(Equal(pull), "the default of imagePullPolicy, by %s", because)
+	Expect(p.Spec.Containers[0].Ports).To(HaveExactElements(HaveField("Protocol", corev1.ProtocolTCP)), "the default of a port's protocol")
+}

@@ -1,0 +1,189 @@
+package kubectl
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+)
+
+var _ = Describe("kubectl run", func() {
+	// kubectl run writes no securityContext, which restricted asks for.
+	ns := spec.PrivilegedNamespace()
+
+	It("--dry-run=client -o yaml prints a Pod and creates none, and what it prints can be created", claim.Proves("CLI-RUN-01"), func(ctx SpecContext) {
+		printed := spec.Must(ns.RunKubectl(ctx, "", append([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--dry-run=client", "-o", "yaml", "--"}, witness.Run()...)...))
+		Expect(printed.Code).To(BeZero(), "%s", printed)
+		var p corev1.Pod
+		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "what is printed must be a Pod\n%s", printed)
+		Expect(p.TypeMeta).To(Equal(metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}), "what is printed must be a Pod of API version v1\n%s", printed)
+		Expect(p.Name).To(Equal("dry"), "%s", printed)
+		Expect(p.Labels).To(HaveKeyWithValue("run", "dry"), "the Pod must have the label run\n%s", printed)
+		expectRun(p, ns.Cluster.WitnessImage, printed.String())
+		expectAbsent(ctx, ns, "dry", "a dry run must not create the Pod")
+
+		created := spec.Must(ns.RunKubectl(ctx, printed.Stdout, "create", "-f", "-"))
+		Expect(created.Code).To(BeZero(), "what the dry run printed must be a manifest that can be created\n%s", created)
+		story := ns.Journal().Story("dry")
+		now := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
+		expectRun(*now, ns.Cluster.WitnessImage, story.String())
+	})
+
+	It("creates a bare Pod that is always restarted, unless --restart says otherwise", claim.Proves("CLI-RUN-02"), func(ctx SpecContext) {
+		image := "--image=" + ns.Cluster.WitnessImage
+		ran := spec.Must(ns.RunKubectl(ctx, "", append([]string{"run", "plain", image, "--"}, witness.Run()...)...))
+		Expect(ran.Code).To(BeZero(), "%s", ran)
+		story := ns.Journal().Story("plain")
+		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
+		expectRun(*p, ns.Cluster.WitnessImage, story.String())
+		Expect(p.OwnerReferences).To(BeEmpty(), "the Pod must be nobody's but its own\n%s", story)
+
+		for _, policy := range []corev1.RestartPolicy{corev1.RestartPolicyNever, corev1.RestartPolicyOnFailure, corev1.RestartPolicyAlways} {
+			// The server answers what it would have stored.
+			got := spec.Must(ns.RunKubectl(ctx, "", "run", "chosen", image, "--restart="+string(policy), "--dry-run=server", "-o", "jsonpath={.kind} {.spec.restartPolicy}"))
+			Expect(got.Stdout).To(Equal("Pod "+string(policy)), "--restart must choose the restart policy of the Pod\n%s", got)
+		}
+		got := spec.Must(ns.RunKubectl(ctx, "", "run", "wrong", image, "--restart=Bogus"))
+		Expect(got.Code).NotTo(BeZero(), "a restart policy that does not exist must be refused\n%s", got)
+		expectAbsent(ctx, ns, "wrong", "a restart policy that does not exist must not give a Pod")
+	})
+})
+
+// expectRun holds a Pod against what kubectl run was asked for.
+func expectRun(p corev1.Pod, image, shown string) {
+	GinkgoHelper()
+	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "restartPolicy must be Always without --restart\n%s", shown)
+	Expect(p.Spec.DNSPolicy).To(Equal(corev1.DNSClusterFirst), "dnsPolicy\n%s", shown)
+	Expect(p.Spec.Containers).To(HaveLen(1), "the Pod must have one container\n%s", shown)
+	Expect(p.Spec.Containers[0]).To(And(HaveField("Name", p.Name), HaveField("Image", image), HaveField("Args", witness.Run())), "the container must have the Pod's name, and the image and the arguments given\n%s", shown)
+}
+
+// expectAbsent asks the API for a Pod that must not be there.
+func expectAbsent(ctx SpecContext, ns *spec.Space, name, must string) {
+	GinkgoHelper()
+	_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, name, metav1.GetOptions{})
+	Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%s, but reading it said: %v", must, err)
+}
+
+var _ = Describe("kubectl create", func() {
+	ns := spec.Namespace()
+
+	It("creates a Pod, but no second one of its name", claim.Proves("CLI-CREATE-01"), func(ctx SpecContext) {
+		// It never has to be scheduled for this.
+		first := pod.New("once", gated, ns.Witness("w", witness.Run()))
+		story := spec.Must(ns.Create(ctx, first.DeepCopy()))
+		_, err := ns.Create(ctx, first.DeepCopy())
+		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod whose name is taken must be refused as AlreadyExists, but: %v", err)
+		expectUntouched(ctx, ns, story)
+	})
+
+	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
+		text := manifest(pod.New("once", gated, ns.Witness("w", witness.Run())))
+		got := spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
+		Expect(got.Code).To(BeZero(), "%s", got)
+		Expect(got.Stdout).To(Equal("pod/once created\n"), "%s", got)
+		story := ns.Journal().Story("once")
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending)))
+
+		got = spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
+		Expect(got.Code).To(Equal(1), "kubectl must fail when the name is taken\n%s", got)
+		Expect(got.Stderr).To(ContainSubstring("AlreadyExists"), "kubectl must say why\n%s", got)
+		expectUntouched(ctx, ns, story)
+	})
+})
+
+// expectUntouched reads the Pod again and finds it as it was first seen.
+func expectUntouched(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending)))
+	now := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{}))
+	first := story.Versions()[0].Pod
+	Expect(now.UID).To(Equal(first.UID), "the Pod must be the one that was created first\n%s", story)
+	Expect(now.Spec).To(Equal(first.Spec), "the Pod must be as it was created\n%s", story)
+}
+
+var _ = Describe("kubectl apply", func() {
+	ns := spec.Namespace()
+
+	It("changes nothing for what is the same, an image in place, and refuses an environment", claim.Proves("CLI-APPLY-01"), func(ctx SpecContext) {
+		p := pod.New("applied", ns.Witness("w", witness.Run(), pod.Env("GREETING", "hello")))
+		story := spec.Must(ns.Create(ctx, p))
+		ready := spec.Must(story.Await(ctx, pod.Ready()))
+		patch := func(container string) (*corev1.Pod, error) {
+			return ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, p.Name, types.StrategicMergePatchType,
+				[]byte(`{"spec":{"containers":[{"name":"w",`+container+`}]}}`), metav1.PatchOptions{})
+		}
+		same := spec.Must(patch(`"image":"` + ns.Cluster.WitnessImage + `"`))
+		// The kubelet may have written a status in between; a change of the spec
+		// has a generation of its own since Kubernetes 1.33.
+		Expect(same.Spec).To(Equal(ready.Pod.Spec), "a patch that asks for what is there must change nothing\n%s", story)
+		Expect(same.Generation).To(Equal(ready.Pod.Generation), "a patch that asks for what is there must not make a new generation\n%s", story)
+
+		_, err := patch(`"env":[{"name":"GREETING","value":"goodbye"}]`)
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "changing the environment of a container must be refused as Invalid (422), but: %v\n%s", err, story)
+
+		spec.Must(patch(`"image":"` + ns.Cluster.WitnessTwin + `"`))
+		expectRestartedInPlace(ctx, ns, story)
+	})
+
+	It("-f does so with kubectl", claim.ProvesPart("CLI-APPLY-01", withKubectl), func(ctx SpecContext) {
+		build := func(image, greeting string) string {
+			return manifest(pod.New("applied", pod.Container("w", image, witness.Run(), pod.Env("GREETING", greeting))))
+		}
+		apply := func(text string) (stdout string) {
+			GinkgoHelper()
+			got := spec.Must(ns.RunKubectl(ctx, text, "apply", "-f", "-"))
+			Expect(got.Code).To(BeZero(), "%s", got)
+			return got.Stdout
+		}
+		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied created\n"), "applying what is not there must create it")
+		story := ns.Journal().Story("applied")
+		spec.Must(story.Await(ctx, pod.Ready()))
+		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied unchanged\n"), "applying the same again must change nothing\n%s", story)
+
+		refused := spec.Must(ns.RunKubectl(ctx, build(ns.Cluster.WitnessImage, "goodbye"), "apply", "-f", "-"))
+		Expect(refused.Code).To(Equal(1), "applying another environment must fail\n%s", refused)
+		Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must tell that the server forbids the change\n%s", refused)
+
+		Expect(apply(build(ns.Cluster.WitnessTwin, "hello"))).To(Equal("pod/applied configured\n"), "applying another image must change the Pod\n%s", story)
+		expectRestartedInPlace(ctx, ns, story)
+	})
+})
+
+// expectRestartedInPlace waits for the container with the other image and looks
+// at the Pod around it.
+func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	now := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w")))).Pod
+	first := story.Versions()[0].Pod
+	Expect(now.UID).To(Equal(first.UID), "the Pod must stay the same one when its image is changed\n%s", story)
+	Expect(now.Spec.Containers[0]).To(And(HaveField("Image", ns.Cluster.WitnessTwin), HaveField("Env", first.Spec.Containers[0].Env)),
+		"the Pod must have the new image, and the environment that it had\n%s", story)
+	Expect(story).To(pod.NeverBe(pod.BeingDeleted()), "the Pod must not be replaced when its image is changed")
+	before, after := story.Versions(), pod.Status(now, "w")
+	for _, v := range before {
+		if s := pod.Status(v.Pod, "w"); s != nil && s.State.Running != nil && s.RestartCount == 0 {
+			Expect(after.ImageID).NotTo(Equal(s.ImageID), "the container must be restarted with the other image\n%s", story)
+			Expect(after.ContainerID).NotTo(Equal(s.ContainerID), "the container must be a new one\n%s", story)
+		}
+	}
+}
+
+// manifest is a Pod as a person would write it to a file.
+func manifest(p *corev1.Pod) string {
+	GinkgoHelper()
+	p.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	text := spec.Must(yaml.Marshal(p))
+	// The status of what is not there yet.
+	return strings.ReplaceAll(string(text), "status: {}\n", "")
+}
