@@ -39,6 +39,11 @@ type Info struct {
 	WitnessTwin  string `json:"witnessTwin,omitempty"`
 	WitnessBuild string `json:"witnessBuild,omitempty"`
 
+	// made says that podproof made the cluster, maybe for another run.
+	made bool
+	// takenAway are the nodes that another run has taken away at the moment.
+	takenAway map[string]bool
+
 	lock *lockfile.Lock
 	down bool // already: by now the name may be another run's
 	log  progress.Log
@@ -55,6 +60,9 @@ type Node struct {
 	OS          string   `json:"os"`      // linux
 	Ready       bool     `json:"ready"`
 	Schedulable bool     `json:"schedulable"` // takes pods that tolerate nothing
+	// Reserved says that podproof made this node to be taken away, see Lose. No
+	// pod comes to it that does not tolerate the taint of ReservedKey.
+	Reserved bool `json:"reserved,omitempty"`
 }
 
 // RESTConfig is how to reach the cluster, with the rate limit of the client
@@ -136,7 +144,14 @@ func (i *Info) describe(ctx context.Context) error {
 	}
 	i.Nodes = nil
 	for _, node := range nodes {
-		i.Nodes = append(i.Nodes, describeNode(&node))
+		described := describeNode(&node)
+		// Of somebody else's cluster no node is ours to take away, whatever its labels.
+		described.Reserved = isReserved(&node) && (i.Own || i.made)
+		if i.takenAway[node.Name] {
+			// The API may say Ready for almost a minute more.
+			described.Ready = false
+		}
+		i.Nodes = append(i.Nodes, described)
 	}
 	if i.Provider != "" && len(i.Nodes) > 0 {
 		filesystem, err := i.NodeCommand(ctx, i.Nodes[0].Name, "stat", "--file-system", "--format", "%T", "/sys/fs/cgroup")

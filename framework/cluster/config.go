@@ -36,9 +36,31 @@ var promptControllers = []v1alpha4.PatchJSON6902{
 		{"op": "add", "path": "/scheduler/extraArgs", "value": {"leader-elect": "false"}}]`},
 }
 
+// The label and the taint by which one worker is reserved for the spec that takes
+// a node away. Its kubelet registers the node with both, so they are there again
+// when the Node object has been deleted in between.
+const (
+	ReservedKey   = "podproof.test/reserved"
+	ReservedValue = "lost-node"
+)
+
+// reservedTaint keeps every pod that does not ask for the reserved node off it.
+const reservedTaint = `kind: JoinConfiguration
+nodeRegistration:
+  taints:
+  - key: ` + ReservedKey + `
+    value: ` + ReservedValue + `
+    effect: NoSchedule
+`
+
+// reservesNode holds for clusters that can spare a worker: all but one are left
+// to pods that know nothing of the reservation.
+func reservesNode(workers int) bool { return workers > 1 }
+
 // kindConfig is the configuration of a cluster with one control plane and the
-// given number of workers. Beyond promptControllers it departs from kind's own
-// only where the machine or the image leaves no choice.
+// given number of workers, of which the last one is reserved if there are
+// several. Beyond that and promptControllers it departs from kind's own only
+// where the machine or the image leaves no choice.
 func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 	owner := []v1alpha4.Mount{{HostPath: ownerDir, ContainerPath: ownerMount, Readonly: true}}
 	config := &v1alpha4.Cluster{
@@ -52,6 +74,11 @@ func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 	config.KubeadmConfigPatchesJSON6902 = promptControllers
 	for range workers {
 		config.Nodes = append(config.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, ExtraMounts: owner})
+	}
+	if reservesNode(workers) {
+		last := &config.Nodes[workers]
+		last.Labels = map[string]string{ReservedKey: ReservedValue}
+		last.KubeadmConfigPatches = []string{reservedTaint}
 	}
 	if t.cgroup == "v1" && t.kubernetes.AtLeast(failsOnCgroupV1) {
 		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,

@@ -38,6 +38,25 @@ func TestConfigDepartsFromKindsOnlyWhereItMust(t *testing.T) {
 	g.Expect(kindConfig(plain("v1.37.2"), 0, "").Nodes).To(HaveLen(1))
 }
 
+func TestLastOfSeveralWorkersIsReserved(t *testing.T) {
+	g := NewWithT(t)
+	for workers, reserved := range map[int]bool{0: false, 1: false, 2: true, 3: true} {
+		nodes := kindConfig(plain("v1.37.2"), workers, "").Nodes
+		for n, node := range nodes {
+			if reserved && n == workers {
+				g.Expect(node.Labels).To(Equal(map[string]string{"podproof.test/reserved": "lost-node"}))
+				g.Expect(node.KubeadmConfigPatches).To(ConsistOf(MatchYAML(`
+kind: JoinConfiguration
+nodeRegistration:
+  taints: [{key: podproof.test/reserved, value: lost-node, effect: NoSchedule}]`)))
+				continue
+			}
+			g.Expect(node.Labels).To(BeEmpty(), "node %d of %d workers", n, workers)
+			g.Expect(node.KubeadmConfigPatches).To(BeEmpty())
+		}
+	}
+}
+
 func TestConfigOnCgroupV1(t *testing.T) {
 	for kubernetes, want := range map[string]bool{"v1.34.4": false, "v1.35.0": true, "v1.37.2": true} {
 		t.Run(kubernetes, func(t *testing.T) {

@@ -158,11 +158,17 @@ func (i *Info) look(ctx context.Context) error {
 		return fmt.Errorf("the API of context %s at %s does not answer (waited at most %s): %w", i.Context, config.Host, apiTimeout, err)
 	}
 	i.findProvider(ctx, nodes)
+	if i.made {
+		if err := i.recoverAbandoned(ctx); err != nil {
+			return err
+		}
+	}
 	return i.describe(ctx)
 }
 
 // findProvider recognises a kind cluster whose nodes are containers here, by the
 // provider ID that kind gives its nodes: kind://<engine>/<cluster>/<node>.
+// Of those it tells which ones podproof has made.
 func (i *Info) findProvider(ctx context.Context, nodes []corev1.Node) {
 	name, cluster := kindProvider(nodes)
 	if name == "" {
@@ -177,6 +183,7 @@ func (i *Info) findProvider(ctx context.Context, nodes []corev1.Node) {
 		return
 	}
 	i.Kind, i.Name, i.Provider = true, cluster, e.Name
+	i.made = !slices.ContainsFunc(here, func(c container) bool { return c.dir == "" })
 }
 
 // kindProvider returns the engine and the cluster that all nodes name, or "".

@@ -21,7 +21,14 @@ import (
 // gives each node, which takes a second or two.
 const networkTimeout = 60 * time.Second
 
-const cniDir = "/etc/cni/net.d"
+const (
+	cniDir = "/etc/cni/net.d"
+	// cniFile is the configuration of the network that podproof lays.
+	cniFile = cniDir + "/10-podproof.conflist"
+	// routeProtocol marks the routes that podproof sets. Linux gives the number to
+	// nobody (rtnetlink(7)).
+	routeProtocol = "112"
+)
 
 // cniConfig is the network of one node in the form in which the kubelet's
 // runtime reads it: a pair of interfaces for each pod, an address out of the
@@ -58,29 +65,37 @@ func cniConfig(podCIDRs []string) ([]byte, error) {
 // node that has them. The script sets routes to the pods of its peers, has pods that
 // leave the cluster do so under the node's address, and last puts the CNI
 // configuration, its standard input, where its arrival makes the node ready.
-// Running it twice changes nothing.
+// Running it twice changes nothing; what is left of ranges that nodes no longer
+// have, as a node that registered anew gets another one, is removed.
 func networkScript(own []string, peers map[string]string) string {
 	var script strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&script, format+"\n", args...) }
 	line("set -e")
 	inside := slices.Clone(own)
 	for _, cidr := range slices.Sorted(maps.Keys(peers)) {
-		line("ip route replace %s via %s", cidr, peers[cidr])
+		line("ip route replace %s via %s protocol %s", cidr, peers[cidr], routeProtocol)
 		inside = append(inside, cidr)
 	}
+	line("ip route show protocol %s | while read -r range rest; do", routeProtocol)
+	line("  case ' %s ' in *\" $range \"*) ;; *) ip route delete $range ;; esac", strings.Join(inside[len(own):], " "))
+	line("done")
 	line("nat='iptables --wait --table nat'")
 	line("$nat --new-chain PODPROOF 2>/dev/null || $nat --flush PODPROOF")
 	for _, cidr := range inside {
 		line("$nat --append PODPROOF --destination %s --jump RETURN", cidr)
 	}
 	line("$nat --append PODPROOF --jump MASQUERADE")
+	line("$nat --list-rules POSTROUTING | sed -n 's/^-A \\(.*-j PODPROOF\\)$/\\1/p' | while read -r rule; do")
+	line("  range=${rule#*-s }")
+	line("  case ' %s ' in *\" ${range%%%% *} \"*) ;; *) $nat --delete $rule ;; esac", strings.Join(own, " "))
+	line("done")
 	for _, cidr := range own {
 		line("rule='POSTROUTING --source %s --match addrtype ! --dst-type LOCAL --jump PODPROOF'", cidr)
 		line("$nat --check $rule 2>/dev/null || $nat --append $rule")
 	}
 	line("mkdir -p %s", cniDir)
 	line("cat > %s/.podproof", cniDir)
-	line("mv %s/.podproof %s/10-podproof.conflist", cniDir, cniDir)
+	line("mv %s/.podproof %s", cniDir, cniFile)
 	return script.String()
 }
 

@@ -39,8 +39,8 @@ func TestEveryNodeGetsItsPartOfTheNetwork(t *testing.T) {
 	run, err := os.ReadFile(filepath.Join(seen, "b.script"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(run)).To(And(
-		ContainSubstring("ip route replace 10.244.0.0/24 via 172.18.0.0\n"),
-		ContainSubstring("ip route replace 10.244.2.0/24 via 172.18.0.2\n"),
+		ContainSubstring("ip route replace 10.244.0.0/24 via 172.18.0.0 protocol 112\n"),
+		ContainSubstring("ip route replace 10.244.2.0/24 via 172.18.0.2 protocol 112\n"),
 		Not(ContainSubstring("ip route replace 10.244.1.0/24")),
 	))
 
@@ -85,12 +85,46 @@ func TestNetworkScript(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(script), "\n")
 	g.Expect(lines[0]).To(Equal("set -e"), "what fails is not passed over")
 	g.Expect(lines).To(ContainElements(
-		"ip route replace 10.244.0.0/24 via 172.18.0.2",
-		"ip route replace 10.244.2.0/24 via 172.18.0.4",
+		"ip route replace 10.244.0.0/24 via 172.18.0.2 protocol 112",
+		"ip route replace 10.244.2.0/24 via 172.18.0.4 protocol 112",
 		"$nat --append PODPROOF --destination 10.244.0.0/24 --jump RETURN",
 		"$nat --append PODPROOF --destination 10.244.1.0/24 --jump RETURN",
 		"$nat --append PODPROOF --destination 10.244.2.0/24 --jump RETURN",
 	))
 	g.Expect(script).NotTo(ContainSubstring("route replace 10.244.1.0/24"), "a node's own pods are on its own interfaces")
 	g.Expect(lines[len(lines)-1]).To(HavePrefix("mv "), "the configuration, which makes the node ready, arrives last and whole")
+}
+
+func TestNetworkScriptRemovesRangesThatNodesNoLongerHave(t *testing.T) {
+	g := NewWithT(t)
+	bin, did := t.TempDir(), filepath.Join(t.TempDir(), "did")
+	for name, prints := range map[string]string{
+		"ip": "case \"$*\" in 'route show'*) echo '10.244.0.0/24 via 172.18.0.2 dev eth0'; echo '10.244.7.0/24 via 172.18.0.4 dev eth0' ;; esac",
+		"iptables": `case "$*" in *--list-rules*)
+	echo '-P POSTROUTING ACCEPT'
+	echo '-A POSTROUTING -j KUBE-POSTROUTING'
+	echo '-A POSTROUTING -s 10.244.1.0/24 -m addrtype ! --dst-type LOCAL -j PODPROOF'
+	echo '-A POSTROUTING -s 10.244.9.0/24 -m addrtype ! --dst-type LOCAL -j PODPROOF' ;;
+esac`,
+	} {
+		g.Expect(os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho "+name+" $* >> "+did+"\n"+prints+"\n"), 0o755)).To(Succeed())
+	}
+	script := networkScript([]string{"10.244.1.0/24"}, map[string]string{"10.244.0.0/24": "172.18.0.2"})
+	run := exec.Command("sh", "-c", strings.ReplaceAll(script, cniDir, t.TempDir()))
+	run.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+	output, err := run.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(output))
+
+	lines, err := os.ReadFile(did)
+	g.Expect(err).NotTo(HaveOccurred())
+	var deleted []string
+	for line := range strings.Lines(string(lines)) {
+		if strings.Contains(line, "delete") {
+			deleted = append(deleted, strings.TrimSpace(line))
+		}
+	}
+	g.Expect(deleted).To(Equal([]string{
+		"ip route delete 10.244.7.0/24",
+		"iptables --wait --table nat --delete POSTROUTING -s 10.244.9.0/24 -m addrtype ! --dst-type LOCAL -j PODPROOF",
+	}))
 }

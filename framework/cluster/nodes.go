@@ -107,6 +107,14 @@ func isSchedulable(n *corev1.Node) bool {
 	})
 }
 
+// isReserved holds for nodes that are registered as reserved, with the taint that
+// keeps pods away.
+func isReserved(n *corev1.Node) bool {
+	return n.Labels[ReservedKey] == ReservedValue && slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == ReservedKey && t.Effect == corev1.TaintEffectNoSchedule
+	})
+}
+
 func hasPodCIDR(n *corev1.Node) bool { return len(n.Spec.PodCIDRs) > 0 && internalIP(n) != "" }
 
 func internalIP(n *corev1.Node) string {

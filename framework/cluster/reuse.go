@@ -36,6 +36,8 @@ func unfit(kept *state, t *traits, workers int, nodes []container) string {
 		return "it was kept, but has another node image"
 	case kept.Workers != workers:
 		return fmt.Sprintf("it was kept, but has %d workers and not %d", kept.Workers, workers)
+	case kept.Reserves != reservesNode(workers):
+		return "it was kept, but has no worker reserved to be taken away"
 	case len(nodes) != 1+workers:
 		return fmt.Sprintf("it was kept, but only %d of its %d nodes are there", len(nodes), 1+workers)
 	}
@@ -68,6 +70,9 @@ func (r *Request) wake(ctx context.Context, t *traits, nodes []container) (*Info
 	step.Done(note)
 	info := r.info(k)
 	info.Reused = true
+	if err := info.recoverLost(ctx, nodes); err != nil {
+		return nil, err
+	}
 	if err := r.settle(ctx, info, t, started); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ const (
 type state struct {
 	NodeImage string `json:"nodeImage"` // its ID, not a name that can move
 	Workers   int    `json:"workers"`
+	Reserves  bool   `json:"reserves"` // one of its workers is reserved
 }
 
 func writeState(dir string, s state) error {

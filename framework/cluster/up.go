@@ -248,7 +248,7 @@ func (r *Request) settle(ctx context.Context, info *Info, t *traits, started map
 		// From here on the cluster is to be deleted, even if this run is killed.
 		return forgetState(info.dir())
 	}
-	return writeState(info.dir(), state{NodeImage: t.imageID, Workers: r.Workers})
+	return writeState(info.dir(), state{NodeImage: t.imageID, Workers: r.Workers, Reserves: reservesNode(r.Workers)})
 }
 
 func (r *Request) awaitReady(ctx context.Context, client kubernetes.Interface, count int, started map[string]time.Time) error {

@@ -185,6 +185,7 @@ func TestWhichKeptClusterIsFit(t *testing.T) {
 		"another image":     {kept, &traits{imageID: "sha256:b"}, 1, two, "another node image"},
 		"more workers":      {kept, image, 2, two, "has 1 workers and not 2"},
 		"a node is missing": {kept, image, 1, two[:1], "only 1 of its 2 nodes"},
+		"none reserved":     {&state{NodeImage: "sha256:a", Workers: 2}, image, 2, two, "no worker reserved"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 const usableTimeout = 60 * time.Second
 
 // ProveUsable runs a pod with the given image and arguments to its successful end
-// on every node that takes pods, in a namespace of its own, which it then deletes
+// on every node that takes pods, the reserved one too, in a namespace of its own, which it then deletes
 // without waiting for that. The arguments have to end with exit code 0 soon. The
 // error says what became of each pod.
 func (i *Info) ProveUsable(ctx context.Context, image string, args []string) error {
@@ -64,7 +64,7 @@ func (i *Info) proveUsable(ctx context.Context, image string, args []string) (ra
 	}
 	var pods []string
 	for _, node := range i.Nodes {
-		if !node.Schedulable || !node.Ready {
+		if !node.Ready || !node.Schedulable && !node.Reserved {
 			continue
 		}
 		pod := usablePod(node.Name, image, args)
@@ -79,8 +79,8 @@ func (i *Info) proveUsable(ctx context.Context, image string, args []string) (ra
 	return len(pods), awaitSucceeded(ctx, client, namespace.Name, pods)
 }
 
-// usablePod is a pod that the scheduler can put on one node only. It is one that
-// the strictest Pod Security Standard admits.
+// usablePod is a pod that the scheduler can put on one node only, a reserved one
+// too. It is one that the strictest Pod Security Standard admits.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 func usablePod(node, image string, args []string) *corev1.Pod {
 	return &corev1.Pod{
@@ -88,6 +88,7 @@ func usablePod(node, image string, args []string) *corev1.Pod {
 		Spec: corev1.PodSpec{
 			RestartPolicy:                corev1.RestartPolicyNever,
 			AutomountServiceAccountToken: ptr.To(false),
+			Tolerations:                  []corev1.Toleration{{Key: ReservedKey, Operator: corev1.TolerationOpExists}},
 			Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
 				RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 					NodeSelectorTerms: []corev1.NodeSelectorTerm{{

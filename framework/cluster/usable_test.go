@@ -83,6 +83,7 @@ func TestUsablePodGoesToItsNodeOnly(t *testing.T) {
 	g.Expect(terms[0].MatchFields).To(ConsistOf(corev1.NodeSelectorRequirement{
 		Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"worker-1"},
 	}))
+	g.Expect(p.Spec.Tolerations).To(ConsistOf(corev1.Toleration{Key: ReservedKey, Operator: corev1.TolerationOpExists}))
 	g.Expect(p.Spec.NodeName).To(BeEmpty(), "the scheduler has to work as well")
 	g.Expect(p.Spec.Containers[0].Image).To(Equal("podproof.test/witness:1"))
 	g.Expect(p.Spec.Containers[0].Args).To(Equal([]string{"version"}))

@@ -4,6 +4,7 @@
 package owner
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -50,6 +51,19 @@ func Abandoned(meta metav1.ObjectMeta) bool {
 	return abandoned(meta, host, alive, time.Now())
 }
 
+// Ended tells whether a process, as Current named it, is known to have ended: it
+// was one of this machine and is no longer there.
+func Ended(name string) bool {
+	host, _, _ := strings.Cut(Current(), "/")
+	return ended(name, host, alive)
+}
+
+func ended(name, host string, alive func(pid int) bool) bool {
+	its, pidText, _ := strings.Cut(name, "/")
+	pid, err := strconv.Atoi(pidText)
+	return err == nil && its == host && !alive(pid)
+}
+
 func abandoned(meta metav1.ObjectMeta, host string, alive func(pid int) bool, now time.Time) bool {
 	ownerHost, pidText, _ := strings.Cut(meta.Annotations[annotation], "/")
 	if pid, err := strconv.Atoi(pidText); err == nil && ownerHost == host {
@@ -58,4 +72,16 @@ func abandoned(meta metav1.ObjectMeta, host string, alive func(pid int) bool, no
 	return now.Sub(meta.CreationTimestamp.Time) > abandonedAfter
 }
 
-func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
+func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH && !zombie(pid) }
+
+// zombie tells a process that has ended and for which its parent has not waited;
+// in a container whose first process is no init that is for ever.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false // not Linux, or gone by now
+	}
+	// pid (command) state …: the command may contain anything.
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return strings.HasPrefix(state, "Z")
+}

@@ -2,6 +2,7 @@ package owner
 
 import (
 	"os/exec"
+	"runtime"
 	"testing"
 	"time"
 
@@ -35,6 +36,17 @@ func TestOnlyNamespacesOfEndedRunsAreAbandoned(t *testing.T) {
 	}
 }
 
+func TestOnlyProcessesOfThisMachineAreKnownToHaveEnded(t *testing.T) {
+	g := NewWithT(t)
+	dead := func(int) bool { return false }
+	living := func(int) bool { return true }
+	g.Expect(ended("here/12", "here", dead)).To(BeTrue())
+	g.Expect(ended("here/12", "here", living)).To(BeFalse())
+	g.Expect(ended("there/12", "here", dead)).To(BeFalse())
+	g.Expect(ended("here/x", "here", dead)).To(BeFalse())
+	g.Expect(Ended(Current())).To(BeFalse())
+}
+
 func TestThisProcessIsAliveAndAnEndedOneIsNot(t *testing.T) {
 	g := NewWithT(t)
 	var meta metav1.ObjectMeta
@@ -43,6 +55,10 @@ func TestThisProcessIsAliveAndAnEndedOneIsNot(t *testing.T) {
 	g.Expect(Abandoned(meta)).To(BeFalse())
 
 	ended := exec.Command("true")
-	g.Expect(ended.Run()).To(Succeed())
+	g.Expect(ended.Start()).To(Succeed())
+	if runtime.GOOS == "linux" {
+		g.Eventually(func() bool { return alive(ended.Process.Pid) }).Should(BeFalse(), "nobody has waited for it")
+	}
+	g.Expect(ended.Wait()).To(Succeed())
 	g.Expect(alive(ended.Process.Pid)).To(BeFalse())
 }

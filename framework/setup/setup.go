@@ -127,7 +127,7 @@ func (e *Environment) create(ctx context.Context, cache string, log progress.Log
 			return err
 		}
 		e.Cluster = info
-		if err = e.prepare(ctx, built); err == nil {
+		if err = e.prepare(ctx, built, log); err == nil {
 			return nil
 		}
 		// Nobody gets a cluster that is half usable, now or later.
@@ -151,8 +151,9 @@ func remove(ctx context.Context, info *cluster.Info) error {
 	return info.Down(ctx)
 }
 
-// prepare loads the witness and proves that a pod runs on every node.
-func (e *Environment) prepare(ctx context.Context, image *witness.Image) error {
+// prepare loads the witness and proves that a pod runs on every node. In a kept
+// cluster there may be pods of a run that was killed: they go first.
+func (e *Environment) prepare(ctx context.Context, image *witness.Image, log progress.Log) error {
 	archive, err := os.Open(image.Archive)
 	if err != nil {
 		return err
@@ -162,6 +163,11 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image) error {
 		return err
 	}
 	e.Cluster.WitnessImage, e.Cluster.WitnessTwin, e.Cluster.WitnessBuild = image.Reference, image.Twin, image.Build
+	if e.Cluster.Reused {
+		if err := Sweep(ctx, e.Cluster, log); err != nil {
+			return err
+		}
+	}
 	return e.Cluster.ProveUsable(ctx, image.Reference, witness.Version())
 }
 

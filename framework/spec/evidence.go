@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/framework/claim"
@@ -62,7 +63,13 @@ func collect(ctx context.Context, space *namespace.Space) {
 	claim.Evidence(relative)
 }
 
+// logTime bounds how long one log may take: that of a node which cannot be reached
+// must not keep the others from being collected.
+const logTime = 4 * time.Second
+
 func rawLog(ctx context.Context, space *namespace.Space, story *journal.Story, container string, previous bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, logTime)
+	defer cancel()
 	stream, err := space.API.Client.CoreV1().Pods(space.Name()).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Previous: previous, Timestamps: true}).Stream(ctx)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,11 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	if g.Cluster.Provider != "" {
 		f.Capabilities = append(f.Capabilities, claims.NeedNodeAccess)
 	}
+	for _, n := range g.Cluster.Nodes {
+		if n.Ready && n.Reserved {
+			f.Capabilities = append(f.Capabilities, claims.NeedSpareNode)
+		}
+	}
 	if twoNodes(g.Cluster.Nodes) != nil {
 		f.Capabilities = append(f.Capabilities, claims.NeedSecondNode)
 	}

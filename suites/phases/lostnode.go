@@ -1,0 +1,329 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+)
+
+// What the control plane does about a node that it no longer hears of, by
+// default, and how long it may take on a conformant cluster.
+const (
+	// silence is how long the node controller waits for a sign of life, which the
+	// kubelet gives every 10 s (--node-monitor-grace-period). It looks every 5 s,
+	// so a calm machine needs 60 s at most.
+	silence, unheardOf = 50 * time.Second, 90 * time.Second
+	// toleration is how long the Pod may stay on a node that is out of reach.
+	toleration = 10 * time.Second
+	// gracePeriod of the Pods on the node.
+	gracePeriod = time.Second
+	// The garbage collector of Pods notices within 20 s that a node is gone,
+	// waits 40 s for it to come back, and looks again every 20 s.
+	// Source: pkg/controller/podgc/gc_controller.go (quarantineTime, gcCheckPeriod).
+	quarantine, collected = 40 * time.Second, 120 * time.Second
+	// soon is for what a controller does at once.
+	soon = 30 * time.Second
+)
+
+// The specs take the one node away that may be, so they run one after the other,
+// each with an outage of its own: what breaks one claim says nothing about the
+// other one.
+var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() {
+	ns := spec.Namespace()
+
+	It("stays Running, also while it is evicted, and never becomes Unknown", claim.Proves("PHASE-UNK-01"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, onReservedNode("lost", toleration, ns.Witness("w", witness.Run(witness.Beat(500*time.Millisecond))))))
+		spec.Must(story.Await(ctx, pod.Ready()))
+		node, _ := loseNode(ctx, ns, story)
+
+		// What the control plane does to the Pod shows that it has dealt with the
+		// outage. That it does so is another claim, and so is when.
+		for _, step := range []struct {
+			state  journal.State
+			most   time.Duration
+			status string
+		}{
+			{pod.Condition(corev1.PodReady, corev1.ConditionFalse, ""), unheardOf + soon, "Running"},
+			{pod.BeingDeleted(), toleration + soon, "Terminating"},
+		} {
+			_, err := within(ctx, step.most, story, whileRunning(step.state))
+			if errors.Is(err, context.DeadlineExceeded) {
+				claim.Inconclusive("the control plane did not do what it does to Pods on a lost node, see PHASE-UNK-02")
+			}
+			spec.Do(err)
+			cells, shown, err := ns.Row(ctx, story.Name())
+			spec.Do(err)
+			Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "the phase of a Pod on a lost node must stay Running\n%s", story)
+			Expect(cells["Status"]).To(Equal(step.status), "kubectl must show the Pod on the lost node as %s\n%s", step.status, story)
+		}
+		expectLives(ctx, ns, node, story)
+		Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodUnknown)))
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+	})
+
+	It("is not Ready, is evicted after its toleration, and ends when its node is removed", claim.Proves("PHASE-UNK-02"), func(ctx SpecContext) {
+		elsewhere := spec.Must(ns.Create(ctx, pod.New("elsewhere", pod.Grace(1), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
+		evicted := spec.Must(ns.Create(ctx, onReservedNode("evicted", toleration, ns.Witness("w", witness.Run()))))
+		patient := spec.Must(ns.Create(ctx, onReservedNode("patient", time.Hour, ns.Witness("w", witness.Run(witness.Beat(500*time.Millisecond))))))
+		for _, story := range []*journal.Story{elsewhere, evicted, patient} {
+			spec.Must(story.Await(ctx, pod.Ready()))
+		}
+		node, lost := loseNode(ctx, ns, evicted, patient)
+		lastSign := spec.Must(ns.API.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, node, metav1.GetOptions{})).Spec.RenewTime
+
+		By("waiting until the node is given up")
+		givenUp := ready(awaitNode(ctx, ns, node, unheardOf, "to have condition Ready=Unknown", func(n *corev1.Node) bool {
+			return ready(n).Status == corev1.ConditionUnknown
+		})).LastTransitionTime
+		measure("node lost to its Ready condition Unknown", "50 s after its last sign of life, that is 40 to 60 s", time.Since(lost), true)
+		// The time of the condition is in whole seconds, cut.
+		silent := givenUp.Sub(lastSign.Time)
+		measure("last sign of life of the node to its Ready condition Unknown", "at least 50 s", silent, silent >= silence-time.Second)
+		Expect(silent).To(BeNumerically(">=", silence-time.Second), "a node must not be given up before it has been silent for %s (last heard of %s, given up %s)", silence, lastSign, givenUp)
+		tainted := unreachable(awaitNode(ctx, ns, node, soon, "to have the taint node.kubernetes.io/unreachable:NoExecute", func(n *corev1.Node) bool {
+			return unreachable(n) != nil
+		})).TimeAdded.Time
+		measure("node lost to taint unreachable:NoExecute", "at once when the node is Unknown", time.Since(lost), true)
+		for _, story := range []*journal.Story{evicted, patient} {
+			notReady := spec.Must(within(ctx, soon, story, unended(pod.Condition(corev1.PodReady, corev1.ConditionFalse, ""))))
+			measure("node lost to Ready of Pod "+story.Name()+" False", "at once when the node is Unknown", notReady.At.Sub(lost), true)
+		}
+		Expect(elsewhere).To(pod.BeNow(pod.Ready()))
+
+		By("waiting for the eviction of the Pod that tolerates this for 10 s")
+		deleted := spec.Must(within(ctx, toleration+soon, evicted, unended(pod.BeingDeleted())))
+		measure("node lost to deletionTimestamp of the Pod", "10 s after the taint", deleted.At.Sub(lost), true)
+		asked := deleted.Pod.DeletionTimestamp.Add(-gracePeriod)
+		tolerated := asked.Sub(tainted)
+		// Both times are whole seconds, cut.
+		measure("taint to eviction of the Pod", "tolerationSeconds: 10 s", tolerated, tolerated >= toleration-time.Second)
+		Expect(tolerated).To(BeNumerically(">=", toleration-time.Second), "the Pod must not be evicted before its tolerationSeconds of %s are over (tainted %s, evicted %s)\n%s", toleration, tainted, asked, evicted)
+		expectDisruption(deleted.Pod, "DeletionByTaintManager", evicted)
+
+		// The control: on a node that is there the same deletion, which begins
+		// later, comes to its end.
+		spec.Do(ns.Delete(ctx, elsewhere, -1))
+		spec.Must(elsewhere.AwaitGone(ctx))
+		for _, story := range []*journal.Story{evicted, patient} {
+			Expect(story.Deleted()).To(BeFalse(), "the object of a Pod on a lost node must stay, since nobody knows whether the Pod has ended\n%s", story)
+			Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodFailed)))
+		}
+		Expect(patient).To(pod.NeverBe(pod.BeingDeleted()))
+
+		By("removing the Node object")
+		removed := time.Now()
+		spec.Do(ns.API.Client.CoreV1().Nodes().Delete(ctx, node, metav1.DeleteOptions{}))
+		for _, story := range []*journal.Story{evicted, patient} {
+			failed := spec.Must(within(ctx, collected, story, pod.InPhase(corev1.PodFailed)))
+			took := failed.At.Sub(removed)
+			measure("Node object removed to Pod "+story.Name()+" Failed", "40 s of quarantine, and up to twice 20 s between two looks", took, took > quarantine)
+			expectDisruption(failed.Pod, "DeletionByPodGC", story)
+			gone := spec.Must(goneWithin(ctx, soon, story))
+			measure("Node object removed to Pod "+story.Name()+" gone", "at once when it is Failed", gone.At.Sub(removed), true)
+			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose node was removed must end as Failed\n%s", story)
+			Expect(pod.ExitCodes(story, "w")).To(BeEmpty(), "no container of the Pod may be reported as ended, since nobody knows\n%s", story)
+		}
+		measure("life so far of a process whose Pod is gone", "goes on", expectLives(ctx, ns, node, patient), true)
+	})
+})
+
+func measure(what, documented string, measured time.Duration, ok bool) {
+	claim.MeasureTime("PHASE-UNK-02", what, documented, measured, ok)
+}
+
+// loseNode takes the node away and says which and when. After the spec, however
+// that ends, the node is brought back; when the spec has passed, what is left of
+// the Pods on the node must end, and a new one must be of use there.
+func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node string, when time.Time) {
+	GinkgoHelper()
+	node = ns.Cluster.ReservedNode().Name
+	DeferCleanup(func(ctx SpecContext) {
+		spec.Do(ns.Cluster.Recover(ctx))
+		if !CurrentSpecReport().Failed() {
+			expectWhole(ctx, ns, node, pods)
+		}
+	}, NodeTimeout(cluster.RecoverTimeout+time.Minute))
+	By("cutting node " + node + " off and stopping its kubelet")
+	when = time.Now()
+	spec.Do(ns.Cluster.Lose(ctx))
+	return node, when
+}
+
+// onReservedNode is a Pod on the node that is to be lost, which tolerates that
+// the node is out of reach for so long.
+func onReservedNode(name string, tolerates time.Duration, options ...pod.Option) *corev1.Pod {
+	seconds := int64(tolerates / time.Second)
+	return pod.New(name, append(options, pod.Grace(int64(gracePeriod/time.Second)), pod.NodeSelector(cluster.ReservedKey, cluster.ReservedValue), func(p *corev1.Pod) {
+		p.Spec.Tolerations = append(p.Spec.Tolerations,
+			corev1.Toleration{Key: cluster.ReservedKey, Operator: corev1.TolerationOpExists},
+			corev1.Toleration{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &seconds})
+	})...)
+}
+
+// awaitNode waits for the node to be as wanted.
+func awaitNode(ctx context.Context, ns *spec.Space, name string, most time.Duration, want string, holds func(*corev1.Node) bool) *corev1.Node {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	nodes := cache.NewListWatchFromClient(ns.API.Client.CoreV1().RESTClient(), "nodes", metav1.NamespaceNone, fields.OneTermEqualSelector("metadata.name", name))
+	var last *corev1.Node
+	_, err := watchtools.UntilWithSync(ctx, nodes, &corev1.Node{}, nil, func(e watch.Event) (bool, error) {
+		node, ok := e.Object.(*corev1.Node)
+		if !ok || e.Type == watch.Deleted {
+			return false, fmt.Errorf("the Node object is gone (%s)", e.Type)
+		}
+		last = node
+		return holds(node), nil
+	})
+	if err != nil {
+		got := "no such node was seen"
+		if last != nil {
+			got = fmt.Sprintf("its condition Ready is %s, its taints are %v", ready(last).Status, last.Spec.Taints)
+		}
+		Fail(fmt.Sprintf("expected node %s %s within %s\ngot: %s; %v", name, want, most, got, err))
+	}
+	return last
+}
+
+// ready is the node's condition Ready, empty when it has none.
+func ready(n *corev1.Node) corev1.NodeCondition {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c
+		}
+	}
+	return corev1.NodeCondition{}
+}
+
+// unreachable is the taint that a node has which is out of reach, nil without.
+func unreachable(n *corev1.Node) *corev1.Taint {
+	for i, t := range n.Spec.Taints {
+		if t.Key == corev1.TaintNodeUnreachable && t.Effect == corev1.TaintEffectNoExecute && t.TimeAdded != nil {
+			return &n.Spec.Taints[i]
+		}
+	}
+	return nil
+}
+
+// within is Await for what the control plane has to do to a Pod that was Ready, in
+// a time that is much less than the spec's.
+func within(ctx context.Context, most time.Duration, story *journal.Story, state journal.State) (journal.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	was, err := story.Await(ctx, pod.Ready())
+	if err != nil {
+		return was, err
+	}
+	return story.AwaitAfter(ctx, was, state)
+}
+
+func goneWithin(ctx context.Context, most time.Duration, story *journal.Story) (journal.Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return story.AwaitGone(ctx)
+}
+
+// whileRunning is the state in a Pod that is Running; it can no longer come when
+// the Pod has left that phase.
+func whileRunning(state journal.State) journal.State {
+	return during("still Running", state, func(phase corev1.PodPhase) bool { return phase == corev1.PodRunning })
+}
+
+// unended is the state in a Pod that has not ended.
+func unended(state journal.State) journal.State {
+	return during("not yet ended", state, func(phase corev1.PodPhase) bool {
+		return phase != corev1.PodFailed && phase != corev1.PodSucceeded
+	})
+}
+
+// during is the state in a Pod in whose phase, as is said, nobody has a reason to
+// change anything while its node is lost.
+func during(said string, state journal.State, still func(corev1.PodPhase) bool) journal.State {
+	return journal.State{
+		Text:  fmt.Sprintf("on a lost node, %s, %s", said, state.Text),
+		Holds: func(p *corev1.Pod) bool { return still(p.Status.Phase) && state.Holds(p) },
+		Never: func(p *corev1.Pod) string {
+			if still(p.Status.Phase) {
+				return ""
+			}
+			return fmt.Sprintf("its phase has become %s, though nobody can know how it is", p.Status.Phase)
+		},
+	}
+}
+
+// expectDisruption wants the condition by which the control plane says why it
+// ends a Pod.
+func expectDisruption(p *corev1.Pod, reason string, story *journal.Story) {
+	GinkgoHelper()
+	Expect(p.Status.Conditions).To(ContainElement(And(
+		HaveField("Type", corev1.DisruptionTarget),
+		HaveField("Status", corev1.ConditionTrue),
+		HaveField("Reason", reason),
+	)), "the Pod must have condition DisruptionTarget with reason %s\n%s", reason, story)
+}
+
+// expectLives reads on the lost node itself what the process of a Pod logs, and
+// returns how long it has lived.
+func expectLives(ctx context.Context, ns *spec.Space, node string, story *journal.Story) time.Duration {
+	GinkgoHelper()
+	file := fmt.Sprintf("/var/log/pods/%s_%s_%s/w/0.log", ns.Name(), story.Name(), story.UID())
+	// Two more beats than there are, of which one comes each half second.
+	more, err := ns.Cluster.NodeCommand(ctx, node, "timeout", "20", "sh", "-c", "tail --follow --lines=0 "+file+" | head --lines=2")
+	Expect(err).NotTo(HaveOccurred(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
+	Expect(more).NotTo(BeEmpty(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
+	all := spec.Must(ns.Cluster.NodeCommand(ctx, node, "cat", file))
+	lines := spec.Must(witness.ReadLog(strings.NewReader(withoutPrefixes(all))))
+	instances := witness.Instances(lines)
+	Expect(instances).To(HaveLen(1), "the process of a Pod must not be started again while its node is lost\n%s", story)
+	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "nobody may end the process of a Pod while its node is lost\n%s", story)
+	Expect(witness.Count(lines, record.Beat)).To(BeNumerically(">", 2), "the process must have logged its heartbeats\n%s", story)
+	return lines[len(lines)-1].Since(lines[0])
+}
+
+// withoutPrefixes takes off the time, the stream and the tag with which the
+// runtime begins each line of a log.
+// https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
+func withoutPrefixes(log string) string {
+	var plain strings.Builder
+	for line := range strings.Lines(log) {
+		if parts := strings.SplitN(line, " ", 4); len(parts) == 4 {
+			plain.WriteString(parts[3])
+		}
+	}
+	return plain.String()
+}
+
+// expectWhole wants the node to be of use as before: its kubelet ends what is left
+// of the Pods that were evicted or are gone, and a new Pod there is reached from
+// another node, which is the API server's.
+func expectWhole(ctx context.Context, ns *spec.Space, node string, pods []*journal.Story) {
+	GinkgoHelper()
+	for _, story := range pods {
+		spec.Do(ns.Cluster.AwaitEnded(ctx, node, pod.Status(story.Last(), "w").ContainerID, soon))
+	}
+	after := spec.Must(ns.Create(ctx, onReservedNode("after", toleration, ns.Witness("w", witness.Serve(witness.HTTP(8080)), pod.Readiness(pod.HTTPGet(8080, "/"))))))
+	spec.Must(after.Await(ctx, pod.Ready()))
+	// The network plugins of other nodes hear of the node in their own time.
+	Eventually(ctx, func() error {
+		_, err := ns.Get(ctx, after, 8080, "/", nil)
+		return err
+	}).WithTimeout(soon).WithPolling(500*time.Millisecond).Should(Succeed(), "a Pod on the node that was lost must be reached from another node again\n%s", after)
+}
