@@ -15,8 +15,9 @@ import (
 // of it), about the pod of the story. It is for claims of which the catalogue
 // knows that released versions deviate (claims.Deviations): on such a version
 // the assertion has to fail, which becomes the verdict; that it holds is then
-// a failure of podproof's table, and not of the cluster.
-func AsDocumented(id, part string, story *journal.Story, assertion func()) {
+// a failure of podproof's table, and not of the cluster. It returns whether the
+// assertion holds, and so whether what builds on it can be asserted too.
+func AsDocumented(id, part string, story *journal.Story, assertion func()) bool {
 	GinkgoHelper()
 	known, version, err := deviation(id, part, story)
 	if err != nil {
@@ -25,7 +26,7 @@ func AsDocumented(id, part string, story *journal.Story, assertion func()) {
 	}
 	if known == nil {
 		assertion()
-		return
+		return true
 	}
 	failure := InterceptGomegaFailure(assertion)
 	if failure == nil {
@@ -37,6 +38,7 @@ func AsDocumented(id, part string, story *journal.Story, assertion func()) {
 		Claim: id, Issue: known.Issue, Short: known.Short(), Summary: known.Summary,
 		Component: known.Component, Version: version, Found: failure.Error(),
 	})
+	return false
 }
 
 // deviation finds the known deviation of the component that treats the pod, and

@@ -18,7 +18,6 @@ import (
 
 // probed is how long a container is watched to see that it is left alone:
 // three periods of a probe, see endOneAfterTheOther.
-const probed = 3 * time.Second
 
 var _ = Describe("A Pod is Running", func() {
 	ns := spec.Namespace()
