@@ -80,6 +80,20 @@ func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 		last.Labels = map[string]string{ReservedKey: ReservedValue}
 		last.KubeadmConfigPatches = []string{reservedTaint}
 	}
+	if t.cgroup == "v1" {
+		// On cgroup v1 runc freezes a container before systemd may change its
+		// group, also one that is about to start, and gives up ("unable to
+		// freeze") when a busy machine does not get it frozen. Without systemd
+		// nothing is frozen.
+		// https://github.com/opencontainers/cgroups/blob/v0.1.0/systemd/v1.go (Set)
+		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
+			"kind: KubeletConfiguration\ncgroupDriver: cgroupfs\n")
+		for _, runtime := range []string{"runc", "test-handler"} {
+			config.ContainerdConfigPatches = append(config.ContainerdConfigPatches,
+				"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."+runtime+".options]\n  SystemdCgroup = false\n",
+				"version = 3\n[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes."+runtime+".options]\n  SystemdCgroup = false\n")
+		}
+	}
 	if t.cgroup == "v1" && t.kubernetes.AtLeast(failsOnCgroupV1) {
 		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
 			"kind: KubeletConfiguration\nfailCgroupV1: false\n")

@@ -64,12 +64,14 @@ func TestConfigOnCgroupV1(t *testing.T) {
 			traits := plain(kubernetes)
 			traits.cgroup = "v1"
 			patches := kindConfig(traits, 1, "").KubeadmConfigPatches
+			g.Expect(patches).NotTo(BeEmpty())
+			g.Expect(patches[0]).To(MatchYAML("kind: KubeletConfiguration\ncgroupDriver: cgroupfs"))
 			if !want {
-				g.Expect(patches).To(BeEmpty())
+				g.Expect(patches).To(HaveLen(1))
 				return
 			}
-			g.Expect(patches).To(HaveLen(1))
-			g.Expect(patches[0]).To(MatchYAML("kind: KubeletConfiguration\nfailCgroupV1: false"))
+			g.Expect(patches).To(HaveLen(2))
+			g.Expect(patches[1]).To(MatchYAML("kind: KubeletConfiguration\nfailCgroupV1: false"))
 		})
 	}
 }

@@ -3,6 +3,7 @@ package backoff
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/podproof/podproof/framework/journal"
@@ -71,11 +72,17 @@ func parseMessage(p *corev1.Pod, text string) (time.Duration, error) {
 
 // judgeWaits checks that each wait that was told of has the delay that is
 // documented for its restart, or, after kills by a liveness probe, of which the
-// first two find no delay, that of the restart before.
-func judgeWaits(all []shown, free int) error {
+// first two find no delay, that of the restart before. More restarts may have
+// found none, as many as missed says, each of which leaves the delay for the
+// next one.
+func judgeWaits(all []shown, free, missed int) error {
 	for _, w := range all {
-		if want := documented(w.restart - free + 1); w.delay != want {
-			return fmt.Errorf("while restart %d was held back, the message told a delay of %s, but it is %s", w.restart, w.delay, want)
+		var known []time.Duration
+		for extra := range missed + 1 {
+			known = append(known, documented(w.restart-free-extra+1))
+		}
+		if !slices.Contains(known, w.delay) {
+			return fmt.Errorf("while restart %d was held back, the message told a delay of %s, but it is %s", w.restart, w.delay, known[0])
 		}
 	}
 	return nil

@@ -39,8 +39,8 @@ func TestWaitsOfEachRestart(t *testing.T) {
 	g.Expect(all).To(HaveLen(2))
 	g.Expect(all[0]).To(Equal(shown{restart: 2, delay: 10 * time.Second, at: began.Add(9 * time.Second), ended: began}))
 	g.Expect(all[1].delay).To(Equal(160 * time.Second))
-	g.Expect(judgeWaits(all, 1)).To(Succeed())
-	g.Expect(judgeWaits(all, 2)).To(MatchError(ContainSubstring("restart 2 was held back")), "the first two restarts find no delay then")
+	g.Expect(judgeWaits(all, 1, 0)).To(Succeed())
+	g.Expect(judgeWaits(all, 2, 0)).To(MatchError(ContainSubstring("restart 2 was held back")), "the first two restarts find no delay then")
 }
 
 func TestWrongMessages(t *testing.T) {
@@ -58,7 +58,7 @@ func TestWrongMessages(t *testing.T) {
 func TestMessagesMustTellTheDocumentedDelay(t *testing.T) {
 	g := NewWithT(t)
 	tells := func(restart, free int, delay time.Duration) error {
-		return judgeWaits([]shown{{restart: restart, delay: delay}}, free)
+		return judgeWaits([]shown{{restart: restart, delay: delay}}, free, 0)
 	}
 	for i, delay := range seconds(10, 20, 40, 80, 160, 300, 300) {
 		g.Expect(tells(i+2, 1, delay)).To(Succeed())
@@ -67,4 +67,13 @@ func TestMessagesMustTellTheDocumentedDelay(t *testing.T) {
 	g.Expect(tells(6, 1, 80*time.Second)).To(MatchError(ContainSubstring("told a delay of 1m20s, but it is 2m40s")))
 	g.Expect(tells(1, 1, 10*time.Second)).NotTo(Succeed(), "the first restart is not held back")
 	g.Expect(tells(2, 2, 10*time.Second)).NotTo(Succeed())
+}
+
+func TestMissedDelaysArePassedOn(t *testing.T) {
+	g := NewWithT(t)
+	late := []shown{{restart: 4, delay: 10 * time.Second}}
+	g.Expect(judgeWaits(late, 2, 0)).NotTo(Succeed())
+	g.Expect(judgeWaits(late, 2, 1)).To(Succeed())
+	g.Expect(judgeWaits([]shown{{restart: 4, delay: 5 * time.Second}}, 2, 2)).NotTo(Succeed())
+	g.Expect(judgeWaits([]shown{{restart: 3, delay: 20 * time.Second}}, 2, 2)).NotTo(Succeed(), "more than ever")
 }

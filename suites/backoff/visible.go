@@ -20,18 +20,21 @@ var _ = Describe("The back-off", func() {
 	// its own a container goes on being told of as terminated until the kubelet
 	// looks again, and then the shorter delays are over.
 	It("is told by reason CrashLoopBackOff and a message with the delay", claim.Proves("BACKOFF-07"), func(ctx SpecContext) {
-		expectTold(ctx, startSick(ctx, ns).story, 3, 2)
+		// On a busy machine a kill can be so far from the end of the instance
+		// before, which the kubelet counts from, that it finds the delay over.
+		expectTold(ctx, startSick(ctx, ns).story, 3, 2, 2)
 	})
 
 	It("is told as soon as the kubelet looks again where the delay is long", claim.ProvesPart("BACKOFF-07", "self-exiting container"), func(ctx SpecContext) {
-		expectTold(ctx, start(ctx, ns, crashing(1))[0].story, 6, 1)
+		expectTold(ctx, start(ctx, ns, crashing(1))[0].story, 6, 1, 0)
 	})
 })
 
 // expectTold waits until the API tells that the crasher waits for the given
 // restart, and checks the messages of all waits that it told of by then. The
-// first restarts, as many as free says, find no delay.
-func expectTold(ctx context.Context, story *journal.Story, restart, free int) {
+// first restarts, as many as free says, find no delay, and as many more as
+// missed says may find none.
+func expectTold(ctx context.Context, story *journal.Story, restart, free, missed int) {
 	GinkgoHelper()
 	_, err := story.Await(ctx, told(restart))
 	all, wrong := waits(story.Versions())
@@ -39,7 +42,7 @@ func expectTold(ctx context.Context, story *journal.Story, restart, free int) {
 		claim.MeasureTime("BACKOFF-07", fmt.Sprintf("exit to %s before restart %d", crashLoop, w.restart), "not promised", w.at.Sub(w.ended), true)
 	}
 	if wrong == nil {
-		wrong = judgeWaits(all, free)
+		wrong = judgeWaits(all, free, missed)
 	}
 	if wrong != nil {
 		Fail(fmt.Sprintf("%v\n%s", wrong, story))
