@@ -21,7 +21,7 @@ import (
 )
 
 // cleanUpTime bounds clean-up, also after an interrupt.
-const cleanUpTime = 3 * time.Minute
+const cleanUpTime = 4 * time.Minute
 
 // launch makes the environment, runs the specs as often as is asked for,
 // removes the environment, and returns the worst exit code.

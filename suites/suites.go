@@ -16,6 +16,7 @@ import (
 	"github.com/onsi/gomega/format"
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
@@ -209,6 +210,11 @@ func ownEnvironment(ctx SpecContext) *setup.Environment {
 }
 
 var _ = SynchronizedAfterSuite(func() {}, func(ctx SpecContext) {
+	if run.env != nil && run.env.Cluster != nil && run.env.Stays() {
+		ground, err := run.env.Ground()
+		spec.Do(err)
+		spec.Do(namespace.Clear(ctx, ground))
+	}
 	if run.prepared == nil && run.env != nil {
 		spec.Do(run.env.Down(ctx, progress.Discard()))
 	}

@@ -120,10 +120,12 @@ func (s *Space) Delete(ctx context.Context, story *journal.Story, grace int64) e
 	return nil
 }
 
-// Close ends the journal and deletes the namespace in the background: a spec
-// does not wait for it. Pods go first with a grace of one second, since
-// namespace deletion would give each the grace of its spec, and finalizers
-// that a spec put on its pods are taken off.
+// Close ends the journal and deletes the pods in the background: a spec does
+// not wait for it. They get a grace of one second, since the deletion of the
+// namespace would give each the grace of its spec, and finalizers that a spec
+// put on its pods are taken off. The namespace itself stays until the specs of
+// the run are over (Clear): to delete one, the controllers ask for every kind of
+// object there is, which takes time from the specs that still run.
 func (s *Space) Close(ctx context.Context) error {
 	if s.journal != nil {
 		s.journal.Close()
@@ -145,9 +147,6 @@ func (s *Space) Close(ctx context.Context) error {
 	second := int64(1)
 	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &second}, metav1.ListOptions{}); err != nil {
 		return fmt.Errorf("delete the pods left in namespace %s: %w", s.name, err)
-	}
-	if err := s.API.Client.CoreV1().Namespaces().Delete(ctx, s.name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete namespace %s: %w", s.name, err)
 	}
 	return nil
 }

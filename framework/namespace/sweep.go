@@ -11,6 +11,7 @@ import (
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/owner"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
@@ -34,6 +35,9 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 		if err := space.Close(ctx); err != nil {
 			return len(names), err
 		}
+		if err := remove(ctx, connection, ns.Name); err != nil {
+			return len(names), err
+		}
 		names = append(names, ns.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -45,9 +49,38 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	return len(names), err
 }
 
-// AwaitCleared waits until no namespace of the run is left, and returns the
-// names of those that are still there when ctx ends.
+// remove asks for the deletion of a namespace, which may be gone already.
+func remove(ctx context.Context, connection *api.Connection, name string) error {
+	if err := connection.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// Clear asks for the deletion of all namespaces of the run, whose specs are
+// over, and does not wait for it.
+func Clear(ctx context.Context, ground *Ground) error {
+	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
+	if err != nil {
+		return fmt.Errorf("look for the namespaces of the run: %w", err)
+	}
+	for _, ns := range list.Items {
+		if ns.DeletionTimestamp != nil {
+			continue
+		}
+		if err := remove(ctx, ground.API, ns.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AwaitCleared is Clear and waits until no namespace of the run is left. It
+// returns the names of those that are still there when ctx ends.
 func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
+	if err := Clear(ctx, ground); err != nil {
+		return nil, err
+	}
 	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
 	if err != nil {
 		return nil, err

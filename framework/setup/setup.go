@@ -236,6 +236,17 @@ func (e *Environment) Ground() (*namespace.Ground, error) {
 	return &namespace.Ground{API: connection, Cluster: e.Cluster, RunID: e.RunID, Owner: e.Owner}, nil
 }
 
+// clearTime is how long the removal of the run's namespaces may take. The
+// namespace controller works on several at once and takes a second or two for
+// each.
+const clearTime = 3 * time.Minute
+
+// Stays says whether what the specs leave on the cluster outlives them: it does
+// not when the cluster itself is removed next.
+func (e *Environment) Stays() bool {
+	return !e.Cluster.Own || e.Options.Keep || e.Options.Repeat > 1
+}
+
 // Down removes what Up made: a kind cluster that is not to be kept, or, on a
 // cluster that stays, what the run's specs left there in the background.
 func (e *Environment) Down(ctx context.Context, log progress.Log) error {
@@ -255,8 +266,8 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 	if err != nil {
 		return err
 	}
-	step := log.Step("wait until the run's namespaces are gone", 10*time.Second)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	step := log.Step("remove the run's namespaces", 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, clearTime)
 	defer cancel()
 	left, err := namespace.AwaitCleared(ctx, ground)
 	if err != nil {
