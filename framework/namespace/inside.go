@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/podproof/podproof/fixtures/witness/record"
@@ -15,6 +16,7 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -77,10 +79,28 @@ func isRunning(story *journal.Story, container string) bool {
 	return status != nil && status.State.Running != nil
 }
 
+// startTime is how long a process may take from the start of its container,
+// which is when the kubelet calls it running, until it listens.
+const startTime = 10 * time.Second
+
 // Get sends an HTTP GET to a port of the pod, by way of the API server, and
-// returns the body of a 200.
+// returns the body of a 200. A port on which nobody listens yet is asked again
+// for a few seconds.
 func (s *Space) Get(ctx context.Context, story *journal.Story, port int, path string, query map[string]string) ([]byte, error) {
-	body, err := s.API.Client.CoreV1().Pods(s.name).ProxyGet("http", story.Name(), fmt.Sprint(port), path, query).DoRaw(ctx)
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	ask := func() ([]byte, error) {
+		return s.API.Client.CoreV1().Pods(s.name).ProxyGet("http", story.Name(), fmt.Sprint(port), path, query).DoRaw(ctx)
+	}
+	body, err := ask()
+	for apierrors.IsServiceUnavailable(err) && strings.Contains(err.Error()+string(body), "connection refused") && starting.Err() == nil {
+		// Nothing but the port itself tells when somebody listens.
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-starting.Done():
+		}
+		body, err = ask()
+	}
 	if err != nil {
 		return body, fmt.Errorf("GET %s of port %d of pod %s: %w %s", path, port, story.Name(), err, body)
 	}
