@@ -72,7 +72,7 @@ func Defaults() Options {
 		Profile: Full,
 		Name:    "podproof",
 		Workers: 2,
-		Procs:   12,
+		Procs:   8,
 		Repeat:  1,
 		Out:     filepath.Join("reports", "out"),
 	}
