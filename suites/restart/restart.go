@@ -90,8 +90,14 @@ var _ = Describe("The restart policy", func() {
 
 	It("Never restarts nothing", claim.Proves("RESTART-07"), func(ctx SpecContext) {
 		const port = 8080
+		// longer is how long a second container outlives the first one, whose
+		// Pod has not ended then: time for the kubelet to look at it, which it
+		// does each second, and to restart it, for which there is no delay.
+		const longer = 3 * time.Second
 		good := spec.Must(ns.Create(ctx, pod.New("good", pod.Restart(corev1.RestartPolicyNever), ns.ends(0))))
 		bad := spec.Must(ns.Create(ctx, pod.New("bad", pod.Restart(corev1.RestartPolicyNever), ns.ends(1))))
+		survived := spec.Must(ns.Create(ctx, pod.New("survived", pod.Restart(corev1.RestartPolicyNever), ns.ends(1),
+			ns.Witness("goes-on", witness.Run(witness.For(longer), witness.ExitCode(0))))))
 		unhealthy := spec.Must(ns.Create(ctx, pod.New("unhealthy", pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(3))), pod.Liveness(pod.HTTPGet(port, witness.StatusPath(500, "")), pod.Threshold(1))))))
 
@@ -102,6 +108,7 @@ var _ = Describe("The restart policy", func() {
 		}{
 			{good, corev1.PodSucceeded, []int32{0}},
 			{bad, corev1.PodFailed, []int32{1}},
+			{survived, corev1.PodFailed, []int32{1}},
 			{unhealthy, corev1.PodFailed, []int32{3}},
 		} {
 			spec.Must(c.story.Await(ctx, before(pod.InPhase(c.phase), pod.Restarted("w", 1))))
