@@ -33,7 +33,11 @@ func startSick(ctx context.Context, ns *spec.Space) *climber {
 	story := spec.Must(ns.Create(ctx, pod.New("sick", pod.Volume("shared"),
 		ns.Witness("recorder", witness.Serve(witness.HTTP(port)), pod.Mount("shared", "/shared")),
 		ns.Witness(crasher, witness.Serve(witness.HTTP(sick), witness.Script("/live", witness.Always(500)), witness.Record(recordPath)),
-			pod.Mount("shared", "/shared"), pod.Liveness(pod.HTTPGet(sick, "/live", pod.Threshold(1)))),
+			pod.Mount("shared", "/shared"),
+			// A process that does not listen yet must not be killed for that,
+			// before it has written that it started.
+			pod.Startup(pod.HTTPGet(sick, "/info"), pod.Threshold(60)),
+			pod.Liveness(pod.HTTPGet(sick, "/live", pod.Threshold(1)))),
 	)))
 	return &climber{story: story, lives: lives{[]time.Duration{time.Second}, onTerm}}
 }

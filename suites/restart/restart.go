@@ -99,7 +99,9 @@ var _ = Describe("The restart policy", func() {
 		survived := spec.Must(ns.Create(ctx, pod.New("survived", pod.Restart(corev1.RestartPolicyNever), ns.ends(1),
 			ns.Witness("goes-on", witness.Run(witness.For(longer), witness.ExitCode(0))))))
 		unhealthy := spec.Must(ns.Create(ctx, pod.New("unhealthy", pod.Restart(corev1.RestartPolicyNever),
-			ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(3))), pod.Liveness(pod.HTTPGet(port, witness.StatusPath(500, "")), pod.Threshold(1))))))
+			ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(3))),
+				// Before it listens it may not heed SIGTERM yet either.
+				pod.Startup(pod.HTTPGet(port, "/info"), pod.Threshold(60)), pod.Liveness(pod.HTTPGet(port, witness.StatusPath(500, "")), pod.Threshold(1))))))
 
 		for _, c := range []struct {
 			story *journal.Story
