@@ -93,10 +93,10 @@ func kindConfig(t *traits, workers int, ownerDir string) *v1alpha4.Cluster {
 				"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."+runtime+".options]\n  SystemdCgroup = false\n",
 				"version = 3\n[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes."+runtime+".options]\n  SystemdCgroup = false\n")
 		}
-	}
-	if t.cgroup == "v1" && t.kubernetes.AtLeast(failsOnCgroupV1) {
-		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
-			"kind: KubeletConfiguration\nfailCgroupV1: false\n")
+		if t.kubernetes.AtLeast(failsOnCgroupV1) {
+			config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
+				"kind: KubeletConfiguration\nfailCgroupV1: false\n")
+		}
 	}
 	if !t.oomUnlimited {
 		// The kubelet asks for lower OOM scores than the runtime may give. kind

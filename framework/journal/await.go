@@ -57,6 +57,14 @@ func (s *Story) Await(ctx context.Context, state State) (Version, error) {
 	return s.await(ctx, nil, state.Text, state.judge)
 }
 
+// AwaitWithin is Await for so long only, so that a cluster that never gets there
+// is not waited for until the spec's time is up.
+func (s *Story) AwaitWithin(ctx context.Context, limit time.Duration, state State) (Version, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return s.Await(ctx, state)
+}
+
 // AwaitAfter is Await for the versions after the given one, which must be of
 // this story.
 func (s *Story) AwaitAfter(ctx context.Context, after Version, state State) (Version, error) {

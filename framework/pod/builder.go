@@ -116,6 +116,14 @@ func OnNode(node string) Option {
 	return func(pod *corev1.Pod) { pod.Spec.NodeName = node }
 }
 
+// Gated keeps the pod from being scheduled until its scheduling gates are taken
+// away.
+func Gated() Option {
+	return func(pod *corev1.Pod) {
+		pod.Spec.SchedulingGates = append(pod.Spec.SchedulingGates, corev1.PodSchedulingGate{Name: "podproof.test/gate"})
+	}
+}
+
 // Tolerate lets the pod onto nodes with the taint, and stay there, whatever the
 // taint's value and effect.
 func Tolerate(taint string) Option {

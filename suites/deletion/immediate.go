@@ -16,13 +16,12 @@ var _ = Describe("A plain delete", func() {
 
 	It("removes a Pod at once that is on no node, has ended, or grants itself no grace", claim.Proves("DELETE-08"), func(ctx SpecContext) {
 		stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))
-		gated := func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "podproof.test/gate"}} }
 		cases := []struct {
 			pod  *corev1.Pod
 			when journal.State
 			last corev1.PodPhase
 		}{
-			{pod.New("on-no-node", gated, stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
+			{pod.New("on-no-node", pod.Gated(), stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
 			{pod.New("ended", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0)))), pod.InPhase(corev1.PodSucceeded), corev1.PodSucceeded},
 			{pod.New("without-grace", pod.Grace(0), stays), pod.ContainerRunning("w"), corev1.PodRunning},
 		}

@@ -82,9 +82,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 		By("looking at them when they have ended")
 		for _, c := range cases {
 			story := stories[c.pod.Name]
-			soon, cancel := context.WithTimeout(ctx, shownFor*time.Second+overdue)
-			defer cancel()
-			end := spec.Must(story.Await(soon, letGo))
+			end := spec.Must(story.AwaitWithin(ctx, shownFor*time.Second+overdue, letGo))
 			Expect(story.Deleted()).To(BeFalse(), "a finalizer must keep the Pod %s in the API\n%s", c.pod.Name, story)
 			Expect(end.Pod.Status.Phase).To(Equal(c.after), "the Pod %s must end in this phase\n%s", c.pod.Name, story)
 			for container, code := range c.exits {

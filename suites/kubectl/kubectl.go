@@ -47,7 +47,7 @@ var _ = Describe("kubectl get pods", func() {
 				when: pod.ContainerWaiting("w", "ErrImageNeverPull"), phase: corev1.PodPending, status: "ErrImageNeverPull"},
 			{pod: pod.New("without-volume", missingVolume, ns.Witness("w", witness.Run(), pod.Mount("missing", "/missing"))), when: pod.ContainerWaiting("w", "ContainerCreating"), phase: corev1.PodPending, status: "ContainerCreating"},
 			{pod: pod.New("initialises", onFailure, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()), stays), when: pod.ContainerRunning("init"), phase: corev1.PodPending, status: "Init:0/1"},
-			{pod: pod.New("gated", gated, stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
+			{pod: pod.New("gated", pod.Gated(), stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
 			{pod: pod.New("terminates", pod.Grace(15), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
 			{pod: pod.New("ended-in-deletion", pod.Finalizer(hold), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0))))), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodSucceeded, status: "Completed"},
 		}
@@ -88,7 +88,7 @@ var _ = Describe("kubectl get pods", func() {
 	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
 		never := pod.Restart(corev1.RestartPolicyNever)
 		pods := map[corev1.PodPhase]*corev1.Pod{
-			corev1.PodPending:   pod.New("pending", gated, ns.Witness("w", witness.Run())),
+			corev1.PodPending:   pod.New("pending", pod.Gated(), ns.Witness("w", witness.Run())),
 			corev1.PodRunning:   pod.New("running", ns.Witness("w", witness.Run())),
 			corev1.PodSucceeded: pod.New("succeeded", never, ns.Witness("w", witness.Run(witness.For(short)))),
 			corev1.PodFailed:    pod.New("failed", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))),
@@ -146,7 +146,7 @@ const withKubectl = "with kubectl"
 func wide(ctx SpecContext, ns *spec.Space) (running, unbound *journal.Story) {
 	GinkgoHelper()
 	running = spec.Must(ns.Create(ctx, pod.New("running", ns.Witness("w", witness.Run()))))
-	unbound = spec.Must(ns.Create(ctx, pod.New("unbound", gated, ns.Witness("w", witness.Run()))))
+	unbound = spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), ns.Witness("w", witness.Run()))))
 	spec.Must(running.Await(ctx, pod.All(pod.InPhase(corev1.PodRunning), pod.HasIP())))
 	spec.Must(unbound.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated")))
 	return running, unbound
@@ -162,11 +162,6 @@ func failedBy(reason string) journal.State {
 	return journal.State{Text: "to have failed by " + reason, Holds: func(p *corev1.Pod) bool {
 		return p.Status.Phase == corev1.PodFailed && p.Status.Reason == reason
 	}}
-}
-
-// gated keeps the Pod from being scheduled.
-func gated(p *corev1.Pod) {
-	p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "podproof.test/never"}}
 }
 
 // missingVolume keeps the containers of a bound Pod that mount it from being

@@ -80,7 +80,7 @@ var _ = Describe("kubectl create", func() {
 
 	It("creates a Pod, but no second one of its name", claim.Proves("CLI-CREATE-01"), func(ctx SpecContext) {
 		// It never has to be scheduled for this.
-		first := pod.New("once", gated, ns.Witness("w", witness.Run()))
+		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
 		story := spec.Must(ns.Create(ctx, first.DeepCopy()))
 		_, err := ns.Create(ctx, first.DeepCopy())
 		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod whose name is taken must be refused as AlreadyExists, but: %v", err)
@@ -88,7 +88,7 @@ var _ = Describe("kubectl create", func() {
 	})
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
-		text := manifest(pod.New("once", gated, ns.Witness("w", witness.Run())))
+		text := manifest(pod.New("once", pod.Gated(), ns.Witness("w", witness.Run())))
 		got := spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
 		Expect(got.Code).To(BeZero(), "%s", got)
 		Expect(got.Stdout).To(Equal("pod/once created\n"), "%s", got)

@@ -35,7 +35,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 		// The time counts from when the kubelet first saw the Pod. That the
 		// container runs before it is over cannot be known beforehand.
 		patch(ctx, ns, story, `{"spec":{"activeDeadlineSeconds":1}}`)
-		end := awaitWithin(ctx, settled, story, failedByDeadline).Pod
+		end := spec.Must(story.AwaitWithin(ctx, settled, failedByDeadline)).Pod
 		// Not the exit code makes it Failed.
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))

@@ -70,14 +70,14 @@ var _ = Describe("A Pod is Pending", func() {
 		pending("the image of a container cannot be pulled")
 
 		By("giving the container an image that is there")
-		setImage(ctx, ns, story, 0)
+		spec.Must(ns.SetImage(ctx, story, "unpulled", ns.Cluster.WitnessImage))
 		one := pod.All(pod.ContainerRunning("unpulled"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
 		spec.Must(story.Await(ctx, whilePending(one)))
 		pending("a ConfigMap that a container needs is missing")
 
 		By("making that ConfigMap, too")
 		createConfigMap(ctx, ns, settings)
-		awaitWithin(ctx, retried+settled, story, pod.InPhase(corev1.PodRunning))
+		spec.Must(story.AwaitWithin(ctx, retried+settled, pod.InPhase(corev1.PodRunning)))
 		spec.Must(story.Await(ctx, pod.AllRunning()))
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 	})
@@ -99,7 +99,7 @@ var _ = Describe("A Pod is Pending", func() {
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the container an image that is there")
-		setImage(ctx, ns, story, 0)
+		spec.Must(ns.SetImage(ctx, story, "w", ns.Cluster.WitnessImage))
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
 	})
 
@@ -117,7 +117,7 @@ var _ = Describe("A Pod is Pending", func() {
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the missing container an image that is there")
-		setImage(ctx, ns, story, 1)
+		spec.Must(ns.SetImage(ctx, story, "missing", ns.Cluster.WitnessImage))
 		running := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning))).Pod
 		for _, c := range []string{"there", "missing"} {
 			Expect(pod.Status(running, c)).To(HaveField("ContainerID", Not(BeEmpty())), "container %s must have been created when the Pod is Running\n%s", c, story)

@@ -2,7 +2,6 @@
 package phases
 
 import (
-	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -60,16 +59,7 @@ func awaitEnd(ctx SpecContext, story *journal.Story, phase corev1.PodPhase, cont
 	for _, c := range containers {
 		spec.Must(story.Await(ctx, pod.ContainerTerminated(c)))
 	}
-	return awaitWithin(ctx, settled, story, pod.InPhase(phase)).Pod
-}
-
-// awaitWithin waits for a state for so long only, so that a kubelet which never
-// gets there is not waited for until the spec's time is up.
-func awaitWithin(ctx SpecContext, limit time.Duration, story *journal.Story, state journal.State) journal.Version {
-	GinkgoHelper()
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return spec.Must(story.Await(limited, state))
+	return spec.Must(story.AwaitWithin(ctx, settled, pod.InPhase(phase))).Pod
 }
 
 // expectAllEnded checks with which codes the containers have ended, each in
@@ -88,25 +78,14 @@ func expectAllEnded(p *corev1.Pod, codes map[string]int32, story *journal.Story)
 // patch changes the story's Pod by a JSON merge patch.
 func patch(ctx SpecContext, ns *spec.Space, story *journal.Story, change string) {
 	GinkgoHelper()
-	apply(ctx, ns, story, types.MergePatchType, change)
+	_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(change), metav1.PatchOptions{})
+	spec.Do(err)
 }
 
 // lookAgain gives the kubelet a reason to look at the story's Pod now.
 func lookAgain(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	GinkgoHelper()
 	patch(ctx, ns, story, `{"metadata":{"annotations":{"podproof.test/look":"again"}}}`)
-}
-
-// setImage gives a container, by its place, the witness image.
-func setImage(ctx SpecContext, ns *spec.Space, story *journal.Story, place int) {
-	GinkgoHelper()
-	apply(ctx, ns, story, types.JSONPatchType, `[{"op":"replace","path":"/spec/containers/`+string(rune('0'+place))+`/image","value":"`+ns.Cluster.WitnessImage+`"}]`)
-}
-
-func apply(ctx SpecContext, ns *spec.Space, story *journal.Story, kind types.PatchType, change string) {
-	GinkgoHelper()
-	_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), kind, []byte(change), metav1.PatchOptions{})
-	spec.Do(err)
 }
 
 func haveCondition(kind corev1.PodConditionType, status corev1.ConditionStatus) OmegaMatcher {

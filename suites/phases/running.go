@@ -16,14 +16,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// probed is how long a container is watched to see that it is left alone:
-// three periods of a probe, see endOneAfterTheOther.
-
 var _ = Describe("A Pod is Running", func() {
 	ns := spec.Namespace()
 
 	It("only on a node", claim.Proves("PHASE-RUN-01"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("gated", gated, ns.Witness("w", witness.Run()))))
+		story := spec.Must(ns.Create(ctx, pod.New("gated", pod.Gated(), ns.Witness("w", witness.Run()))))
 		waits := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonSchedulingGated)))
 		Expect(waits.Pod.Status.Phase).To(Equal(corev1.PodPending), "a Pod that may not be scheduled yet must be Pending\n%s", story)
 		Expect(waits.Pod.Spec.NodeName).To(BeEmpty(), "a Pod that may not be scheduled yet must be on no node\n%s", story)
@@ -46,7 +43,7 @@ var _ = Describe("A Pod is Running", func() {
 			// The second restart comes after a delay of 10 s, through all of
 			// which no container runs.
 			spec.Must(story.Await(ctx, pod.ContainerTerminated("w")))
-			awaitWithin(ctx, retried+settled, story, pod.Restarted("w", 2))
+			spec.Must(story.AwaitWithin(ctx, retried+settled, pod.Restarted("w", 2)))
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 			Expect(story).To(pod.HaveBeen(pod.All(pod.InPhase(corev1.PodRunning), awaitsRestart("w", 1))))
 		}
@@ -59,11 +56,6 @@ var _ = Describe("A Pod is Running", func() {
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})
 })
-
-// gated keeps the Pod from being scheduled until the gate is taken away.
-func gated(p *corev1.Pod) {
-	p.Spec.SchedulingGates = append(p.Spec.SchedulingGates, corev1.PodSchedulingGate{Name: "podproof.test/wait"})
-}
 
 // runningNowhere is what no Pod may ever be.
 var runningNowhere = journal.State{

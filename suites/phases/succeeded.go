@@ -30,7 +30,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 		// After its second end the container has to wait for 10 s, so that the
 		// kubelet says what it thinks of the Pod meanwhile.
 		spec.Must(always.Await(ctx, pod.ContainerTerminated("w")))
-		awaitWithin(ctx, settled, always, awaitsRestart("w", 1))
+		spec.Must(always.AwaitWithin(ctx, settled, awaitsRestart("w", 1)))
 		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
 		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(0)), "each instance must have ended with 0\n%s", always)
 	})
@@ -104,7 +104,7 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		spec.Must(ns.FollowLog(ctx, failed, "w", "that it has started", hasStarted))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
-		awaitWithin(ctx, settled, failed, failedByDeadline)
+		spec.Must(failed.AwaitWithin(ctx, settled, failedByDeadline))
 
 		By("giving the kubelet a reason to look at them again")
 		for _, story := range []*journal.Story{succeeded, failed} {

@@ -89,7 +89,7 @@ func (s space) liveness(ctx SpecContext, m mechanism) {
 	s.expectPassed(ctx, story, failing, 1)
 	s.answer(ctx, story, failing, http.StatusServiceUnavailable)
 
-	await(ctx, story, livenessFailures*time.Second+lingers+soon, restartedWithTrace(failing.name))
+	spec.Must(story.AwaitWithin(ctx, livenessFailures*time.Second+lingers+soon, restartedWithTrace(failing.name)))
 	log := spec.Must(s.Log(ctx, story, failing.name, true))
 	term := expectTerm(log, story, failing)
 	if m == byTCP {
@@ -113,7 +113,7 @@ func (s space) readiness(ctx SpecContext, m mechanism) {
 		failing.container(s, http.StatusServiceUnavailable, nil, pod.Readiness(failing.probe())))))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 	s.expectPassed(ctx, story, passing, 1)
-	await(ctx, story, soon, pod.ContainerReady(passing.name))
+	spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerReady(passing.name)))
 
 	// More than the default failureThreshold of 3.
 	const probed = 2 * enough
@@ -152,7 +152,7 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 			pod.Startup(failing.probe(), pod.Threshold(startupFailures))))))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 
-	await(ctx, story, startupFailures*time.Second+soon, restartedWithTrace(failing.name))
+	spec.Must(story.AwaitWithin(ctx, startupFailures*time.Second+soon, restartedWithTrace(failing.name)))
 	log := spec.Must(s.Log(ctx, story, failing.name, true))
 	term := expectTerm(log, story, failing)
 	if m == byTCP {
@@ -171,8 +171,8 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 	Expect(story).To(pod.NeverBe(pod.ContainerStarted(slow.name)), "a container whose startup probe has not passed must not count as started")
 	Expect(story).To(pod.NeverBe(pod.ContainerReady(slow.name)), "a container whose startup probe has not passed must not be ready")
 	s.answer(ctx, story, slow, http.StatusOK)
-	await(ctx, story, soon, pod.ContainerStarted(slow.name))
-	await(ctx, story, soon, pod.ContainerReady(slow.name))
+	spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerStarted(slow.name)))
+	spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerReady(slow.name)))
 	for _, path := range []string{livePath, readyPath} {
 		s.expectProbes(ctx, story, slow.name, path, enough)
 	}
@@ -292,14 +292,6 @@ func (s space) expectArrived(ctx SpecContext, story *journal.Story, t target, an
 	spec.Must(s.FollowLog(limited, story, t.name, fmt.Sprintf("%d probes %s", n, t.words), func(lines []record.Line) bool {
 		return len(t.arrived(lines, answered)) >= n
 	}))
-}
-
-// await fails the spec when the state has not come in the given time.
-func await(ctx context.Context, story *journal.Story, patience time.Duration, state journal.State) journal.Version {
-	GinkgoHelper()
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return spec.Must(story.Await(limited, state))
 }
 
 // restartedWithTrace holds once the container has been restarted and its status

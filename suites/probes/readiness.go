@@ -45,7 +45,7 @@ var _ = Describe("A Service", func() {
 		for _, story := range []*journal.Story{first, second, client.story} {
 			spec.Must(story.Await(ctx, pod.AllRunning()))
 		}
-		await(ctx, first, soon, pod.Ready())
+		spec.Must(first.AwaitWithin(ctx, soon, pod.Ready()))
 		ns.expectProbes(ctx, second, "w", readyPath, enough)
 
 		expectReady(ctx, service, 0, first.Name())

@@ -107,7 +107,7 @@ func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Opt
 	}
 	story := spec.Must(s.Create(ctx, pod.New("terminating", options...)))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
-	await(ctx, story, soon, pod.Ready())
+	spec.Must(story.AwaitWithin(ctx, soon, pod.Ready()))
 	spec.Do(s.Delete(ctx, story, -1))
 	for _, t := range targets {
 		spec.Must(s.FollowLog(ctx, story, t.name, "SIGTERM", func(lines []record.Line) bool { return len(sinceTerm(lines)) > 0 }))
