@@ -18,8 +18,13 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
+// ClearTime is how long the removal of a run's namespaces may take: there is one
+// of each spec, and the namespace controller works on several at once and takes a
+// second or two for each.
+const ClearTime = 3 * time.Minute
+
 // Sweep deletes the namespaces that runs left behind which could not clean
-// up, waits until they are gone (a minute at most) and returns how many there
+// up, waits until they are gone (ClearTime at most) and returns how many there
 // were. A namespace whose run may be alive is left alone.
 func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	list, err := connection.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel})
@@ -40,11 +45,11 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 		}
 		names = append(names, ns.Name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, ClearTime)
 	defer cancel()
 	left, err := awaitGone(ctx, connection, names, list.ResourceVersion)
 	if len(left) > 0 {
-		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after a minute: %s", strings.Join(left, ", "))
+		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after %s: %s", ClearTime, strings.Join(left, ", "))
 	}
 	return len(names), err
 }
@@ -60,28 +65,31 @@ func remove(ctx context.Context, connection *api.Connection, name string) error 
 // Clear asks for the deletion of all namespaces of the run, whose specs are
 // over, and does not wait for it.
 func Clear(ctx context.Context, ground *Ground) error {
+	_, err := clearAll(ctx, ground)
+	return err
+}
+
+// clearAll is Clear and returns the namespaces that were there.
+func clearAll(ctx context.Context, ground *Ground) (*corev1.NamespaceList, error) {
 	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
 	if err != nil {
-		return fmt.Errorf("look for the namespaces of the run: %w", err)
+		return nil, fmt.Errorf("look for the namespaces of the run: %w", err)
 	}
 	for _, ns := range list.Items {
 		if ns.DeletionTimestamp != nil {
 			continue
 		}
 		if err := remove(ctx, ground.API, ns.Name); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return list, nil
 }
 
 // AwaitCleared is Clear and waits until no namespace of the run is left. It
 // returns the names of those that are still there when ctx ends.
 func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
-	if err := Clear(ctx, ground); err != nil {
-		return nil, err
-	}
-	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
+	list, err := clearAll(ctx, ground)
 	if err != nil {
 		return nil, err
 	}

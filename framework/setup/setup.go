@@ -236,11 +236,6 @@ func (e *Environment) Ground() (*namespace.Ground, error) {
 	return &namespace.Ground{API: connection, Cluster: e.Cluster, RunID: e.RunID, Owner: e.Owner}, nil
 }
 
-// clearTime is how long the removal of the run's namespaces may take. The
-// namespace controller works on several at once and takes a second or two for
-// each.
-const clearTime = 3 * time.Minute
-
 // Stays says whether what the specs leave on the cluster outlives them: it does
 // not when the cluster itself is removed next.
 func (e *Environment) Stays() bool {
@@ -267,7 +262,7 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 		return err
 	}
 	step := log.Step("remove the run's namespaces", 20*time.Second)
-	ctx, cancel := context.WithTimeout(ctx, clearTime)
+	ctx, cancel := context.WithTimeout(ctx, namespace.ClearTime)
 	defer cancel()
 	left, err := namespace.AwaitCleared(ctx, ground)
 	if err != nil {
