@@ -19,7 +19,7 @@ const Repository = "podproof/node"
 
 // recipeRevision is raised when the code of this package makes something else
 // of the same inputs, so that older images are not taken for it.
-const recipeRevision = 1
+const recipeRevision = 2
 
 // recipe hashes all that decides what the node image of a version contains. The
 // version of Go is not part of it: a new one is no reason to spend ten minutes

@@ -200,7 +200,7 @@ func TestTheBaseSpecIsEdited(t *testing.T) {
 	g := NewWithT(t)
 	edited, err := editSpec([]byte(`{"process": {"cwd": "/", "rlimits": [{"type": "RLIMIT_NOFILE"}]}, "hooks": {"createContainer": [{"path": "/first"}]}}`))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(edited).To(MatchJSON(`{"process": {"cwd": "/"}, "hooks": {"createContainer": [{"path": "/first"}, {"path": "/kind/bin/mount-product-files.sh"}]}}`))
+	g.Expect(edited).To(MatchJSON(`{"process": {"cwd": "/"}, "hooks": {"createContainer": [{"path": "/first"}]}}`))
 	_, err = editSpec([]byte(`{}`))
 	g.Expect(err).To(MatchError(ContainSubstring("no process")))
 }
