@@ -70,17 +70,20 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 
 	It("does not wait for the grace period when the process ends on SIGTERM", claim.Proves("DELETE-03").Waiting(0), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("obedient", ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
+		// A conformant kubelet needs 1 to 3 s. The grace period is as long as it is so
+		// that the slowest machine stays far below it: one with a load of 40 for each
+		// core took 10.7 s.
+		const patient, most = 100 * time.Second, 60 * time.Second
+		story := spec.Must(ns.Create(ctx, pod.New("obedient", pod.Grace(int64(patient/time.Second)),
+			ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
 		spec.Must(ns.started(ctx, story))
 
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, story, -1))
 		gone := spec.Must(story.AwaitGone(ctx))
 		took := gone.At.Sub(asked)
-		// A conformant kubelet needs 1 to 3 s; 10 s on a busy machine is still
-		// far from the 30 s of the grace period.
-		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than 30 s", took, took < 10*time.Second)
-		Expect(took).To(BeNumerically("<", 10*time.Second), "a Pod whose process ends on SIGTERM must be gone long before its grace period is over\n%s", story)
+		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than the grace period of 100 s", took, took < most)
+		Expect(took).To(BeNumerically("<", most), "a Pod whose process ends on SIGTERM must be gone long before its grace period is over\n%s", story)
 		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported so, and not be killed\n%s", story)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose process ended with 0 must end as Succeeded\n%s", story)
 	})
