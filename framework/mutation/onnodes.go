@@ -22,29 +22,46 @@ type onNodes struct {
 	started map[string]string // what runs on each node since install
 }
 
-// exchange wraps a change of the programs' files: their service is stopped
-// meanwhile. It prints when it was, by the node's clock.
-func (p *onNodes) exchange(change string) string {
+// exchange wraps a change of the programs' files, of which the originals are kept in a
+// directory: their service is stopped meanwhile. It prints when it was, by the node's
+// clock.
+func (p *onNodes) exchange(change, keptIn string) string {
 	stop, start := "", ""
 	if p.service != "" {
 		stop, start = "systemctl stop "+p.service, "systemctl start "+p.service
 	}
-	return fmt.Sprintf("set -e\nmkdir -p %s\n%s\n%s\ndate +%%s\n%s\n", originals, stop, change, start)
+	return fmt.Sprintf("set -e\nmkdir -p %s\n%s\n%s\ndate +%%s\n%s\n", keptIn, stop, change, start)
 }
 
-func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) error {
+// installing puts new programs, which lie beside those of the node, in their place.
+func (p *onNodes) installing(keptIn string) string {
 	var change strings.Builder
 	for _, to := range p.paths {
-		kept := path.Join(originals, path.Base(to))
-		fmt.Fprintf(&change, "test -e %[1]s || cp -p %[2]s %[1]s\nmv -f %[2]s.new %[2]s\n", kept, to)
+		fmt.Fprintf(&change, "test -e %[1]s || cp -p %[2]s %[1]s\nmv -f %[2]s.new %[2]s\n", kept(keptIn, to), to)
 	}
+	return change.String()
+}
+
+// restoring undoes installing, as far as it came.
+func (p *onNodes) restoring(keptIn string) string {
+	var change strings.Builder
+	for _, to := range p.paths {
+		fmt.Fprintf(&change, "rm -f %[2]s.new\ntest ! -e %[1]s || mv -f %[1]s %[2]s\n", kept(keptIn, to), to)
+	}
+	return change.String()
+}
+
+// kept is where the original of a program is kept.
+func kept(dir, program string) string { return path.Join(dir, path.Base(program)+".original") }
+
+func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) error {
 	since, err := p.everywhere(ctx, c, func(ctx context.Context, node string) (string, error) {
 		for _, to := range p.paths {
 			if err := c.CopyToNode(ctx, node, program(dir, to), to+".new"); err != nil {
 				return "", err
 			}
 		}
-		return p.exchange(change.String()), nil
+		return p.exchange(p.installing(originals), originals), nil
 	})
 	if err != nil {
 		return err
@@ -57,13 +74,8 @@ func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) erro
 }
 
 func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
-	var change strings.Builder
-	for _, to := range p.paths {
-		kept := path.Join(originals, path.Base(to))
-		fmt.Fprintf(&change, "rm -f %[2]s.new\ntest ! -e %[1]s || mv -f %[1]s %[2]s\n", kept, to)
-	}
 	since, err := p.everywhere(ctx, c, func(context.Context, string) (string, error) {
-		return p.exchange(change.String()), nil
+		return p.exchange(p.restoring(originals), originals), nil
 	})
 	if err != nil {
 		return err

@@ -57,11 +57,9 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
 		return err
 	}
-	after, err := p.awaitProgram(ctx, c, node, file)
-	if err != nil {
+	if p.pid, err = awaitProcess(ctx, c, node, p.name, file); err != nil {
 		return err
 	}
-	p.pid = after
 	return works(ctx, c)
 }
 
@@ -80,7 +78,7 @@ fi
 	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
 		return err
 	}
-	if _, err := p.awaitProgram(ctx, c, node, ""); err != nil {
+	if _, err := awaitProcess(ctx, c, node, p.name, ""); err != nil {
 		return err
 	}
 	if err := works(ctx, c); err != nil {
@@ -103,12 +101,6 @@ func (p *staticPod) intact(ctx context.Context, c *cluster.Info) error {
 		return fmt.Errorf("%s ended and was started again", p.name)
 	}
 	return nil
-}
-
-// awaitProgram waits until the component's process runs the file of the node, or, for
-// "", the program of its own image, and returns the process's ID.
-func (p *staticPod) awaitProgram(ctx context.Context, c *cluster.Info, node, file string) (string, error) {
-	return awaitProcess(ctx, c, node, p.name, file)
 }
 
 func controlPlane(c *cluster.Info) (string, error) {
