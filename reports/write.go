@@ -10,9 +10,11 @@ import (
 
 // The files that Write makes.
 const (
-	RecordFile  = "record.json"
-	JUnitFile   = "junit.xml"
-	SummaryFile = "summary.txt"
+	RecordFile   = "record.json"
+	JUnitFile    = "junit.xml"
+	SummaryFile  = "summary.txt"
+	MarkdownFile = "summary.md"
+	BadgeFile    = "badge.svg"
 )
 
 // Write makes the record's files in dir, which it creates when it is missing. Each
@@ -40,6 +42,8 @@ func Write(dir string, r Record) error {
 		{RecordFile, append(record, '\n')},
 		{JUnitFile, junit},
 		{SummaryFile, summary.Bytes()},
+		{MarkdownFile, Markdown(r)},
+		{BadgeFile, Badge(r)},
 	} {
 		if err := replace(filepath.Join(dir, file.name), file.data); err != nil {
 			return fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err)
