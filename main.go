@@ -24,10 +24,11 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
   podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
                    specs on it, print a verdict for every claim
   podproof list    list the claims with their specs, without a cluster
+  podproof compare say what changed between the records of two or more runs
   podproof clean   remove what interrupted or kept runs left on this machine
 
-Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant,
-2 bad usage, 3 could not test, 4 interrupted.
+Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
+a claim became worse), 2 bad usage, 3 could not test, 4 interrupted.
 `
 
 func main() {
@@ -44,6 +45,8 @@ func main() {
 		os.Exit(commandRun(args))
 	case "list":
 		os.Exit(commandList(args))
+	case "compare":
+		os.Exit(commandCompare(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:

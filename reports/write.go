@@ -77,3 +77,11 @@ func replace(path string, data []byte) error {
 	}
 	return os.Rename(temp.Name(), path)
 }
+
+// WriteFile writes a report to a file of the caller's choice, completely or not at all.
+func WriteFile(path string, data []byte) error {
+	if err := replace(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
