@@ -25,10 +25,12 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
                    specs on it, print a verdict for every claim
   podproof list    list the claims with their specs, without a cluster
   podproof compare say what changed between the records of two or more runs
+  podproof publish write the conformance report of a run, to be published
+  podproof validate  refuse a conformance report that cannot be right
   podproof clean   remove what interrupted or kept runs left on this machine
 
 Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
-a claim became worse), 2 bad usage, 3 could not test, 4 interrupted.
+a claim became worse; validate: refused), 2 bad usage, 3 could not test, 4 interrupted.
 `
 
 func main() {
@@ -47,6 +49,10 @@ func main() {
 		os.Exit(commandList(args))
 	case "compare":
 		os.Exit(commandCompare(args))
+	case "publish":
+		os.Exit(commandPublish(args))
+	case "validate":
+		os.Exit(commandValidate(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:

@@ -34,9 +34,18 @@ func (c Comparison) HTML() ([]byte, error) {
 		last := &subjects[len(subjects)-1]
 		last.Rows = append(last.Rows, row)
 	}
+	type changed struct {
+		Row
+		Column int
+		Cell   Cell
+	}
+	var changes []changed
+	for _, change := range []Change{Worse, Better, Changed} {
+		c.each(change, func(row Row, n int) { changes = append(changes, changed{row, n, row.Cells[n]}) })
+	}
 	var out bytes.Buffer
 	err := compareTemplate.Execute(&out, map[string]any{
-		"Comparison": c, "Subjects": subjects, "Width": len(c.Columns) + 1,
+		"Comparison": c, "Subjects": subjects, "Changes": changes, "Width": len(c.Columns) + 1,
 		"WorseRule": worseRule, "SlowRule": slowRule,
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ var schemaFiles = []struct {
 	of       any
 }{
 	{"record.schema.json", "urn:podproof:record:v1", Record{}},
+	{"conformance.schema.json", "urn:podproof:conformance:v1", ConformanceReport{}},
 }
 
 func TestSchemaFiles(t *testing.T) {
@@ -133,6 +134,6 @@ var enums = map[reflect.Type][]any{
 }
 
 // constant are fields that always have the same value.
-var constant = map[string]string{"Record.schema": Schema}
+var constant = map[string]string{"Record.schema": Schema, "ConformanceReport.schema": ConformanceSchemaName}
 
 var timeType = reflect.TypeFor[time.Time]()
