@@ -3,6 +3,7 @@
 #   make e2e     makes a kind cluster (or uses the one in KUBECONFIG), runs the
 #                specs on it and prints a verdict for every claim
 #   make test    checks podproof itself, without a cluster
+#   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
 # Settings, each also a flag of `bin/podproof run` (see its -h):
@@ -19,7 +20,7 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
 
-.PHONY: e2e test lint build clean list need-go
+.PHONY: e2e test lint build clean list docs need-go
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
@@ -40,6 +41,10 @@ lint: need-go
 
 list: build
 	@bin/podproof list
+
+docs: build
+	@bin/podproof list --format=markdown --out=docs
+	@$(GO) test ./reports -run '^TestSchemaFiles$$' -update
 
 clean: build
 	@bin/podproof clean $(if $(ALL),--all)

@@ -24,6 +24,7 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
   podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
                    specs on it, print a verdict for every claim
   podproof list    list the claims with their specs, without a cluster
+  podproof images  list the images that a run needs, without a cluster
   podproof compare say what changed between the records of two or more runs
   podproof publish write the conformance report of a run, to be published
   podproof validate  refuse a conformance report that cannot be right
@@ -47,6 +48,8 @@ func main() {
 		os.Exit(commandRun(args))
 	case "list":
 		os.Exit(commandList(args))
+	case "images":
+		os.Exit(commandImages(args))
 	case "compare":
 		os.Exit(commandCompare(args))
 	case "publish":

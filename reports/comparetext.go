@@ -75,7 +75,7 @@ func (c Comparison) Markdown() []byte {
 	var out strings.Builder
 	fmt.Fprintf(&out, "## podproof: comparison\n\n%s.\n\n| | record | made with | pace |\n|---|---|---|---:|\n", capital(c.Conclusion()))
 	for n, column := range c.Columns {
-		fmt.Fprintf(&out, "| %d | %s | %s | %.2f |\n", n+1, markdownText(column.Heading()), markdownText(column.Details()), column.Pace)
+		fmt.Fprintf(&out, "| %d | %s | %s | %.2f |\n", n+1, MarkdownText(column.Heading()), MarkdownText(column.Details()), column.Pace)
 	}
 	head, line := "| | claim |", "|---|---|"
 	for n := range c.Columns {
@@ -89,11 +89,11 @@ func (c Comparison) Markdown() []byte {
 				return // has changed so in several records
 			}
 			last = row.ID
-			rows += fmt.Sprintf("| %s | **%s** %s |", change, row.ID, markdownText(row.Sentence))
+			rows += fmt.Sprintf("| %s | **%s** %s |", change, row.ID, MarkdownText(row.Sentence))
 			for _, cell := range row.Cells {
 				text := cell.Text()
 				if cell.Reason != "" {
-					text += "<br>" + markdownText(shorten(clean(cell.Reason), 200))
+					text += "<br>" + MarkdownText(shorten(clean(cell.Reason), 200))
 				}
 				rows += " " + text + " |"
 			}
@@ -106,7 +106,7 @@ func (c Comparison) Markdown() []byte {
 	if len(c.Slower) > 0 {
 		out.WriteString("\n| slower spec | claims | record | before | after |\n|---|---|---|---:|---:|\n")
 		for _, s := range c.Slower {
-			fmt.Fprintf(&out, "| %s | %s | %d | %s | %s |\n", markdownText(s.Spec), joined(s.Claims), s.Column+1, duration(s.Before), duration(s.After))
+			fmt.Fprintf(&out, "| %s | %s | %d | %s | %s |\n", MarkdownText(s.Spec), joined(s.Claims), s.Column+1, duration(s.Before), duration(s.After))
 		}
 	}
 	fmt.Fprintf(&out, "\n%s %s\n", worseRule, slowRule)

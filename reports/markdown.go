@@ -20,7 +20,7 @@ const (
 func Markdown(r Record) []byte {
 	m := &strings.Builder{}
 	word, _ := headline(r)
-	fmt.Fprintf(m, "## podproof: %s\n\n%s\n\n", strings.ToLower(word), markdownText(r.Reason))
+	fmt.Fprintf(m, "## podproof: %s\n\n%s\n\n", strings.ToLower(word), MarkdownText(r.Reason))
 	m.WriteString(markdownFacts(r))
 	if message := strings.TrimSpace(r.Run.SetupError); strings.Contains(message, "\n") {
 		m.WriteString("### Set-up failed\n\n" + fenced(message, "the record"))
@@ -74,7 +74,7 @@ func markdownFacts(r Record) string {
 	out := "| | |\n|---|---|\n"
 	for _, row := range rows {
 		if row[1] != "" {
-			out += fmt.Sprintf("| %s | %s |\n", row[0], markdownText(row[1]))
+			out += fmt.Sprintf("| %s | %s |\n", row[0], MarkdownText(row[1]))
 		}
 	}
 	return out + "\n"
@@ -82,17 +82,17 @@ func markdownFacts(r Record) string {
 
 // markdownProblem tells one claim that is not as documented, or could not be tested.
 func markdownProblem(c ClaimResult, r Record, withStory bool) string {
-	out := fmt.Sprintf("**%s** %s", c.ID, markdownText(c.Sentence))
+	out := fmt.Sprintf("**%s** %s", c.ID, MarkdownText(c.Sentence))
 	if c.Source != "" {
 		out += fmt.Sprintf(" ([documented](%s))", c.Source)
 	}
 	out += "\n\n"
 	for _, m := range c.Measured {
 		if !m.OK {
-			out += fmt.Sprintf("- %s: documented %s, measured **%s**\n", markdownText(m.What), markdownText(m.Documented), markdownText(m.Measured))
+			out += fmt.Sprintf("- %s: documented %s, measured **%s**\n", MarkdownText(m.What), MarkdownText(m.Documented), MarkdownText(m.Measured))
 		}
 	}
-	out += "- " + markdownText(c.Reason) + "\n\n"
+	out += "- " + MarkdownText(c.Reason) + "\n\n"
 	if !withStory {
 		return out
 	}
@@ -104,7 +104,7 @@ func markdownProblem(c ClaimResult, r Record, withStory bool) string {
 		if len(s.Evidence) > 0 {
 			where = s.Evidence[0]
 		}
-		out += fmt.Sprintf("<details><summary>%s</summary>\n\n%s</details>\n\n", markdownText(s.Text), fenced(s.Message, where))
+		out += fmt.Sprintf("<details><summary>%s</summary>\n\n%s</details>\n\n", MarkdownText(s.Text), fenced(s.Message, where))
 	}
 	return out
 }
@@ -125,14 +125,14 @@ func markdownSubjects(r Record) string {
 			}
 			var documented, measured []string
 			for _, m := range c.Measured {
-				documented = append(documented, markdownText(m.What+": "+m.Documented))
-				measured = append(measured, markdownText(m.Measured))
+				documented = append(documented, MarkdownText(m.What+": "+m.Documented))
+				measured = append(measured, MarkdownText(m.Measured))
 			}
 			seconds := ""
 			if c.Seconds > 0 {
 				seconds = duration(c.Seconds)
 			}
-			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", c.ID, c.Verdict, markdownText(c.Sentence),
+			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", c.ID, c.Verdict, MarkdownText(c.Sentence),
 				strings.Join(documented, "<br>"), strings.Join(measured, "<br>"), seconds)
 		}
 		if all > 0 {
@@ -158,8 +158,8 @@ func subjectsOf(r Record) []string {
 var markdownSigns = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`,
 	"~", `\~`, "$", `\$`, "#", `\#`, "&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// markdownText is text on one line that means only itself, also in a table.
-func markdownText(text string) string {
+// MarkdownText is text on one line that means only itself, also in a table.
+func MarkdownText(text string) string {
 	return markdownSigns.Replace(strings.Join(strings.Fields(clean(text)), " "))
 }
 
