@@ -85,6 +85,22 @@ func TestRecordsKeepTheSchema(t *testing.T) {
 	}
 }
 
+// A record as a run on a cluster has left it; only the number of its claims, specs and
+// laws was made smaller.
+func TestRecordOfARealRunKeepsTheSchema(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join("testdata", "record.json")
+	data, err := os.ReadFile(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(validate(t, RecordSchema, data)).To(Succeed())
+	r, err := Read(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Specs).NotTo(BeEmpty())
+	g.Expect(validate(t, RecordSchema, written(t, r))).To(Succeed(), "read and written again")
+	_, text := junit(t, r)
+	g.Expect(brokenRules(text)).To(BeEmpty())
+}
+
 func TestSchemaRefusesWhatIsNoRecord(t *testing.T) {
 	for name, spoil := range map[string]func(map[string]any){
 		"no verdict":      func(r map[string]any) { delete(r, "verdict") },
