@@ -21,14 +21,14 @@ import (
 
 const usage = `podproof proves, on real pods, that a Kubernetes cluster treats Pods as documented.
 
-  podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
-                   specs on it, print a verdict for every claim
-  podproof list    list the claims with their specs, without a cluster
-  podproof images  list the images that a run needs, without a cluster
-  podproof compare say what changed between the records of two or more runs
-  podproof publish write the conformance report of a run, to be published
+  podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
+                     specs on it, print a verdict for every claim
+  podproof compare   say what changed between the records of two or more runs
+  podproof publish   write the conformance report of a run, to be published
   podproof validate  refuse a conformance report that cannot be right
-  podproof clean   remove what interrupted or kept runs left on this machine
+  podproof list      list the claims with their specs, without a cluster
+  podproof images    list the images that a run needs, without a cluster
+  podproof clean     remove what interrupted or kept runs left on this machine
 
 Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
 a claim became worse; validate: refused), 2 bad usage, 3 could not test, 4 interrupted.
