@@ -195,7 +195,7 @@ func (c Comparison) Conclusion() string {
 			same++
 		}
 	}
-	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise, %d were not selected in both, %d stayed the same; %s became slower",
+	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d not selected in both, %d the same; %s became slower",
 		plural(c.Count(Worse), "claim"), c.Count(Better), c.Count(Changed), c.Count(Apart), same, plural(len(c.Slower), "spec"))
 }
 

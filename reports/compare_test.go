@@ -115,7 +115,7 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	g.Expect(changes).To(Equal(map[string]Change{"DELETE-06": Better, "VOL-01": Worse, "CLI-STATUS-01": Changed, "BACKOFF-03": Apart}))
-	g.Expect(c.Conclusion()).To(Equal(fmt.Sprintf("1 claim became worse, 1 better, 1 changed otherwise, 1 were not selected in both, %d stayed the same; 0 specs became slower", len(claims.All())-4)))
+	g.Expect(c.Conclusion()).To(Equal(fmt.Sprintf("1 claim became worse, 1 better, 1 changed otherwise; 1 not selected in both, %d the same; 0 specs became slower", len(claims.All())-4)))
 
 	var text strings.Builder
 	g.Expect(c.Text(&text)).To(Succeed())

@@ -32,10 +32,10 @@ type ConformanceReport struct {
 	WholeProfile bool     `json:"wholeProfile"`
 	Filters      []string `json:"filters,omitempty"`
 	// Result is that of the run: conformant, nonconformant, inconclusive or not run.
-	Result  Verdict         `json:"result"`
-	Seconds float64         `json:"seconds"` // wall time of all specs
-	Summary ConformanceSum  `json:"summary"`
-	Claims  ClaimsByVerdict `json:"claims"`
+	Result   Verdict         `json:"result"`
+	Seconds  float64         `json:"seconds"` // wall time of all specs
+	Summary  ConformanceSum  `json:"summary"`
+	Verdicts ClaimsByVerdict `json:"verdicts"`
 }
 
 // Implementation is who publishes the report, and of what.
@@ -110,24 +110,24 @@ func Conformance(r Record, of Implementation) (ConformanceReport, error) {
 		Schema: ConformanceSchemaName, Implementation: of, Date: r.Run.Started.UTC().Truncate(time.Second), Podproof: r.Run.Version,
 		Versions: Versions{Kubernetes: c.ServerVersion, Kubelets: []string{}, Runtimes: []string{}, Cgroup: c.Cgroup},
 		Profile:  r.Run.Profile, Filters: r.Run.Filters, Result: r.Verdict, Seconds: tenths(r.Run.SpecsSeconds),
-		Claims: noClaims(),
+		Verdicts: noClaims(),
 	}
 	for _, n := range c.Nodes {
 		v := &report.Versions
 		v.Kubelets, v.Runtimes, v.OS = once(v.Kubelets, n.Kubelet), once(v.Runtimes, n.Runtime), once(v.OS, n.OS)
 	}
 	for _, result := range r.Claims {
-		list := report.Claims.list(result.Verdict)
+		list := report.Verdicts.list(result.Verdict)
 		claim := PublishedClaim{ID: result.ID, Seconds: tenths(result.Seconds), Reason: firstLineOrNone(result.Reason)}
 		switch {
 		case !result.Selected:
-			list, claim.Reason = &report.Claims.NotSelected, ""
+			list, claim.Reason = &report.Verdicts.NotSelected, ""
 		case list == nil:
 			return report, fmt.Errorf("%w: claim %s has the verdict %q, which is none", ErrUnpublishable, result.ID, result.Verdict)
 		}
 		*list = append(*list, claim)
 	}
-	report.Summary = report.Claims.count()
+	report.Summary = report.Verdicts.count()
 	report.WholeProfile = len(report.partial()) == 0 && !r.Run.Interrupted
 	// What cannot be right must not get out.
 	if problems := report.Check(); len(problems) > 0 {

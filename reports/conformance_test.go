@@ -113,7 +113,7 @@ func TestUnpublishable(t *testing.T) {
 	r = wholeRun("full", Run{}, nil)
 	r.Claims[0].Verdict = Nonconformant
 	_, err = Conformance(r, Implementation{})
-	g.Expect(err).To(MatchError(ContainSubstring("result is conformant, but claims.nonconformant names 1")), "a record that somebody has changed")
+	g.Expect(err).To(MatchError(ContainSubstring("result is conformant, but verdicts.nonconformant names 1")), "a record that somebody has changed")
 	r.Claims[0].Verdict = "fine"
 	_, err = Conformance(r, Implementation{})
 	g.Expect(err).To(MatchError(ContainSubstring(`"fine"`)))
@@ -130,24 +130,26 @@ func TestCheckRefuses(t *testing.T) {
 	}{
 		"one number":        {func(r *ConformanceReport) { r.Summary.Conformant++ }, "summary.conformant is"},
 		"the sum":           {func(r *ConformanceReport) { r.Summary.Claims++ }, "but the verdicts add up to"},
-		"a name taken out":  {func(r *ConformanceReport) { r.Claims.Conformant = r.Claims.Conformant[1:] }, "claim DEF-01 is under no verdict"},
-		"a name put in":     {func(r *ConformanceReport) { r.Claims.Conformant[0].ID = "DEF-99" }, "names DEF-99, which this podproof does not know"},
-		"a name twice":      {func(r *ConformanceReport) { r.Claims.Conformant[0] = r.Claims.Conformant[1] }, "claim DEF-02 is named twice, under claims.conformant and claims.conformant"},
-		"a failure":         {func(r *ConformanceReport) { move(&r.Claims.Conformant, &r.Claims.Nonconformant) }, "result is conformant, but claims.nonconformant names 1"},
-		"a doubt":           {func(r *ConformanceReport) { move(&r.Claims.Conformant, &r.Claims.Inconclusive) }, "result is conformant, but 1 claim is inconclusive or not run"},
-		"a claim left out":  {func(r *ConformanceReport) { move(&r.Claims.Conformant, &r.Claims.NotSelected) }, "wholeProfile is true, but it leaves out claims of the profile full: DEF-01"},
-		"a claim not run":   {func(r *ConformanceReport) { r.Result = Inconclusive; move(&r.Claims.Conformant, &r.Claims.NotRun) }, "wholeProfile is true, but 1 claim is not run"},
+		"a name taken out":  {func(r *ConformanceReport) { r.Verdicts.Conformant = r.Verdicts.Conformant[1:] }, "claim DEF-01 is under no verdict"},
+		"a name put in":     {func(r *ConformanceReport) { r.Verdicts.Conformant[0].ID = "DEF-99" }, "names DEF-99, which this podproof does not know"},
+		"a name twice":      {func(r *ConformanceReport) { r.Verdicts.Conformant[0] = r.Verdicts.Conformant[1] }, "claim DEF-02 is named twice, under verdicts.conformant and verdicts.conformant"},
+		"a failure":         {func(r *ConformanceReport) { move(&r.Verdicts.Conformant, &r.Verdicts.Nonconformant) }, "result is conformant, but verdicts.nonconformant names 1"},
+		"a doubt":           {func(r *ConformanceReport) { move(&r.Verdicts.Conformant, &r.Verdicts.Inconclusive) }, "result is conformant, but 1 claim is inconclusive or not run"},
+		"a claim left out":  {func(r *ConformanceReport) { move(&r.Verdicts.Conformant, &r.Verdicts.NotSelected) }, "wholeProfile is true, but it leaves out claims of the profile full: DEF-01"},
+		"a claim not run":   {func(r *ConformanceReport) { r.Result = Inconclusive; move(&r.Verdicts.Conformant, &r.Verdicts.NotRun) }, "wholeProfile is true, but 1 claim is not run"},
 		"filters":           {func(r *ConformanceReport) { r.Filters = []string{"NET-*"} }, "wholeProfile is true, but the run was made with filters: NET-*"},
 		"an unknown result": {func(r *ConformanceReport) { r.Result = "fine" }, `result is "fine"`},
 		"a result too mild": {func(r *ConformanceReport) {
 			r.Result = Inconclusive
-			move(&r.Claims.Conformant, &r.Claims.Nonconformant)
+			move(&r.Verdicts.Conformant, &r.Verdicts.Nonconformant)
 		}, "result is inconclusive, but"},
-		"an unknown profile":  {func(r *ConformanceReport) { r.Profile = "fast" }, `profile is "fast"`},
-		"a time before zero":  {func(r *ConformanceReport) { r.Claims.Conformant[0].Seconds = -1 }, "claim DEF-01 took -1 seconds"},
-		"no project":          {func(r *ConformanceReport) { r.Implementation.Project = "" }, "implementation.project is empty"},
-		"no version":          {func(r *ConformanceReport) { r.Versions.Kubernetes = "" }, "versions.kubernetes is empty"},
-		"nothing holds":       {func(r *ConformanceReport) { r.Claims.NotApplicable, r.Claims.Conformant = r.Claims.Conformant, nil }, "result is conformant, but no claim is"},
+		"an unknown profile": {func(r *ConformanceReport) { r.Profile = "fast" }, `profile is "fast"`},
+		"a time before zero": {func(r *ConformanceReport) { r.Verdicts.Conformant[0].Seconds = -1 }, "claim DEF-01 took -1 seconds"},
+		"no project":         {func(r *ConformanceReport) { r.Implementation.Project = "" }, "implementation.project is empty"},
+		"no version":         {func(r *ConformanceReport) { r.Versions.Kubernetes = "" }, "versions.kubernetes is empty"},
+		"nothing holds": {func(r *ConformanceReport) {
+			r.Verdicts.NotApplicable, r.Verdicts.Conformant = r.Verdicts.Conformant, nil
+		}, "result is conformant, but no claim is"},
 		"a quick run as full": {func(r *ConformanceReport) { *r = published(t, wholeRun("quick", Run{}, nil)); r.Profile = "full" }, "leaves out claims of the profile full: "},
 	} {
 		t.Run(name, func(t *testing.T) {

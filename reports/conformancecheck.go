@@ -27,7 +27,7 @@ func (c ConformanceReport) Check() []error {
 	must(c.Seconds >= 0, "seconds is %v", c.Seconds)
 	must(slices.Contains(claims.Profiles(), claims.Profile(c.Profile)), "profile is %q; there are quick and full", c.Profile)
 
-	counted := c.Claims.count()
+	counted := c.Verdicts.count()
 	for _, n := range []struct {
 		name          string
 		says, counted int
@@ -40,7 +40,7 @@ func (c ConformanceReport) Check() []error {
 		{"notRun", c.Summary.NotRun, counted.NotRun},
 		{"notSelected", c.Summary.NotSelected, counted.NotSelected},
 	} {
-		must(n.says == n.counted, "summary.%s is %d, but claims.%s names %d", n.name, n.says, n.name, n.counted)
+		must(n.says == n.counted, "summary.%s is %d, but verdicts.%s names %d", n.name, n.says, n.name, n.counted)
 	}
 	s := c.Summary
 	sum := s.Conformant + s.Nonconformant + s.KnownDeviation + s.Inconclusive + s.NotApplicable + s.NotRun + s.NotSelected
@@ -59,17 +59,17 @@ func (c ConformanceReport) Check() []error {
 func (c ConformanceReport) checkNames() []error {
 	var problems []error
 	place := map[string]string{}
-	for _, l := range c.Claims.lists() {
+	for _, l := range c.Verdicts.lists() {
 		for _, named := range l.claims {
 			if other, twice := place[named.ID]; twice {
-				problems = append(problems, fmt.Errorf("claim %s is named twice, under claims.%s and claims.%s", named.ID, other, l.name))
+				problems = append(problems, fmt.Errorf("claim %s is named twice, under verdicts.%s and verdicts.%s", named.ID, other, l.name))
 			}
 			place[named.ID] = l.name
 			if named.Seconds < 0 {
 				problems = append(problems, fmt.Errorf("claim %s took %v seconds", named.ID, named.Seconds))
 			}
 			if _, err := claims.Find(named.ID); err != nil {
-				problems = append(problems, fmt.Errorf("claims.%s names %s, which this podproof does not know: check the report with the podproof that made it (%s)", l.name, named.ID, c.Podproof))
+				problems = append(problems, fmt.Errorf("verdicts.%s names %s, which this podproof does not know: check the report with the podproof that made it (%s)", l.name, named.ID, c.Podproof))
 			}
 		}
 	}
@@ -84,12 +84,12 @@ func (c ConformanceReport) checkNames() []error {
 // checkResult compares the result with the verdicts that it follows from.
 func (c ConformanceReport) checkResult() []error {
 	var problems []error
-	bad, doubtful := len(c.Claims.Nonconformant), len(c.Claims.Inconclusive)+len(c.Claims.NotRun)
-	good := len(c.Claims.Conformant) + len(c.Claims.KnownDeviation)
+	bad, doubtful := len(c.Verdicts.Nonconformant), len(c.Verdicts.Inconclusive)+len(c.Verdicts.NotRun)
+	good := len(c.Verdicts.Conformant) + len(c.Verdicts.KnownDeviation)
 	switch c.Result {
 	case Conformant:
 		if bad > 0 {
-			problems = append(problems, fmt.Errorf("result is conformant, but claims.nonconformant names %d", bad))
+			problems = append(problems, fmt.Errorf("result is conformant, but verdicts.nonconformant names %d", bad))
 		}
 		if doubtful > 0 {
 			problems = append(problems, fmt.Errorf("result is conformant, but %s inconclusive or not run", are(doubtful)))
@@ -99,7 +99,7 @@ func (c ConformanceReport) checkResult() []error {
 		}
 	case Nonconformant, Inconclusive, NotRun:
 		if c.Result != Nonconformant && bad > 0 {
-			problems = append(problems, fmt.Errorf("result is %s, but claims.nonconformant names %d", c.Result, bad))
+			problems = append(problems, fmt.Errorf("result is %s, but verdicts.nonconformant names %d", c.Result, bad))
 		}
 	default:
 		problems = append(problems, fmt.Errorf("result is %q; it is conformant, nonconformant, inconclusive or not run", c.Result))
@@ -114,7 +114,7 @@ func (c ConformanceReport) partial() []string {
 		why = append(why, "the run was made with filters: "+strings.Join(c.Filters, ", "))
 	}
 	var left []string
-	for _, named := range c.Claims.NotSelected {
+	for _, named := range c.Verdicts.NotSelected {
 		claim, err := claims.Find(named.ID)
 		if err != nil || claims.Profile(c.Profile).Includes(claim.Profile) {
 			left = append(left, named.ID)
@@ -123,7 +123,7 @@ func (c ConformanceReport) partial() []string {
 	if len(left) > 0 {
 		why = append(why, fmt.Sprintf("it leaves out claims of the profile %s: %s", c.Profile, strings.Join(left, ", ")))
 	}
-	if n := len(c.Claims.NotRun); n > 0 {
+	if n := len(c.Verdicts.NotRun); n > 0 {
 		why = append(why, fmt.Sprintf("%s not run", are(n)))
 	}
 	return why
