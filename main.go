@@ -21,15 +21,20 @@ import (
 
 const usage = `podproof proves, on real pods, that a Kubernetes cluster treats Pods as documented.
 
-  podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
-                   specs on it, print a verdict for every claim
-  podproof list    list the claims with their specs, without a cluster
-  podproof mutants run the suite against components that are built wrong, and say
-                   whether it notices
-  podproof clean   remove what interrupted or kept runs left on this machine
+  podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
+                     specs on it, print a verdict for every claim
+  podproof compare   say what changed between the records of two or more runs
+  podproof publish   write the conformance report of a run, to be published
+  podproof validate  refuse a conformance report that cannot be right
+  podproof list      list the claims with their specs, without a cluster
+  podproof images    list the images that a run needs, without a cluster
+  podproof mutants   run the suite against components that are built wrong, and say
+                     whether it notices
+  podproof clean     remove what interrupted or kept runs left on this machine
 
-Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant,
-2 bad usage, 3 could not test, 4 interrupted.
+Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
+a claim became worse; validate: refused; mutants: one was not noticed), 2 bad usage,
+3 could not test, 4 interrupted.
 `
 
 func main() {
@@ -48,6 +53,14 @@ func main() {
 		os.Exit(commandList(args))
 	case "mutants":
 		os.Exit(commandMutants(args))
+	case "images":
+		os.Exit(commandImages(args))
+	case "compare":
+		os.Exit(commandCompare(args))
+	case "publish":
+		os.Exit(commandPublish(args))
+	case "validate":
+		os.Exit(commandValidate(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:

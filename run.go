@@ -127,6 +127,9 @@ func conclude(console *progress.Console, dir string, record reports.Record) int 
 	if err := reports.Write(dir, record); err != nil {
 		console.Info("%v", err)
 	}
+	if err := reports.StepSummary(record); err != nil {
+		console.Info("%v", err)
+	}
 	var summary strings.Builder
 	if err := reports.Summary(&summary, record, console.Colour()); err != nil {
 		console.Info("%v", err)

@@ -10,9 +10,11 @@ import (
 
 // The files that Write makes.
 const (
-	RecordFile  = "record.json"
-	JUnitFile   = "junit.xml"
-	SummaryFile = "summary.txt"
+	RecordFile   = "record.json"
+	JUnitFile    = "junit.xml"
+	SummaryFile  = "summary.txt"
+	MarkdownFile = "summary.md"
+	BadgeFile    = "badge.svg"
 )
 
 // Write makes the record's files in dir, which it creates when it is missing. Each
@@ -40,6 +42,8 @@ func Write(dir string, r Record) error {
 		{RecordFile, append(record, '\n')},
 		{JUnitFile, junit},
 		{SummaryFile, summary.Bytes()},
+		{MarkdownFile, Markdown(r)},
+		{BadgeFile, Badge(r)},
 	} {
 		if err := replace(filepath.Join(dir, file.name), file.data); err != nil {
 			return fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err)
@@ -72,4 +76,12 @@ func replace(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(temp.Name(), path)
+}
+
+// WriteFile writes a report to a file of the caller's choice, completely or not at all.
+func WriteFile(path string, data []byte) error {
+	if err := replace(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
