@@ -75,12 +75,17 @@ func Outcome(s types.SpecReport) reports.Spec {
 
 // message is what a failed spec says. Of a spec that ran out of time Ginkgo
 // says just that; what it was waiting for is the further failure of the same
-// node. (Those of later nodes, such as a broken law, are in AdditionalFailures.)
+// node, below a line of Ginkgo's own. (Those of later nodes, such as a broken law,
+// are in AdditionalFailures.)
 func message(s types.SpecReport) string {
-	if further := s.Failure.AdditionalFailure; s.State.Is(types.SpecStateTimedout) && further != nil {
-		return further.Failure.Message
+	further := s.Failure.AdditionalFailure
+	if !s.State.Is(types.SpecStateTimedout) || further == nil {
+		return s.Failure.Message
 	}
-	return s.Failure.Message
+	if head, waited, found := strings.Cut(further.Failure.Message, "\n"); found && strings.HasSuffix(head, "before it exited:") {
+		return waited
+	}
+	return further.Failure.Message
 }
 
 // inconclusive returns why a failed spec says nothing about the cluster.

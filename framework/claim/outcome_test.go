@@ -88,6 +88,9 @@ func TestTimedOutSpecSaysWhatItWaitedFor(t *testing.T) {
 	s.Failure.AdditionalFailure = &types.AdditionalFailure{Failure: types.Failure{Message: "expected pod p to be Ready"}}
 	s.AdditionalFailures = []types.AdditionalFailure{{Failure: types.Failure{Message: "of clean-up"}}}
 	g.Expect(Outcome(s).Message).To(Equal("expected pod p to be Ready"))
+	// As Ginkgo words it when the spec itself fails because its time is over.
+	s.Failure.AdditionalFailure.Failure.Message = "A spec timeout occurred and then the following failure was recorded in the timedout node before it exited:\nexpected pod p to be Ready\nstory"
+	g.Expect(Outcome(s).Message).To(Equal("expected pod p to be Ready\nstory"))
 }
 
 func TestLawsAreAddedUpOverAllSpecs(t *testing.T) {
