@@ -70,7 +70,9 @@ type Cluster struct {
 	Cgroup        string   `json:"cgroup,omitempty"`
 	WitnessImage  string   `json:"witnessImage,omitempty"`
 	Capabilities  []string `json:"capabilities,omitempty"` // of claims.Need…, found on this cluster
-	Nodes         []Node   `json:"nodes,omitempty"`
+	// Sources says of every capability how it was found, or why it is not there.
+	Sources map[string]string `json:"sources,omitempty"`
+	Nodes   []Node            `json:"nodes,omitempty"`
 }
 
 // Node is one node of the cluster.
@@ -127,6 +129,8 @@ type Spec struct {
 	Seconds     float64       `json:"seconds"`
 	WaitSeconds float64       `json:"waitSeconds"` // the inherent part of Seconds
 	Measured    []Measurement `json:"measured,omitempty"`
+	// Timelines are the stories of the spec's pods, in the order in which they came.
+	Timelines []Timeline `json:"timelines,omitempty"`
 	// Evidence lists files, relative to the record, that were kept of the spec.
 	Evidence    []string `json:"evidence,omitempty"`
 	Location    string   `json:"location,omitempty"` // file:line
@@ -160,6 +164,8 @@ type Measurement struct {
 	Measured   string   `json:"measured"`   // "20.4 s"
 	Seconds    *float64 `json:"seconds,omitempty"`
 	OK         bool     `json:"ok"`
+	// Step is set where the value is a step of a ladder of delays.
+	Step *Step `json:"step,omitempty"`
 }
 
 // Law is what the check of one law on every pod of the run found.

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +17,7 @@ const (
 // Write makes the record's files in dir, which it creates when it is missing. Each
 // file is complete or not there at all, whenever the program ends.
 func Write(dir string, r Record) error {
-	record, err := json.MarshalIndent(r, "", "  ")
+	record, err := layOut(r)
 	if err != nil {
 		return fmt.Errorf("write the record as JSON: %w", err)
 	}
@@ -37,7 +36,7 @@ func Write(dir string, r Record) error {
 		name string
 		data []byte
 	}{
-		{RecordFile, append(record, '\n')},
+		{RecordFile, record},
 		{JUnitFile, junit},
 		{SummaryFile, summary.Bytes()},
 	} {

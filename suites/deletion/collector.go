@@ -98,5 +98,11 @@ func (c collector) ask(ctx SpecContext, ns space, query map[string]string) recor
 	var s record.Series
 	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", query))
 	spec.Do(json.Unmarshal(data, &s))
+	var lines []record.Line
+	for _, a := range s.Arrivals {
+		lines = append(lines, a.Line)
+	}
+	// The names are those of the victims' pods, whose only container has the other.
+	ns.Saw(ns.Journal().Story(query["id"]), "w", lines)
 	return s
 }
