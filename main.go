@@ -24,6 +24,7 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
   podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
                    specs on it, print a verdict for every claim
   podproof list    list the claims with their specs, without a cluster
+  podproof report  make the files of a run again from its record.json
   podproof clean   remove what interrupted or kept runs left on this machine
 
 Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant,
@@ -44,6 +45,8 @@ func main() {
 		os.Exit(commandRun(args))
 	case "list":
 		os.Exit(commandList(args))
+	case "report":
+		os.Exit(commandReport(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/progress"
 )
 
@@ -201,12 +202,19 @@ const (
 
 // ClaimResult is the verdict on one claim of the catalogue.
 type ClaimResult struct {
-	ID       string  `json:"id"`
-	Subject  string  `json:"subject"`
-	Sentence string  `json:"sentence"`
-	Strength string  `json:"strength"`
-	Source   string  `json:"source"` // URL of the first place that documents it
-	Verdict  Verdict `json:"verdict"`
+	ID       string `json:"id"`
+	Subject  string `json:"subject"`
+	Sentence string `json:"sentence"`
+	Strength string `json:"strength"`
+	Source   string `json:"source"` // URL of the first place that documents it
+	// Sources are all of these places. What the article says of the claim, whether
+	// that is right, and why not, are as in the catalogue.
+	Sources        []claims.Source `json:"sources,omitempty"`
+	Article        string          `json:"article,omitempty"`
+	ArticleVerdict string          `json:"articleVerdict,omitempty"`
+	ArticleWhy     string          `json:"articleWhy,omitempty"`
+
+	Verdict Verdict `json:"verdict"`
 	// Reason says why. For a conformant claim it says what was left out, if anything.
 	Reason string `json:"reason,omitempty"`
 	// Selected is false for a claim that the profile or a filter left out.

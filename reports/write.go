@@ -12,6 +12,7 @@ const (
 	RecordFile  = "record.json"
 	JUnitFile   = "junit.xml"
 	SummaryFile = "summary.txt"
+	HTMLFile    = "report.html"
 )
 
 // Write makes the record's files in dir, which it creates when it is missing. Each
@@ -29,6 +30,10 @@ func Write(dir string, r Record) error {
 	if err := Summary(&summary, r, false); err != nil {
 		return err
 	}
+	page, err := HTML(r)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory for the results: %w", err)
 	}
@@ -39,6 +44,7 @@ func Write(dir string, r Record) error {
 		{RecordFile, record},
 		{JUnitFile, junit},
 		{SummaryFile, summary.Bytes()},
+		{HTMLFile, page},
 	} {
 		if err := replace(filepath.Join(dir, file.name), file.data); err != nil {
 			return fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err)
