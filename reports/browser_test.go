@@ -214,6 +214,7 @@ func TestBrowserSeesEverything(t *testing.T) {
 		unfold(g, ctx)
 		for _, s := range screens {
 			s.set(g, ctx)
+			keep(g, ctx, s, name+"-open")
 			g.Expect(ask[[]string](g, ctx, string(check))).To(BeEmpty(), "%s on %s", name, s.name)
 		}
 		g.Expect(unnamed(g, ctx)).To(BeEmpty(), name)

@@ -28,7 +28,7 @@ func deletionOf(t Timeline) (Lane, bool) {
 }
 
 // endPicture draws how pods ended, each from the moment at which its deletion was
-// asked for: the request with its grace period, SIGTERM, SIGKILL, the object gone.
+// asked for: the request, where its grace period ends, SIGTERM, SIGKILL, the object gone.
 func endPicture(pods []Timeline) template.HTML {
 	a := axis{0, 0.5}
 	ends := func(t Timeline) (asked, until float64) {
@@ -51,6 +51,7 @@ func endPicture(pods []Timeline) template.HTML {
 	var words []string
 	for _, t := range pods {
 		asked, until := ends(t)
+		top := p.height
 		d := drawing{p, a, -asked, until, true}
 		d.pod(t, func(l Lane) bool {
 			switch l.Kind {
@@ -61,6 +62,11 @@ func endPicture(pods []Timeline) template.HTML {
 		})
 		lane, _ := deletionOf(t)
 		for _, m := range lane.Moments {
+			if m.Grace != nil && *m.Grace > 0 {
+				if due := m.At + float64(*m.Grace); d.inSight(due) {
+					p.tick("due", d.at(due), top+titleHeight, p.height)
+				}
+			}
 			words = append(words, fmt.Sprintf("%s: %s after %.1f s", t.Pod, deletionText(m), m.At-asked))
 		}
 	}

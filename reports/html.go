@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ var pageFiles embed.FS
 // pageTemplate is the page; its style and its script are files of their own so that
 // editors know what they are.
 var pageTemplate = template.Must(template.New("report.html").Funcs(template.FuncMap{
-	"duration": duration, "clean": clean, "mark": verdictMark, "class": verdictClass, "plural": plural,
+	"duration": duration, "clean": clean, "values": values, "mark": verdictMark, "class": verdictClass, "plural": plural,
 	"style": func() (template.CSS, error) {
 		text, err := pageFiles.ReadFile("page/report.css")
 		return template.CSS(text), err
@@ -72,6 +73,12 @@ func squeeze(page []byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// numbers are those with a unit behind them.
+var numbers = regexp.MustCompile(`(\d) (s|ms|min|MiB|%)\b`)
+
+// values keeps numbers and their units on one line.
+func values(text string) string { return numbers.ReplaceAllString(clean(text), "$1\u00a0$2") }
 
 // verdictMark is a sign for a verdict, for those who do not see its colour.
 func verdictMark(v Verdict) string {

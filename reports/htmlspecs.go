@@ -64,7 +64,7 @@ func (p *pageMaker) draw(v *specView, failed bool) {
 		most = mostPodsOfASpec
 	}
 	if more := len(pods) - most; more > 0 {
-		v.NotDrawn = fmt.Sprintf("%s not drawn here; the record has their timelines", plural(more, "further pod"))
+		v.NotDrawn = fmt.Sprintf("%s in record.json, not drawn here", plural(more, "further pod"))
 		pods = pods[:most]
 	}
 	if len(pods) == 0 {

@@ -83,7 +83,7 @@ func (p *picture) text(x float64, y int, text string) bool {
 	width := float64(utf8.RuneCountInString(text)) * characterWidth
 	from, class := max(0, x), ""
 	if from+width > 1 {
-		if from, x, class = 1-width, 1, "z"; from < 0 {
+		if from, class = x-width, "z"; from < 0 {
 			return false
 		}
 	}
@@ -192,7 +192,10 @@ func stepFor(span float64) float64 {
 
 // tickText is the time at a tick, given the distance of the ticks.
 func tickText(at, step float64) string {
-	if at != 0 && step >= 60 {
+	if at == 0 {
+		return "0 s" // and not "-0 s"
+	}
+	if step >= 60 {
 		return fmt.Sprintf("%g min", at/60)
 	}
 	return strconv.FormatFloat(math.Round(at*10)/10, 'f', -1, 64) + " s"
