@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,13 +19,13 @@ import (
 func commandReport(args []string) int {
 	flags := flag.NewFlagSet("podproof report", flag.ContinueOnError)
 	out := flags.String("out", "", "directory for the files; without it they go beside the record")
-	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "podproof report [--out DIR] RECORD: makes all files of a run again from its record.json")
-		flags.PrintDefaults()
-	}
+	flags.SetOutput(io.Discard) // we say ourselves what is wrong
 	path, err := oneArgument(flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+		fmt.Println("podproof report [--out DIR] RECORD makes all files of a run again from its record.json.")
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
 		return 0
 	case err != nil:
 		return report(err)
@@ -50,14 +51,14 @@ func oneArgument(flags *flag.FlagSet, args []string) (string, error) {
 		if errors.Is(err, flag.ErrHelp) {
 			return "", err
 		}
-		return "", options.Usagef("%v", err)
+		return "", options.Usagef("%v; podproof report -h lists the flags", err)
 	}
 	argument := flags.Arg(0)
 	if argument == "" {
 		return "", options.Usagef("which record? Give the path of a record.json, such as reports/out/<time>/record.json")
 	}
 	if err := flags.Parse(flags.Args()[1:]); err != nil {
-		return "", options.Usagef("%v", err)
+		return "", options.Usagef("%v; podproof report -h lists the flags", err)
 	}
 	if flags.NArg() > 0 {
 		return "", options.Usagef("unexpected argument %q; podproof report takes one record", flags.Arg(0))

@@ -45,7 +45,7 @@ func browserPath(t *testing.T) string {
 // browser starts Chromium for a test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	limited, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	limited, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // seconds, where the machine is not busy
 	t.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU)
 	allocated, stop := chromedp.NewExecAllocator(limited, options...)
@@ -55,10 +55,30 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// pages are the records that are looked at: a whole run with failures, a real run, and
-// one that could not begin.
-func pages() map[string]Record {
+func TestBrowser(t *testing.T) {
+	ctx := browser(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, context.Context)
+	}{
+		{"is left in peace", isLeftInPeace},
+		{"filters by keyboard", filtersByKeyboard},
+		{"reads without a script", readsWithoutScript},
+		{"sees everything", seesEverything},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tab, closing := chromedp.NewContext(ctx)
+			defer closing()
+			test.run(t, tab)
+		})
+	}
+}
+
+// pages are the records that are looked at: a real run, a whole one with failures, one with
+// a spec of every fate, and one that could not begin.
+func pages(t *testing.T) map[string]Record {
 	return map[string]Record{
+		"real":   real(t),
 		"full":   failing(failing(full(117, likeReal), 60), 50),
 		"sample": sample(),
 		"setup":  New(catalogue(), Run{SetupError: "no engine answers\nat all"}, []Spec{inState("A-01", Unstarted)}, nil),
@@ -118,14 +138,14 @@ func unfold(g *WithT, ctx context.Context) {
 	ask[int](g, ctx, `[...document.querySelectorAll('details')].map(d => d.open = true).length`)
 }
 
-func TestBrowserIsLeftInPeace(t *testing.T) {
-	ctx := browser(t)
-	for name, r := range pages() {
+// No request leaves the page, and nothing is complained of.
+func isLeftInPeace(t *testing.T, ctx context.Context) {
+	for name, r := range pages(t) {
 		g := NewWithT(t)
 		address := written(t, r)
 		var mu sync.Mutex
 		var requests, complaints []string
-		tab, closing := chromedp.NewContext(ctx)
+		tab, closing := chromedp.NewContext(ctx) // with ears of its own
 		g.Expect(chromedp.Listen(tab, func(event any) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -155,15 +175,14 @@ func TestBrowserIsLeftInPeace(t *testing.T) {
 	}
 }
 
-func TestBrowserFiltersByKeyboard(t *testing.T) {
+func filtersByKeyboard(t *testing.T, ctx context.Context) {
 	g := NewWithT(t)
-	ctx := browser(t)
 	visible := func(selector string) []string {
 		return ask[[]string](g, ctx, fmt.Sprintf(`[...document.querySelectorAll(%q)].filter(e => e.checkVisibility()).map(e => e.id)`, selector))
 	}
 	const claims = "tbody.claim"
 	told := func() string { return ask[string](g, ctx, `document.getElementById('shown').textContent`) }
-	r := pages()["full"]
+	r := pages(t)["full"]
 	do(g, ctx, chromedp.Navigate(written(t, r)))
 	all := visible(claims)
 	g.Expect(all).To(HaveLen(len(r.Claims)))
@@ -189,9 +208,8 @@ func TestBrowserFiltersByKeyboard(t *testing.T) {
 	g.Expect(visible(claims)).To(ContainElement(r.Specs[0].Claims[0]))
 }
 
-func TestBrowserReadsWithoutScript(t *testing.T) {
+func readsWithoutScript(t *testing.T, ctx context.Context) {
 	g := NewWithT(t)
-	ctx := browser(t)
 	call(g, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	do(g, ctx, chromedp.Navigate(written(t, sample())))
 	g.Expect(ask[[]bool](g, ctx, `[...document.querySelectorAll('tbody.claim')].map(e => e.checkVisibility())`)).To(And(Not(BeEmpty()), HaveEach(true)))
@@ -200,11 +218,10 @@ func TestBrowserReadsWithoutScript(t *testing.T) {
 
 // Every text has the contrast of WCAG 2 AA, every control a name, nothing is cut off
 // or written over something else, on every screen.
-func TestBrowserSeesEverything(t *testing.T) {
-	ctx := browser(t)
+func seesEverything(t *testing.T, ctx context.Context) {
 	check, err := os.ReadFile("testdata/look.js")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	for name, r := range pages() {
+	for name, r := range pages(t) {
 		g := NewWithT(t)
 		do(g, ctx, chromedp.Navigate(written(t, r)))
 		for _, s := range screens {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -86,8 +87,11 @@ func (p *pageMaker) draw(v *specView, failed bool) {
 // mostHeadLines is how much of a message is shown at once.
 const mostHeadLines = 14
 
-// splitMessage parts what a spec found from the stories of its pods that follow it,
-// and from the rest of what is very long.
+// storyLine is a line of the story of a pod inside a message (journal.Story.String).
+var storyLine = regexp.MustCompile(`^(story of pod | +[+-][0-9.]+s  |  … [0-9]+ lines left out)`)
+
+// splitMessage parts what a spec expected and found from the stories of its pods
+// between it, and from the rest of what is very long.
 func splitMessage(s Spec) (head, rest string) {
 	message := strings.TrimSpace(clean(s.Message))
 	if message == "" {
@@ -96,12 +100,16 @@ func splitMessage(s Spec) (head, rest string) {
 		}
 		return "It failed without a message.", ""
 	}
-	lines := strings.Split(message, "\n")
-	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "story of pod") })
-	if at <= 0 || at > mostHeadLines {
-		at = min(len(lines), mostHeadLines)
+	var first, other []string
+	for line := range strings.Lines(message) {
+		line = strings.TrimRight(line, "\n")
+		if storyLine.MatchString(line) || len(first) >= mostHeadLines {
+			other = append(other, line)
+		} else {
+			first = append(first, line)
+		}
 	}
-	return strings.TrimSpace(strings.Join(lines[:at], "\n")), strings.Join(lines[at:], "\n")
+	return strings.TrimSpace(strings.Join(first, "\n")), strings.Join(other, "\n")
 }
 
 // plain is a claim with its links only.

@@ -155,7 +155,7 @@ func (p *picture) svg(description string) template.HTML {
 		}
 	}
 	b.WriteString("</svg>")
-	return template.HTML(b.String()) //nolint:gosec // texts in it are escaped above
+	return template.HTML(b.String())
 }
 
 // order puts grids and areas below everything else.

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/reports"
+)
+
+func TestReportMakesTheFilesAgain(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "old", reports.RecordFile)
+	g.Expect(os.Mkdir(filepath.Dir(path), 0o755)).To(Succeed())
+	// As an older podproof wrote it, and with a field of a later one.
+	old := `{"schema":"podproof.record/v1","later":1,"run":{"id":"x"},"claims":[{"id":"A-01","subject":"a","sentence":"A is so.","verdict":"conformant","selected":true}],
+		"specs":[{"text":"good","claims":["A-01"],"state":"passed","seconds":1,"waitSeconds":0}],"laws":[],"verdict":"conformant","reason":"1 claim as documented"}`
+	g.Expect(os.WriteFile(path, []byte(old), 0o600)).To(Succeed())
+
+	elsewhere := filepath.Join(dir, "new")
+	g.Expect(commandReport([]string{path, "--out", elsewhere})).To(Equal(0), "a flag may come last")
+	for _, name := range []string{reports.RecordFile, reports.JUnitFile, reports.SummaryFile, reports.HTMLFile} {
+		g.Expect(filepath.Join(elsewhere, name)).To(BeAnExistingFile())
+	}
+	page, err := os.ReadFile(filepath.Join(elsewhere, reports.HTMLFile))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(page)).To(ContainSubstring("A is so."))
+	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).NotTo(BeAnExistingFile())
+	g.Expect(commandReport([]string{path})).To(Equal(0))
+	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).To(BeAnExistingFile(), "beside the record where nothing else is said")
+	g.Expect(commandReport([]string{"-h"})).To(Equal(0))
+}
+
+func TestReportSaysWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		NewWithT(t).Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+		return path
+	}
+	later, err := json.Marshal(reports.Record{Schema: "podproof.record/v2"})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for name, c := range map[string]struct {
+		path string
+		want string
+	}{
+		"no such file":   {filepath.Join(dir, "missing.json"), "there is no record"},
+		"a directory":    {dir, "cannot be read"},
+		"no JSON":        {write("text.json", "hello"), "is not a record of podproof"},
+		"another schema": {write("later.json", string(later)), `has the schema "podproof.record/v2"; this podproof reads "podproof.record/v1"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := openRecord(c.path)
+			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
+			g.Expect(commandReport([]string{c.path})).To(Equal(reports.ExitUsage))
+		})
+	}
+	g := NewWithT(t)
+	g.Expect(commandReport(nil)).To(Equal(reports.ExitUsage))
+	g.Expect(commandReport([]string{"a", "b"})).To(Equal(reports.ExitUsage))
+	g.Expect(commandReport([]string{"--nonsense"})).To(Equal(reports.ExitUsage))
+}
