@@ -149,8 +149,9 @@ type claimView struct {
 	Links []link
 	Rows  []Measurement // after the first one
 	First *Measurement
-	Specs []specView // whose place in the page this is
-	Also  []specView // that are told of at another claim
+	Span  template.HTMLAttr // of the cells that belong to all of them
+	Specs []specView        // whose place in the page this is
+	Also  []specView        // that are told of at another claim
 }
 
 type link struct{ Title, URL string }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"html/template"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,6 +134,9 @@ func (p *pageMaker) claim(c ClaimResult) claimView {
 	v := p.plain(c)
 	if len(c.Measured) > 0 {
 		v.First, v.Rows = &c.Measured[0], c.Measured[1:]
+	}
+	if len(v.Rows) > 0 {
+		v.Span = template.HTMLAttr(fmt.Sprintf(" rowspan=%d", len(c.Measured)))
 	}
 	for _, s := range p.specs[c.ID] {
 		if s.Home == c.ID {

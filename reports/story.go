@@ -47,7 +47,7 @@ func storyPicture(pods []Timeline, full bool) template.HTML {
 	if full {
 		return p.svg(describePods(pods, 600))
 	}
-	return p.svg(describePods(pods, 150))
+	return p.svg(describePods(pods, 100))
 }
 
 // drawAxis puts the time axis below everything drawn so far.
@@ -168,10 +168,19 @@ func (d drawing) spans(lane Lane, y int) {
 // look is how a state is drawn, and what is written above it.
 func (d drawing) look(kind LaneKind, m Moment) (class, text string) {
 	switch {
-	case kind == PhaseLane && m.State == "Pending" && m.Text == "":
-		return "php", "" // every pod begins so
 	case kind == PhaseLane:
-		return "ph" + strings.ToLower(m.State[:min(1, len(m.State))]), join2(m.State, m.Text)
+		text = join2(m.State, m.Text)
+		switch m.State {
+		case "Pending":
+			return "php", m.Text // every pod begins so
+		case "Running":
+			return "phr", text
+		case "Succeeded":
+			return "phs", text
+		case "Failed":
+			return "phf", text
+		}
+		return "phu", text
 	case kind == ConditionLane && m.State == "True":
 		return "yes", ""
 	case kind == ConditionLane && m.State == "False":
