@@ -136,7 +136,7 @@ func (p *pageMaker) claim(c ClaimResult) claimView {
 		v.First, v.Rows = &c.Measured[0], c.Measured[1:]
 	}
 	if len(v.Rows) > 0 {
-		v.Span = template.HTMLAttr(fmt.Sprintf(" rowspan=%d", len(c.Measured)))
+		v.Span = template.HTMLAttr(fmt.Sprintf("rowspan=%d", len(c.Measured)))
 	}
 	for _, s := range p.specs[c.ID] {
 		if s.Home == c.ID {
