@@ -161,6 +161,9 @@ func (d drawing) spans(lane Lane, y int) {
 		if class != "" {
 			d.bar(class, d.at(m.At), d.at(end), y)
 		}
+		if class == "bad" {
+			d.tickAt("die", m.At, y, 6) // the next instance may have come at once
+		}
 		d.textAt(m.At, y, text)
 	}
 }
