@@ -136,6 +136,7 @@ type problem struct {
 	Text    string // of a broken law, or why a claim is inconclusive
 	Pod     string // on which a law is broken
 	Of      string // the spec of that pod
+	Story   *specView
 }
 
 type subjectView struct {

@@ -68,6 +68,8 @@ func TestHTMLOfWhatFailedBesideSpecs(t *testing.T) {
 	broken := []Law{{ID: "LAW-C", Pods: 1, Versions: 2, Broken: []BrokenLaw{{Pod: "ns/p", Spec: "Force", Message: "went back\n  to Pending"}}}}
 	contradiction := pass("A-01")
 	contradiction.Measured = []Measurement{{Claim: "A-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
+	contradiction.Text = "Deletion Force"
+	contradiction.Timelines = []Timeline{podOf("deletion", "other", pictureStart), podOf("deletion", "p", pictureStart)}
 	deviating := deviate("B-01")
 	deviating.Deviation.Issue = "https://github.com/kubernetes/kubernetes/issues/1"
 	page := htmlOf(t, New(catalogue(), Run{Interrupted: true}, []Spec{contradiction, deviating, inState("C-01", Interrupted)}, broken))
@@ -75,6 +77,8 @@ func TestHTMLOfWhatFailedBesideSpecs(t *testing.T) {
 		ContainSubstring("<b>interrupted</b>"),
 		ContainSubstring(`id="LAW-C-1" data-v="nonconformant"`),
 		ContainSubstring("<p>On pod ns/p.</p>"),
+		ContainSubstring(`aria-label="Story of pod p"`), // of which the law was broken
+		Not(ContainSubstring("Story of pod other")),
 		ContainSubstring("went back\n  to Pending"), // as it was written
 		ContainSubstring(`id="why-A-01" data-v="inconclusive"`),
 		ContainSubstring("The run was stopped before this spec had a result."),

@@ -148,16 +148,36 @@ func (p *pageMaker) claim(c ClaimResult) claimView {
 	return v
 }
 
-// brokenLaws are the problems of one law, one for each pod.
+// brokenLaws are the problems of one law, one for each pod, with the pod's story.
 func (p *pageMaker) brokenLaws(l Law) []problem {
 	var all []problem
 	for i, b := range l.Broken {
-		all = append(all, problem{
+		one := problem{
 			Verdict: Nonconformant, ID: fmt.Sprintf("%s-%d", l.ID, i+1), Claims: []claimView{p.plain(p.claims[l.ID])},
 			Text: clean(b.Message), Pod: b.Pod, Of: b.Spec,
-		})
+		}
+		if t, found := p.timelineOf(b); found {
+			one.Story = &specView{Story: storyPicture([]Timeline{t}, true), Told: []podTold{{t.Pod, t.Gap, tell(t)}}}
+		}
+		all = append(all, one)
 	}
 	return all
+}
+
+// timelineOf finds the pod on which a law was broken.
+func (p *pageMaker) timelineOf(b BrokenLaw) (Timeline, bool) {
+	_, name, _ := strings.Cut(b.Pod, "/")
+	for _, s := range p.record.Specs {
+		if !strings.HasSuffix(s.Text, b.Spec) {
+			continue
+		}
+		for _, t := range s.Timelines {
+			if t.Pod == name {
+				return t, true
+			}
+		}
+	}
+	return Timeline{}, false
 }
 
 // unexplained are claims that are inconclusive for a reason that no failed spec shows.
