@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -265,6 +266,9 @@ func facts(r Record) []fact {
 				value = "yes"
 			}
 			add(name, value, c.Sources[name])
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Gates)) {
+			add("Feature gate", name+" "+c.Gates[name], "as the API server's metrics say")
 		}
 	}
 	run := r.Run

@@ -46,6 +46,17 @@ func TestHTMLTellsEverything(t *testing.T) {
 	g.Expect(htmlOf(t, r)).To(Equal(page), "the same record makes the same page")
 }
 
+func TestHTMLTellsOfTheCluster(t *testing.T) {
+	g := NewWithT(t)
+	page := htmlOf(t, full(1, likeReal))
+	g.Expect(page).To(And(
+		ContainSubstring("<dt>kubectl</dt><dd>yes <small>kubectl 1.37.2 of node control-plane</small>"),
+		ContainSubstring("<dt>cgroup-v2</dt><dd>no <small>the nodes use cgroup v1</small>"),
+		ContainSubstring("<dt>Feature gate</dt><dd>ContainerRestartRules on <small>as the API server&#39;s metrics say</small>"),
+		ContainSubstring("<dt>Set-up</dt><dd>14.3 s <small>container engine 0.1 s, cluster 14.2 s</small>"),
+	))
+}
+
 func TestHTMLEscapesWhatOthersWrote(t *testing.T) {
 	g := NewWithT(t)
 	evil := `<script>alert(1)</script>" onload="x`

@@ -43,6 +43,7 @@ func full(specs int, podsOf func(spec int) int) Record {
 	r.Cluster = &Cluster{Name: "podproof-7f3a", ServerVersion: "v1.37.2", Kind: true, Provider: "docker", Cgroup: "v1",
 		Capabilities: []string{"kubectl", "node-access"}, Sources: map[string]string{"kubectl": "kubectl 1.37.2 of node control-plane",
 			"node-access": "the nodes are containers of docker", "cgroup-v2": "the nodes use cgroup v1"},
+		Gates: map[string]string{"ContainerRestartRules": "on"},
 		Nodes: []Node{{"podproof-7f3a-control-plane", "control-plane", "v1.37.2", "containerd://2.4.2", "linux"}, {"podproof-7f3a-worker", "worker", "v1.37.2", "containerd://2.4.2", "linux"}}}
 	r.Setup = []progress.Timing{{Step: "container engine", Seconds: 0.1}, {Step: "cluster", Seconds: 14.2}}
 	return r

@@ -73,7 +73,10 @@ type Cluster struct {
 	Capabilities  []string `json:"capabilities,omitempty"` // of claims.Need…, found on this cluster
 	// Sources says of every capability how it was found, or why it is not there.
 	Sources map[string]string `json:"sources,omitempty"`
-	Nodes   []Node            `json:"nodes,omitempty"`
+	// Gates says of feature gates that claims name whether they are "on" or "off", or
+	// why that is not known.
+	Gates map[string]string `json:"gates,omitempty"`
+	Nodes []Node            `json:"nodes,omitempty"`
 }
 
 // Node is one node of the cluster.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
@@ -49,4 +50,39 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 		found(claims.NeedKubectl, false, "", err.Error())
 	}
 	return f, nil
+}
+
+// gateTime bounds how long the API server may take to tell of its feature gates.
+const gateTime = 5 * time.Second
+
+// Gates says of the feature gates that claims name whether they are on, or why that is
+// not known. It is for the record; a claim whose gate is off is found out by its specs.
+func Gates(ctx context.Context) map[string]string {
+	if ground == nil {
+		return nil // set-up did not get that far
+	}
+	var names []string
+	for _, c := range claims.All() {
+		if c.Gate != "" && !slices.Contains(names, c.Gate) {
+			names = append(names, c.Gate)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, gateTime)
+	defer cancel()
+	on, err := ground.API.Gates(ctx, names)
+	said := map[string]string{}
+	for _, name := range names {
+		state, known := on[name]
+		switch {
+		case err != nil:
+			said[name] = "not known: " + err.Error()
+		case !known:
+			said[name] = "not known to the API server"
+		case state:
+			said[name] = "on"
+		default:
+			said[name] = "off"
+		}
+	}
+	return said
 }
