@@ -1,11 +1,8 @@
 package reports
 
 import (
-	"encoding/json"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -126,51 +123,6 @@ func TestDocumentationOfTheServersVersion(t *testing.T) {
 	}
 	const code = "https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/kubelet.go"
 	g.Expect(documentationFor(code, "v1.36.3")).To(Equal(code))
-}
-
-// What a full run costs: see Figures in the README.
-func TestHTMLOfAFullRunIsSmallAndQuick(t *testing.T) {
-	g := NewWithT(t)
-	r := full(117, likeReal)
-	page := htmlOf(t, r)
-	took := quickest(func() { htmlOf(t, r) })
-	g.Expect(took).To(BeNumerically("<", time.Second))
-	g.Expect(len(page)).To(BeNumerically("<=", 300_000))
-	g.Expect(strings.Count(page, "<svg class=p ")).To(BeNumerically(">=", 117), "every spec has a picture")
-	record, err := layOut(r)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(len(record)).To(BeNumerically("<", 1_000_000))
-	t.Logf("the record has %d bytes; the page has %d and took %s", len(record), len(page), took)
-}
-
-// quickest is the least time of three, since the machine may be busy with other things.
-func quickest(do func()) time.Duration {
-	least := time.Hour
-	for range 3 {
-		began := time.Now()
-		do()
-		least = min(least, time.Since(began))
-	}
-	return least
-}
-
-func TestHTMLOfVeryManyPods(t *testing.T) {
-	g := NewWithT(t)
-	r := failing(full(117, func(int) int { return 86 }), 50) // 10,062 pods
-	data, err := json.Marshal(r)
-	g.Expect(err).NotTo(HaveOccurred())
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	page := htmlOf(t, r)
-	runtime.ReadMemStats(&after)
-	took := quickest(func() { htmlOf(t, r) })
-	t.Logf("the record has %d bytes; the page has %d and took %s and %d bytes of memory", len(data), len(page), took, after.TotalAlloc-before.TotalAlloc)
-	g.Expect(took).To(BeNumerically("<", time.Second))
-	g.Expect(after.TotalAlloc-before.TotalAlloc).To(BeNumerically("<", 100<<20), "all that was ever allocated, of a record of %d bytes", len(data))
-	g.Expect(len(page)).To(BeNumerically("<", 400_000))
-	g.Expect(strings.Count(page, "Story of pod ")).To(Equal(mostPodsOfASpec), "what failed is told in full")
-	g.Expect(page).To(ContainSubstring("86 further pods in record.json, not drawn here"))
 }
 
 func TestClaimsCarryTheirArticle(t *testing.T) {
