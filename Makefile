@@ -3,6 +3,9 @@
 #   make e2e     makes a kind cluster (or uses the one in KUBECONFIG), runs the
 #                specs on it and prints a verdict for every claim
 #   make test    checks podproof itself, without a cluster
+#   make mutants runs the suite against components that are built wrong, and says
+#                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
+#   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
 # Settings, each also a flag of `bin/podproof run` (see its -h):
@@ -19,12 +22,15 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
 
-.PHONY: e2e test lint browser build clean list need-go
+.PHONY: e2e mutants test lint browser build clean list docs need-go
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
 e2e: build
 	@exec bin/podproof run $(FLAGS)
+
+mutants: build
+	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)
 
 build: need-go
 	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
@@ -52,6 +58,10 @@ lint: need-go
 
 list: build
 	@bin/podproof list
+
+docs: build
+	@bin/podproof list --format=markdown --out=docs
+	@$(GO) test ./reports -run '^TestSchemaFiles$$' -update
 
 clean: build
 	@bin/podproof clean $(if $(ALL),--all)

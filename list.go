@@ -5,46 +5,78 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"text/tabwriter"
+	"path/filepath"
 
-	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/listing"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
 )
 
-// commandList is `podproof list`: the catalogue with the number of specs that
-// prove each claim, without a cluster.
+// commandList is `podproof list`: the catalogue with the specs that prove each
+// claim, without a cluster.
 func commandList(args []string) int {
 	flags := flag.NewFlagSet("podproof list", flag.ContinueOnError)
-	switch err := flags.Parse(args); {
+	format := flags.String("format", "table", "`form` of the list: table, json or markdown")
+	out := flags.String("out", "", "write Markdown as a page for each subject into this `directory`")
+	others, err := parse(flags, args)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
-	case err != nil || flags.NArg() > 0:
-		return reports.ExitUsage
+	case err != nil:
+	case len(others) > 0:
+		err = options.Usagef("unexpected argument %q; podproof list -h lists the flags", others[0])
+	case *format != "table" && *format != "json" && *format != "markdown":
+		err = options.Usagef("format %q is unknown; the formats are table, json and markdown", *format)
+	case *out != "" && *format != "markdown":
+		err = options.Usagef("a directory of pages is written as markdown only; add --format=markdown")
 	}
-	specs, err := suites.Preview(options.Defaults())
 	if err != nil {
 		return report(err)
 	}
-	proofs := map[string]int{}
-	for _, s := range specs {
-		for _, c := range claim.Of(s.Labels()) {
-			proofs[c.ID]++
-		}
-	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "CLAIM\tSTRENGTH\tPROFILE\tSPECS\tARTICLE\tSENTENCE")
-	for _, c := range claims.All() {
-		count := fmt.Sprint(proofs[c.ID])
-		if c.Law {
-			count = "every pod"
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", c.ID, c.Strength, c.Profile, count, c.ArticleVerdict, c.Sentence)
-	}
-	if err := out.Flush(); err != nil {
+	if err := list(*format, *out); err != nil {
 		return report(err)
 	}
 	return 0
+}
+
+func list(format, out string) error {
+	entries, err := entries()
+	if err != nil {
+		return err
+	}
+	switch {
+	case format == "json":
+		return listing.JSON(os.Stdout, entries)
+	case format == "table":
+		return listing.Table(os.Stdout, entries)
+	case out == "":
+		for _, page := range listing.Pages(entries)[1:] {
+			fmt.Println(page.Text)
+		}
+		return nil
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return options.Usagef("%v", err)
+	}
+	for _, page := range listing.Pages(entries) {
+		if err := reports.WriteFile(filepath.Join(out, page.File), []byte(page.Text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries are all claims with all their specs.
+func entries() ([]listing.Entry, error) {
+	previewed, err := suites.Preview(options.Defaults())
+	if err != nil {
+		return nil, err
+	}
+	var specs []reports.Spec
+	for _, s := range previewed {
+		specs = append(specs, claim.Outcome(s))
+	}
+	return listing.Entries(specs), nil
 }

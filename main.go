@@ -21,14 +21,21 @@ import (
 
 const usage = `podproof proves, on real pods, that a Kubernetes cluster treats Pods as documented.
 
-  podproof run     make a kind cluster (or use the one in KUBECONFIG), run the
-                   specs on it, print a verdict for every claim
-  podproof list    list the claims with their specs, without a cluster
-  podproof report  make the files of a run again from its record.json
-  podproof clean   remove what interrupted or kept runs left on this machine
+  podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
+                     specs on it, print a verdict for every claim
+  podproof report    make the files of a run again from its record
+  podproof compare   say what changed between the records of two or more runs
+  podproof publish   write the conformance report of a run, to be published
+  podproof validate  refuse a conformance report that cannot be right
+  podproof list      list the claims with their specs, without a cluster
+  podproof images    list the images that a run needs, without a cluster
+  podproof mutants   run the suite against components that are built wrong, and say
+                     whether it notices
+  podproof clean     remove what interrupted or kept runs left on this machine
 
-Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant,
-2 bad usage, 3 could not test, 4 interrupted.
+Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
+a claim became worse; validate: refused; mutants: one was not noticed), 2 bad usage,
+3 could not test, 4 interrupted.
 `
 
 func main() {
@@ -47,6 +54,16 @@ func main() {
 		os.Exit(commandList(args))
 	case "report":
 		os.Exit(commandReport(args))
+	case "mutants":
+		os.Exit(commandMutants(args))
+	case "images":
+		os.Exit(commandImages(args))
+	case "compare":
+		os.Exit(commandCompare(args))
+	case "publish":
+		os.Exit(commandPublish(args))
+	case "validate":
+		os.Exit(commandValidate(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:
@@ -78,7 +95,7 @@ func (o *outcome) Fail() { o.failed = true }
 
 // commandRun is `podproof run`.
 func commandRun(args []string) int {
-	o, err := runOptions(args)
+	o, err := runOptions("podproof run", args, func(*flag.FlagSet) {})
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
@@ -88,35 +105,38 @@ func commandRun(args []string) int {
 	return launch(o)
 }
 
-// runOptions reads and checks the options; whatever is wrong with them is
-// found here, before anything is made.
-func runOptions(args []string) (options.Options, error) {
+// runOptions reads and checks the options of a command that runs specs; whatever is
+// wrong with them is found here, before anything is made. More registers the flags that
+// the command has beside them.
+func runOptions(command string, args []string, more func(*flag.FlagSet)) (options.Options, error) {
 	// The options file is named by a flag, and is weaker than the others.
 	config := ""
-	names := flag.NewFlagSet("podproof run", flag.ContinueOnError)
+	names := flag.NewFlagSet(command, flag.ContinueOnError)
 	names.StringVar(&config, "config", "", "YAML file with options (their names are those of the record)")
 	names.SetOutput(io.Discard) // we say ourselves what is wrong
 	scratch := options.Defaults()
 	options.Register(names, &scratch)
+	more(names)
 	if err := names.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Println("Flags of podproof run; each can also be set by an environment variable such as PODPROOF_PROFILE:")
+			fmt.Printf("Flags of %s; options of a run can also be set by an environment variable such as PODPROOF_PROFILE:\n", command)
 			names.SetOutput(os.Stdout)
 			names.PrintDefaults()
 			return scratch, err
 		}
-		return scratch, options.Usagef("%v; podproof run -h lists the flags", err)
+		return scratch, options.Usagef("%v; %s -h lists the flags", err, command)
 	}
 	if names.NArg() > 0 {
-		return scratch, options.Usagef("unexpected argument %q; podproof run -h lists the flags", names.Arg(0))
+		return scratch, options.Usagef("unexpected argument %q; %s -h lists the flags", names.Arg(0), command)
 	}
 	o, err := options.Load(config, os.LookupEnv)
 	if err != nil {
 		return o, err
 	}
-	flags := flag.NewFlagSet("podproof run", flag.ContinueOnError)
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.String("config", "", "")
 	options.Register(flags, &o)
+	more(flags)
 	if err := flags.Parse(args); err != nil {
 		return o, options.Usagef("%v", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -39,7 +40,7 @@ func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := runOptions(c.args)
+			_, err := runOptions("podproof run", c.args, func(*flag.FlagSet) {})
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			var usage *options.UsageError
 			g.Expect(errors.As(err, &usage)).To(BeTrue(), "%v must be a usage error", err)
@@ -51,7 +52,7 @@ func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
 func TestGoodUsage(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("KUBECONFIG", "")
-	o, err := runOptions([]string{"--focus=backoff-*", "--profile=quick", "--k8s=1.37", "--keep"})
+	o, err := runOptions("podproof run", []string{"--focus=backoff-*", "--profile=quick", "--k8s=1.37", "--keep"}, func(*flag.FlagSet) {})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.Focus).To(Equal([]string{"backoff-*"}))
 	g.Expect(o.Keep).To(BeTrue())

@@ -59,7 +59,7 @@ func launch(o options.Options) int {
 		if o.Repeat > 1 {
 			console.Info("run %d of %d", n, o.Repeat)
 		}
-		code = worse(code, runSpecs(stop, console, env, o.Seed+int64(n-1)))
+		code = worse(code, conclude(console, env.Dir, runSpecs(stop, console, env, o.Seed+int64(n-1), console.Event)))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()
@@ -81,18 +81,30 @@ func worse(a, b int) int {
 	return reports.ExitConformant
 }
 
-// runSpecs runs the specs once in the environment and prints their summary.
-func runSpecs(stop *stopper, console *progress.Console, env *setup.Environment, seed int64) int {
+// runSpecs runs the specs once in the environment and returns their record, which is
+// not written yet. What happens to each spec goes to the listener.
+func runSpecs(stop *stopper, log progress.Log, env *setup.Environment, seed int64, listener func(progress.Event)) reports.Record {
 	started := time.Now()
-	socket := progress.SocketPath()
-	listener, err := progress.Listen(socket, console.Event)
+	record, err := specsRecord(stop, log, env, seed, listener)
 	if err != nil {
-		return report(err)
+		record = suites.FailedSetup(env, started, stop.ctx.Err() != nil, err)
 	}
-	defer listener.Close()
+	if stop.ctx.Err() != nil {
+		record.Run.Interrupted, record.ExitCode = true, reports.ExitInterrupted
+	}
+	return record
+}
+
+func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed int64, listener func(progress.Event)) (reports.Record, error) {
+	socket := progress.SocketPath()
+	listening, err := progress.Listen(socket, listener)
+	if err != nil {
+		return reports.Record{}, err
+	}
+	defer listening.Close()
 	running, err := startSpecs(env, seed, socket)
 	if err != nil {
-		return report(err)
+		return reports.Record{}, err
 	}
 	stop.specs.Store(running)
 	defer stop.specs.Store(nil)
@@ -101,22 +113,21 @@ func runSpecs(stop *stopper, console *progress.Console, env *setup.Environment, 
 	record, err := readRecord(env.Dir)
 	if err != nil {
 		// The process that writes it did not come to that.
-		err = errors.Join(disorder, err)
-		return conclude(console, env.Dir, suites.FailedSetup(env, started, stop.ctx.Err() != nil, err))
+		return record, errors.Join(disorder, err)
 	}
 	if disorder != nil {
-		console.Info("%v", disorder)
+		log.Info("%v", disorder)
 	}
-	if stop.ctx.Err() != nil {
-		record.Run.Interrupted, record.ExitCode = true, reports.ExitInterrupted
-	}
-	return conclude(console, env.Dir, record)
+	return record, nil
 }
 
 // conclude writes the record's files, prints the summary and returns the exit
 // code.
 func conclude(console *progress.Console, dir string, record reports.Record) int {
 	if err := reports.Write(dir, record); err != nil {
+		console.Info("%v", err)
+	}
+	if err := reports.StepSummary(record); err != nil {
 		console.Info("%v", err)
 	}
 	var summary strings.Builder

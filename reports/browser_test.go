@@ -85,8 +85,8 @@ func pages(t *testing.T) map[string]Record {
 	}
 }
 
-// written writes the page of a record and returns its address.
-func written(t *testing.T, r Record) string {
+// pageOf writes the page of a record and returns its address.
+func pageOf(t *testing.T, r Record) string {
 	t.Helper()
 	g := NewWithT(t)
 	text, err := HTML(r)
@@ -142,7 +142,7 @@ func unfold(g *WithT, ctx context.Context) {
 func isLeftInPeace(t *testing.T, ctx context.Context) {
 	for name, r := range pages(t) {
 		g := NewWithT(t)
-		address := written(t, r)
+		address := pageOf(t, r)
 		var mu sync.Mutex
 		var requests, complaints []string
 		tab, closing := chromedp.NewContext(ctx) // with ears of its own
@@ -183,7 +183,7 @@ func filtersByKeyboard(t *testing.T, ctx context.Context) {
 	const claims = "tbody.claim"
 	told := func() string { return ask[string](g, ctx, `document.getElementById('shown').textContent`) }
 	r := pages(t)["full"]
-	do(g, ctx, chromedp.Navigate(written(t, r)))
+	do(g, ctx, chromedp.Navigate(pageOf(t, r)))
 	all := visible(claims)
 	g.Expect(all).To(HaveLen(len(r.Claims)))
 
@@ -211,7 +211,7 @@ func filtersByKeyboard(t *testing.T, ctx context.Context) {
 func readsWithoutScript(t *testing.T, ctx context.Context) {
 	g := NewWithT(t)
 	call(g, ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	do(g, ctx, chromedp.Navigate(written(t, sample())))
+	do(g, ctx, chromedp.Navigate(pageOf(t, sample())))
 	g.Expect(ask[[]bool](g, ctx, `[...document.querySelectorAll('tbody.claim')].map(e => e.checkVisibility())`)).To(And(Not(BeEmpty()), HaveEach(true)))
 	g.Expect(ask[[]bool](g, ctx, `[...document.querySelectorAll('form')].map(e => e.checkVisibility())`)).To(HaveExactElements(false), "what needs a script is not offered without one")
 }
@@ -223,7 +223,7 @@ func seesEverything(t *testing.T, ctx context.Context) {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for name, r := range pages(t) {
 		g := NewWithT(t)
-		do(g, ctx, chromedp.Navigate(written(t, r)))
+		do(g, ctx, chromedp.Navigate(pageOf(t, r)))
 		for _, s := range screens {
 			s.set(g, ctx)
 			keep(g, ctx, s, name)

@@ -9,38 +9,42 @@ import (
 
 // The JUnit file: a suite for each subject, a case for each spec that ran or was
 // skipped for a reason. A failure is the cluster's, an error is the suite's own.
+//
+// The file keeps both schemas that are usual, the one of Ant's JUnit task and the
+// stricter reading of Jenkins' xUnit plugin. They allow properties for a suite and not
+// for a case, hence the names of those that belong to a case, and no attributes of the
+// root but what a reader can add up.
 type (
 	junitFile struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Time     string       `xml:"time,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
 		Name       string          `xml:"name,attr"`
+		Package    string          `xml:"package,attr"`
+		ID         int             `xml:"id,attr"`
+		Hostname   string          `xml:"hostname,attr"`
+		Timestamp  string          `xml:"timestamp,attr"`
 		Tests      int             `xml:"tests,attr"`
 		Failures   int             `xml:"failures,attr"`
 		Errors     int             `xml:"errors,attr"`
 		Skipped    int             `xml:"skipped,attr"`
 		Time       string          `xml:"time,attr"`
-		Timestamp  string          `xml:"timestamp,attr,omitempty"`
-		Properties []junitProperty `xml:"properties>property,omitempty"`
+		Properties []junitProperty `xml:"properties>property"`
 		Cases      []junitCase     `xml:"testcase"`
-		seconds    float64
+		Out        string          `xml:"system-out"` // the schema wants both, also when they are empty
+		Err        string          `xml:"system-err"`
 	}
 	junitCase struct {
-		Name       string          `xml:"name,attr"`
-		Class      string          `xml:"classname,attr"`
-		Time       string          `xml:"time,attr"`
-		Properties []junitProperty `xml:"properties>property,omitempty"`
-		Failure    *junitProblem   `xml:"failure"`
-		Error      *junitProblem   `xml:"error"`
-		Skipped    *junitSkipped   `xml:"skipped"`
-		seconds    float64
+		Name     string        `xml:"name,attr"`
+		Class    string        `xml:"classname,attr"`
+		Time     string        `xml:"time,attr"`
+		Failure  *junitProblem `xml:"failure"`
+		Error    *junitProblem `xml:"error"`
+		Skipped  *junitSkipped `xml:"skipped"`
+		seconds  float64
+		about    []junitProperty // become properties of the suite
+		evidence []string
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -56,10 +60,13 @@ type (
 	}
 )
 
+// junitRoom is how much of the file the texts of all failures may take together, in
+// bytes: CI systems refuse large files, and the evidence has all of it.
+const junitRoom = 150_000
+
 // JUnit renders the record as JUnit XML. The file is never greener than the verdict:
 // when a run is not conformant for a reason that no spec shows, it has a case for that.
 func JUnit(r Record) ([]byte, error) {
-	file := junitFile{Name: "podproof", Time: junitSeconds(r.Run.Finished.Sub(r.Run.Started).Seconds())}
 	claims := make(map[string]ClaimResult, len(r.Claims))
 	var subjects []string
 	for _, c := range r.Claims {
@@ -92,6 +99,9 @@ func JUnit(r Record) ([]byte, error) {
 	if c, needed := runCase(r, cases); needed {
 		cases[general] = append(cases[general], c)
 	}
+	shortenProblems(cases)
+
+	var file junitFile
 	for _, subject := range append([]string{general}, subjects...) {
 		if len(cases[subject]) > 0 {
 			file.add(subject, cases[subject], r)
@@ -106,13 +116,18 @@ func JUnit(r Record) ([]byte, error) {
 
 // add appends a suite and its counts.
 func (f *junitFile) add(subject string, cases []junitCase, r Record) {
-	suite := junitSuite{Name: subject, Cases: cases, Properties: runProperties(r)}
-	if !r.Run.Started.IsZero() {
-		suite.Timestamp = r.Run.Started.UTC().Format("2006-01-02T15:04:05")
+	suite := junitSuite{
+		Name: subject, Package: "podproof", ID: len(f.Suites),
+		// The record does not say on which machine podproof ran; this is the schema's
+		// word for that.
+		Hostname:   "localhost",
+		Timestamp:  r.Run.Started.UTC().Format("2006-01-02T15:04:05"),
+		Properties: runProperties(r), Cases: cases,
 	}
+	seconds := 0.0
 	for _, c := range cases {
 		suite.Tests++
-		suite.seconds += c.seconds
+		seconds += c.seconds
 		switch {
 		case c.Failure != nil:
 			suite.Failures++
@@ -121,53 +136,86 @@ func (f *junitFile) add(subject string, cases []junitCase, r Record) {
 		case c.Skipped != nil:
 			suite.Skipped++
 		}
+		suite.Properties = append(suite.Properties, c.properties()...)
 	}
-	suite.Time = junitSeconds(suite.seconds)
-	f.Tests += suite.Tests
-	f.Failures += suite.Failures
-	f.Errors += suite.Errors
-	f.Skipped += suite.Skipped
+	suite.Time = junitSeconds(seconds)
 	f.Suites = append(f.Suites, suite)
 }
 
 func runProperties(r Record) []junitProperty {
 	properties := []junitProperty{
-		{"podproof.version", r.Run.Version},
-		{"podproof.profile", r.Run.Profile},
+		{"podproof version", r.Run.Version},
+		{"podproof profile", r.Run.Profile},
+		{"podproof run", r.Run.ID},
+	}
+	if len(r.Run.Filters) > 0 {
+		properties = append(properties, junitProperty{"podproof filters", strings.Join(r.Run.Filters, ",")})
 	}
 	if r.Cluster != nil {
-		properties = append(properties, junitProperty{"kubernetes.version", r.Cluster.ServerVersion})
+		properties = append(properties, junitProperty{"kubernetes version", r.Cluster.ServerVersion})
 	}
 	return properties
 }
 
-func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
-	c := junitCase{Name: clean(s.Text), Class: "podproof." + subject, Time: junitSeconds(s.Seconds), seconds: s.Seconds}
-	var sentences []string
-	for _, id := range s.Claims {
-		c.Properties = append(c.Properties, junitProperty{"claim", id})
-		sentences = append(sentences, fmt.Sprintf("%s: %s", id, claims[id].Sentence))
+// properties are those of the case under names that are its own, for readers that
+// keep the properties of a suite in a map.
+func (c junitCase) properties() []junitProperty {
+	var all []junitProperty
+	seen := map[string]int{}
+	for _, p := range c.about {
+		seen[p.Name]++
+		name := c.Name + " | " + p.Name
+		if n := seen[p.Name]; n > 1 {
+			name += fmt.Sprintf(" (%d)", n)
+		}
+		all = append(all, junitProperty{name, p.Value})
 	}
-	for _, m := range s.Measured {
-		c.Properties = append(c.Properties,
+	return all
+}
+
+// measuredProperties put each measured value behind its documented one.
+func measuredProperties(measured []Measurement) []junitProperty {
+	var all []junitProperty
+	for _, m := range measured {
+		all = append(all,
 			junitProperty{"documented: " + clean(m.What), clean(m.Documented)},
 			junitProperty{"measured: " + clean(m.What), clean(m.Measured)})
 	}
+	return all
+}
+
+// specCase is named after the claims and the spec: the text of a spec alone says too
+// little in a list of many subjects.
+func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
+	name := strings.Join(strings.Fields(clean(s.Text)), " ")
+	if len(s.Claims) > 0 {
+		name = strings.Join(s.Claims, ", ") + ": " + name
+	}
+	c := junitCase{
+		Name: name, Class: "podproof." + subject, Time: junitSeconds(s.Seconds), seconds: s.Seconds,
+		about: measuredProperties(s.Measured), evidence: s.Evidence,
+	}
 	if s.Location != "" {
-		c.Properties = append(c.Properties, junitProperty{"location", s.Location})
+		c.about = append(c.about, junitProperty{"location", s.Location})
 	}
 	for _, file := range s.Evidence {
-		c.Properties = append(c.Properties, junitProperty{"evidence", file})
+		c.about = append(c.about, junitProperty{"evidence", file})
 	}
 
-	text := strings.Join(sentences, "\n") + "\n\n" + clean(s.Message)
-	problem := &junitProblem{Message: firstLine(s.Message), Text: text}
+	var sentences []string
+	for _, id := range s.Claims {
+		sentences = append(sentences, fmt.Sprintf("%s (%s)", claims[id].Sentence, id))
+	}
+	problem := &junitProblem{
+		Message: strings.TrimSpace(strings.Join(sentences, " ") + " " + firstLine(s.Message)),
+		Text:    strings.TrimSpace(strings.Join(sentences, "\n") + "\n\n" + clean(s.Message)),
+	}
 	switch s.State {
 	case Passed:
 	case Deviated:
 		// JUnit has no word for it; skipped is what CI systems show with its
 		// message and without turning red.
-		c.Properties = append(c.Properties, junitProperty{"known deviation", s.Deviation.Issue})
+		c.about = append(c.about, junitProperty{"known deviation", s.Deviation.Issue})
 		c.Skipped = &junitSkipped{Message: clean(s.Deviation.String())}
 	case Skipped:
 		c.Skipped = &junitSkipped{Message: clean(s.SkipReason)}
@@ -180,23 +228,23 @@ func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
 		problem.Type = string(Inconclusive)
 		c.Error = problem
 	default:
-		c.Error = &junitProblem{Message: "the spec has no result: " + string(s.State), Type: string(Inconclusive), Text: text}
+		problem.Message, problem.Type = "the spec has no result: "+string(s.State), string(Inconclusive)
+		c.Error = problem
 	}
 	return c
 }
 
 func lawCase(l Law, claim ClaimResult) junitCase {
-	c := junitCase{Name: fmt.Sprintf("%s: %s", l.ID, claim.Sentence), Class: "podproof.laws", Time: junitSeconds(0)}
-	m := held(l)
-	c.Properties = []junitProperty{
-		{"claim", l.ID}, {"documented: " + m.What, m.Documented}, {"measured: " + m.What, m.Measured},
+	c := junitCase{
+		Name: fmt.Sprintf("%s: %s", l.ID, claim.Sentence), Class: "podproof.laws", Time: junitSeconds(0),
+		about: measuredProperties([]Measurement{held(l)}),
 	}
 	if len(l.Broken) > 0 {
-		text := fmt.Sprintf("%s: %s\n", l.ID, claim.Sentence)
+		text := fmt.Sprintf("%s (%s)\n", claim.Sentence, l.ID)
 		for _, b := range l.Broken {
 			text += fmt.Sprintf("\npod %s\n%s\n", b.Pod, clean(b.Message))
 		}
-		c.Failure = &junitProblem{Message: lawFinding(l).reason, Type: string(Nonconformant), Text: text}
+		c.Failure = &junitProblem{Message: claim.Sentence + " " + lawFinding(l).reason, Type: string(Nonconformant), Text: text}
 	}
 	return c
 }
@@ -204,7 +252,7 @@ func lawCase(l Law, claim ClaimResult) junitCase {
 // runCase is the case for what no spec shows: set-up failed, nothing ran, the run was
 // interrupted.
 func runCase(r Record, cases map[string][]junitCase) (junitCase, bool) {
-	c := junitCase{Name: "the run", Class: "podproof.run", Time: junitSeconds(0)}
+	c := junitCase{Name: "the run", Class: "podproof.run"}
 	text := r.Reason
 	if r.Run.SetupError != "" {
 		c.Name = "set-up"
@@ -212,7 +260,6 @@ func runCase(r Record, cases map[string][]junitCase) (junitCase, bool) {
 		for _, step := range r.Setup {
 			c.seconds += step.Seconds
 		}
-		c.Time = junitSeconds(c.seconds)
 	} else {
 		shown := false
 		for _, suite := range cases {
@@ -222,8 +269,66 @@ func runCase(r Record, cases map[string][]junitCase) (junitCase, bool) {
 			return junitCase{}, false
 		}
 	}
+	c.Time = junitSeconds(c.seconds)
 	c.Error = &junitProblem{Message: firstLine(text), Type: string(r.Verdict), Text: clean(text)}
 	return c, true
 }
 
-func junitSeconds(seconds float64) string { return fmt.Sprintf("%.3f", max(0, seconds)) }
+// shortenProblems keeps the file small however much went wrong.
+func shortenProblems(cases map[string][]junitCase) {
+	var problems []*junitProblem
+	var evidence [][]string
+	for _, suite := range cases {
+		for _, c := range suite {
+			for _, p := range []*junitProblem{c.Failure, c.Error} {
+				if p != nil {
+					problems, evidence = append(problems, p), append(evidence, c.evidence)
+				}
+			}
+		}
+	}
+	for i, p := range problems {
+		where := "the record"
+		if len(evidence[i]) > 0 {
+			where = evidence[i][0]
+		}
+		p.Message = shorten(p.Message, 500)
+		p.Text = middleOut(p.Text, max(1000, junitRoom/len(problems)), where)
+	}
+}
+
+// middleOut takes whole lines out of the middle of a text that is longer than room, in
+// bytes: its beginning says what was expected and its end what happened last. The
+// line that takes their place says where the whole text is.
+func middleOut(text string, room int, where string) string {
+	if len(text) <= room {
+		return text
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	head, tail := 0, len(lines)
+	for left := room; head < tail; {
+		// Two lines of the beginning for each one of the end.
+		next := lines[head]
+		fromEnd := (head+len(lines)-tail)%3 == 2
+		if fromEnd {
+			next = lines[tail-1]
+		}
+		if left -= len(next); left < 0 {
+			break
+		}
+		if fromEnd {
+			tail--
+		} else {
+			head++
+		}
+	}
+	if head == 0 {
+		return shorten(lines[0], room) + "\n" // a line that nobody would read to its end
+	}
+	return strings.Join(lines[:head], "") + fmt.Sprintf("… %s left out here, all of it is in %s …\n", plural(tail-head, "line"), where) +
+		strings.Join(lines[tail:], "") + "\n"
+}
+
+func junitSeconds(seconds float64) string {
+	return fmt.Sprintf("%.3f", max(0, seconds))
+}

@@ -20,6 +20,17 @@ func junit(t *testing.T, r Record) (junitFile, string) {
 	return file, string(data)
 }
 
+func (f junitFile) suite(t *testing.T, name string) junitSuite {
+	t.Helper()
+	for _, s := range f.Suites {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no testsuite %q", name)
+	return junitSuite{}
+}
+
 func (f junitFile) find(t *testing.T, name string) junitCase {
 	t.Helper()
 	for _, s := range f.Suites {
@@ -33,10 +44,19 @@ func (f junitFile) find(t *testing.T, name string) junitCase {
 	return junitCase{}
 }
 
+// count adds up what the suites say of themselves.
+func (f junitFile) count() (tests, failures, errors, skipped int) {
+	for _, s := range f.Suites {
+		tests, failures, errors, skipped = tests+s.Tests, failures+s.Failures, errors+s.Errors, skipped+s.Skipped
+	}
+	return
+}
+
 func TestJUnitOfARun(t *testing.T) {
 	g := NewWithT(t)
 	file, text := junit(t, sample())
-	g.Expect([]int{file.Tests, file.Failures, file.Errors, file.Skipped}).To(Equal([]int{7 + 9, 1, 1, 1}))
+	tests, failures, errors, skipped := file.count()
+	g.Expect([]int{tests, failures, errors, skipped}).To(Equal([]int{7 + 9, 1, 1, 1}))
 	var suites []string
 	for _, s := range file.Suites {
 		suites = append(suites, s.Name)
@@ -44,19 +64,23 @@ func TestJUnitOfARun(t *testing.T) {
 	g.Expect(suites).To(Equal([]string{"network", "volumes", "lifecycle", "backoff", "deletion", "kubectl", "laws"}))
 	g.Expect(text).NotTo(ContainSubstring("40 s step"), "filtered specs are not listed")
 
-	bad := file.find(t, "Deletion by force lets the containers live for about 2 s")
-	g.Expect(bad.Failure.Text).To(HavePrefix("DELETE-06: A force-deleted Pod is gone"))
+	const name = "DELETE-06: Deletion by force lets the containers live for about 2 s"
+	bad := file.find(t, name)
+	g.Expect(bad.Failure.Text).To(HavePrefix("A force-deleted Pod is gone"), "the sentence that is broken comes first")
 	g.Expect(bad.Failure.Text).To(ContainSubstring("story of pod victim"))
-	g.Expect(bad.Failure.Message).To(Equal("expected the last beat 1.8 s to 6 s after SIGTERM"))
-	g.Expect(bad.Properties).To(ContainElements(
-		junitProperty{"claim", "DELETE-06"},
-		junitProperty{"documented: SIGTERM to the last beat", "1.8 s to 6 s"},
-		junitProperty{"measured: SIGTERM to the last beat", "0.04 s"},
+	g.Expect(bad.Failure.Message).To(HavePrefix("A force-deleted Pod is gone"))
+	g.Expect(bad.Failure.Message).To(HaveSuffix("(DELETE-06) expected the last beat 1.8 s to 6 s after SIGTERM"))
+	g.Expect(file.suite(t, "deletion").Properties).To(ContainElements(
+		junitProperty{name + " | documented: SIGTERM to the last beat", "1.8 s to 6 s"},
+		junitProperty{name + " | measured: SIGTERM to the last beat", "0.04 s"},
+		junitProperty{name + " | evidence", "evidence/DELETE-06/pod.yaml"},
+		junitProperty{name + " | evidence (2)", "evidence/DELETE-06/journal.txt"},
 	))
-	suite := file.find(t, "Network namespace is one for all containers")
+	suite := file.find(t, "NET-02: Network namespace is one for all containers")
 	g.Expect(suite.Failure).To(BeNil())
 	g.Expect(suite.Error.Type).To(Equal("inconclusive"))
-	g.Expect(file.find(t, "STATUS column").Skipped.Message).To(ContainSubstring("needs kubectl"))
+	g.Expect(file.find(t, "CLI-STATUS-01: STATUS column").Skipped.Message).To(ContainSubstring("needs kubectl"))
+	g.Expect(file.find(t, "LC-02, PHASE-SUC-02: Phase goes forward").Time).To(Equal("2.200"))
 
 	again, err := JUnit(sample())
 	g.Expect(err).NotTo(HaveOccurred())
@@ -99,11 +123,13 @@ func TestJUnitIsNeverGreenerThanTheVerdict(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(r.Verdict).NotTo(Equal(Conformant))
 			file, _ := junit(t, r)
-			g.Expect(file.Failures + file.Errors).To(BeNumerically(">", 0))
+			_, failures, errors, _ := file.count()
+			g.Expect(failures + errors).To(BeNumerically(">", 0))
 		})
 	}
 	file, _ := junit(t, New(catalogue(), Run{}, []Spec{pass("A-01")}, lawHolds))
-	NewWithT(t).Expect(file.Failures + file.Errors).To(Equal(0))
+	_, failures, errors, _ := file.count()
+	NewWithT(t).Expect(failures + errors).To(Equal(0))
 }
 
 func TestJUnitOfFailedSetup(t *testing.T) {
@@ -111,7 +137,8 @@ func TestJUnitOfFailedSetup(t *testing.T) {
 	r := New(catalogue(), Run{SetupError: "no container engine answers\ninstall Docker"}, []Spec{inState("A-01", Unstarted)}, nil)
 	r.Setup = []progress.Timing{{Step: "container engine", Seconds: 1.5, Error: "no container engine answers"}}
 	file, _ := junit(t, r)
-	g.Expect(file.Tests).To(Equal(1), "what was not started is not listed")
+	g.Expect(file.Suites).To(HaveLen(1))
+	g.Expect(file.Suites[0].Tests).To(Equal(1), "what was not started is not listed")
 	c := file.find(t, "set-up")
 	g.Expect(c.Error.Message).To(Equal("no container engine answers"))
 	g.Expect(c.Error.Text).To(ContainSubstring("install Docker"))
@@ -124,6 +151,6 @@ func TestKnownDeviationIsVisibleInJUnit(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(data)).To(And(
 		ContainSubstring(`<skipped message="known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: It does not."`),
-		ContainSubstring(`name="known deviation"`),
+		ContainSubstring(`| known deviation" value="`),
 		ContainSubstring(`failures="0"`)))
 }

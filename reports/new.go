@@ -17,7 +17,7 @@ func New(catalogue []claims.Claim, run Run, specs []Spec, laws []Law) Record {
 		Run:      run,
 		Claims:   j.Claims,
 		Specs:    listed(catalogue, specs),
-		Laws:     slices.Clone(laws),
+		Laws:     append([]Law{}, laws...), // readers find a list also when there are none
 		Summary:  j.Summary,
 		Verdict:  j.Verdict,
 		Reason:   j.Reason,
@@ -58,7 +58,16 @@ func listed(catalogue []claims.Claim, specs []Spec) []Spec {
 		}
 		return first
 	}
-	kept := slices.DeleteFunc(slices.Clone(specs), func(s Spec) bool { return s.State == Filtered })
+	kept := []Spec{}
+	for _, s := range specs {
+		if s.State == Filtered {
+			continue
+		}
+		if s.Claims == nil {
+			s.Claims = []string{}
+		}
+		kept = append(kept, s)
+	}
 	slices.SortStableFunc(kept, func(a, b Spec) int {
 		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Text, b.Text))
 	})

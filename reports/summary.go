@@ -309,7 +309,34 @@ func (p *page) setup(r Record) {
 }
 
 func (p *page) verdict(r Record) {
-	s := r.Summary
+	const indent = "         " // as wide as "claims   "
+	p.WriteString("claims   " + strings.TrimPrefix(wrap(strings.Join(countTexts(r.Summary), ", "), indent, columns), indent))
+
+	word, verdict := headline(r)
+	text := word + ": " + clean(r.Reason)
+	if r.Run.Interrupted && r.Verdict == Nonconformant {
+		text += " in what had run until then"
+	}
+	lines := "verdict  " + strings.TrimPrefix(wrap(text, indent, columns), indent)
+	p.WriteString(strings.Replace(lines, word, p.paint(bold, p.paintVerdict(verdict, word)), 1))
+}
+
+// headline is the word for a run, and the verdict that gives it its colour.
+func headline(r Record) (string, Verdict) {
+	switch {
+	case r.Run.Interrupted && r.Verdict != Nonconformant:
+		return "INTERRUPTED", Inconclusive
+	case r.Run.Interrupted:
+		return "INTERRUPTED", Nonconformant
+	case r.Verdict == Inconclusive || r.Verdict == NotRun:
+		return "COULD NOT TEST", Inconclusive
+	default:
+		return strings.ToUpper(string(r.Verdict)), r.Verdict
+	}
+}
+
+// countTexts says how many claims have each verdict, without those that none has.
+func countTexts(s Counts) []string {
 	var counts []string
 	for _, c := range []struct {
 		n    int
@@ -322,22 +349,10 @@ func (p *page) verdict(r Record) {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.text))
 		}
 	}
-	const indent = "         " // as wide as "claims   "
-	p.WriteString("claims   " + strings.TrimPrefix(wrap(cmp.Or(strings.Join(counts, ", "), "none"), indent, columns), indent))
-
-	word := strings.ToUpper(string(r.Verdict))
-	if r.Verdict == Inconclusive || r.Verdict == NotRun {
-		word = "COULD NOT TEST"
+	if len(counts) == 0 {
+		return []string{"none"}
 	}
-	if r.Run.Interrupted {
-		word = "INTERRUPTED"
-	}
-	text := word + ": " + clean(r.Reason)
-	if r.Run.Interrupted && r.Verdict == Nonconformant {
-		text += " in what had run until then"
-	}
-	lines := "verdict  " + strings.TrimPrefix(wrap(text, indent, columns), indent)
-	p.WriteString(strings.Replace(lines, word, p.paint(bold, p.paintVerdict(r.Verdict, word)), 1))
+	return counts
 }
 
 // times says how long the specs took, against the longest of them: what parallel

@@ -10,10 +10,12 @@ import (
 
 // The files that Write makes.
 const (
-	RecordFile  = "record.json"
-	JUnitFile   = "junit.xml"
-	SummaryFile = "summary.txt"
-	HTMLFile    = "report.html"
+	RecordFile   = "record.json"
+	JUnitFile    = "junit.xml"
+	SummaryFile  = "summary.txt"
+	MarkdownFile = "summary.md"
+	BadgeFile    = "badge.svg"
+	HTMLFile     = "report.html"
 )
 
 // Write makes the record's files in dir, which it creates when it is missing. Each
@@ -35,6 +37,8 @@ func Write(dir string, r Record) error {
 			err := Summary(&summary, r, false)
 			return summary.Bytes(), err
 		}},
+		{MarkdownFile, func(r Record) ([]byte, error) { return Markdown(r), nil }},
+		{BadgeFile, func(r Record) ([]byte, error) { return Badge(r), nil }},
 		{HTMLFile, HTML},
 	} {
 		data, err := file.render(r)
@@ -72,4 +76,12 @@ func replace(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(temp.Name(), path)
+}
+
+// WriteFile writes a report to a file of the caller's choice, completely or not at all.
+func WriteFile(path string, data []byte) error {
+	if err := replace(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }

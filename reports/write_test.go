@@ -22,7 +22,7 @@ func TestWrite(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	g.Expect(names).To(ConsistOf("record.json", "junit.xml", "summary.txt", "report.html"), "no temporary file is left")
+	g.Expect(names).To(ConsistOf("record.json", "junit.xml", "summary.txt", "summary.md", "badge.svg", "report.html"), "no temporary file is left")
 
 	data, err := os.ReadFile(filepath.Join(dir, RecordFile))
 	g.Expect(err).NotTo(HaveOccurred())

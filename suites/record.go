@@ -30,6 +30,9 @@ var _ = ReportAfterSuite("write the record", func(report Report) {
 		if err := reports.Summary(os.Stdout, record, false); err != nil {
 			Fail(err.Error())
 		}
+		if err := reports.StepSummary(record); err != nil {
+			Fail(err.Error())
+		}
 		fmt.Printf("record: %s\n", run.env.Dir)
 	}
 })

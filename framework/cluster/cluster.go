@@ -46,7 +46,9 @@ type Info struct {
 
 	lock *lockfile.Lock
 	down bool // already: by now the name may be another run's
-	log  progress.Log
+	// undisturbed is what Disturb found written down about the cluster.
+	undisturbed *state
+	log         progress.Log
 }
 
 // Node is a node as it was when the cluster was made or looked at.

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
@@ -50,7 +51,10 @@ func changed(o options.Options) map[string]string {
 		all := map[string]any{}
 		data, err := json.Marshal(o)
 		if err == nil {
-			err = json.Unmarshal(data, &all)
+			// Numbers as they are written: a seed is too long for a float to be readable.
+			numbers := json.NewDecoder(bytes.NewReader(data))
+			numbers.UseNumber()
+			err = numbers.Decode(&all)
 		}
 		if err != nil {
 			panic(fmt.Sprintf("options cannot be written as JSON: %v", err))

@@ -257,21 +257,28 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 		step.Done("")
 		return nil
 	}
-	ground, err := e.Ground()
-	if err != nil {
-		return err
-	}
 	step := log.Step("remove the run's namespaces", 20*time.Second)
-	ctx, cancel := context.WithTimeout(ctx, namespace.ClearTime)
-	defer cancel()
-	left, err := namespace.AwaitCleared(ctx, ground)
-	if err != nil {
-		err = fmt.Errorf("namespaces of this run are still there, `make clean` will remove them: %v: %w", left, err)
+	if err := e.Cleared(ctx); err != nil {
 		step.Fail(err)
 		return err
 	}
 	step.Done("")
 	return e.Cluster.Down(ctx) // of a kept one it only lets go
+}
+
+// Cleared removes what the run's specs left on the cluster in the background, and
+// returns when it is gone.
+func (e *Environment) Cleared(ctx context.Context) error {
+	ground, err := e.Ground()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, namespace.ClearTime)
+	defer cancel()
+	if left, err := namespace.AwaitCleared(ctx, ground); err != nil {
+		return fmt.Errorf("namespaces of this run are still there, `make clean` will remove them: %v: %w", left, err)
+	}
+	return nil
 }
 
 // Marshal and Unmarshal carry the environment to test processes.

@@ -1,0 +1,153 @@
+package mutation
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/podproof/podproof/framework/cluster"
+)
+
+// onNodes is a component that consists of programs on nodes.
+type onNodes struct {
+	role    string // of the nodes
+	service string // the unit that runs it, "" when it only runs when called
+	paths   []string
+
+	started map[string]string // what runs on each node since install
+}
+
+// exchange wraps a change of the programs' files, of which the originals are kept in a
+// directory: their service is stopped meanwhile. It prints when it was, by the node's
+// clock.
+func (p *onNodes) exchange(change, keptIn string) string {
+	stop, start := "", ""
+	if p.service != "" {
+		stop, start = "systemctl stop "+p.service, "systemctl start "+p.service
+	}
+	return fmt.Sprintf("set -e\nmkdir -p %s\n%s\n%s\ndate +%%s\n%s\n", keptIn, stop, change, start)
+}
+
+// installing puts new programs, which lie beside those of the node, in their place.
+func (p *onNodes) installing(keptIn string) string {
+	var change strings.Builder
+	for _, to := range p.paths {
+		fmt.Fprintf(&change, "test -e %[1]s || cp -p %[2]s %[1]s\nmv -f %[2]s.new %[2]s\n", kept(keptIn, to), to)
+	}
+	return change.String()
+}
+
+// restoring undoes installing, as far as it came.
+func (p *onNodes) restoring(keptIn string) string {
+	var change strings.Builder
+	for _, to := range p.paths {
+		fmt.Fprintf(&change, "rm -f %[2]s.new\ntest ! -e %[1]s || mv -f %[1]s %[2]s\n", kept(keptIn, to), to)
+	}
+	return change.String()
+}
+
+// kept is where the original of a program is kept.
+func kept(dir, program string) string { return path.Join(dir, path.Base(program)+".original") }
+
+func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) error {
+	since, err := p.everywhere(ctx, c, func(ctx context.Context, node string) (string, error) {
+		for _, to := range p.paths {
+			if err := c.CopyToNode(ctx, node, program(dir, to), to+".new"); err != nil {
+				return "", err
+			}
+		}
+		return p.exchange(p.installing(originals), originals), nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.AwaitNodes(ctx, since); err != nil {
+		return err
+	}
+	p.started, err = p.running(ctx, c)
+	return err
+}
+
+func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
+	since, err := p.everywhere(ctx, c, func(context.Context, string) (string, error) {
+		return p.exchange(p.restoring(originals), originals), nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.AwaitNodes(ctx, since)
+}
+
+// everywhere runs a script of exchange on each node, and returns when they were run.
+// Only a kubelet tells of itself, so for other services there is nothing to wait for.
+func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(ctx context.Context, node string) (string, error)) (map[string]time.Time, error) {
+	nodes := nodesOf(c, p.role)
+	times := make([]time.Time, len(nodes))
+	group, ctx := errgroup.WithContext(ctx)
+	for n, node := range nodes {
+		group.Go(func() error {
+			text, err := script(ctx, node)
+			if err != nil {
+				return err
+			}
+			printed, err := c.NodeCommand(ctx, node, "sh", "-c", text)
+			if err != nil {
+				return err
+			}
+			seconds, err := strconv.ParseInt(printed, 10, 64)
+			if err != nil {
+				return fmt.Errorf("the clock of node %s says: %w", node, err)
+			}
+			times[n] = time.Unix(seconds, 0)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	since := map[string]time.Time{}
+	if p.service == "kubelet" {
+		for n, node := range nodes {
+			since[node] = times[n]
+		}
+	}
+	return since, nil
+}
+
+// running says for each node which process the service is. It fails where there is
+// none.
+func (p *onNodes) running(ctx context.Context, c *cluster.Info) (map[string]string, error) {
+	processes := map[string]string{}
+	if p.service == "" {
+		return processes, nil
+	}
+	for _, node := range nodesOf(c, p.role) {
+		id, err := c.NodeCommand(ctx, node, "systemctl", "show", "--property", "MainPID", "--value", p.service)
+		if err != nil {
+			return nil, err
+		}
+		if id == "" || id == "0" {
+			return nil, fmt.Errorf("%s does not run on node %s", p.service, node)
+		}
+		processes[node] = id
+	}
+	return processes, nil
+}
+
+func (p *onNodes) intact(ctx context.Context, c *cluster.Info) error {
+	now, err := p.running(ctx, c)
+	if err != nil {
+		return err
+	}
+	for node, id := range p.started {
+		if now[node] != id {
+			return fmt.Errorf("%s ended on node %s and was started again", p.service, node)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package mutation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+// process is a program that runs in a container on a node.
+type process struct {
+	pid  string
+	path string // of the program, as the container sees it
+}
+
+// findProcess finds the one process of that name on a node.
+func findProcess(ctx context.Context, c *cluster.Info, node, name string) (process, error) {
+	printed, err := c.NodeCommand(ctx, node, "sh", "-c", findScript(name))
+	if err != nil {
+		return process{}, err
+	}
+	pid, path, found := strings.Cut(printed, " ")
+	if !found || strings.Contains(path, "\n") {
+		return process{}, fmt.Errorf("%s is not to be found on node %s as one process: %q", name, node, printed)
+	}
+	return process{pid, path}, nil
+}
+
+// findScript prints the ID and the program of each process whose program has the
+// name. (The kernel cuts the name that it keeps of a process itself to 15 bytes.)
+func findScript(name string) string {
+	return fmt.Sprintf(`for p in /proc/[0-9]*; do
+  exe=$(readlink $p/exe) || continue
+  case "$exe" in */%s) echo "${p#/proc/} $exe" ;; esac
+done`, name)
+}
+
+// awaitProcess waits until the only process of that name on a node runs the given
+// file of the node, or, for "", a file that is none of the node's, and returns its ID.
+// There is nothing to watch: the script looks five times a second.
+func awaitProcess(ctx context.Context, c *cluster.Info, node, name, file string) (string, error) {
+	// A file that is mounted is the same inode on the same device from everywhere.
+	same := fmt.Sprintf(`test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$(stat -L -c %%d:%%i /proc/$1/exe 2>/dev/null)"`, file)
+	if file == "" {
+		same = fmt.Sprintf(`! test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$(stat -L -c %%d:%%i /proc/$1/exe 2>/dev/null)"`, brought+"/"+name)
+	}
+	script := fmt.Sprintf(`while :; do
+  set -- $(%s)
+  if test $# -eq 2 && %s; then echo $1; exit; fi
+  sleep 0.2
+done`, findScript(name), same)
+	pid, err := c.NodeCommand(ctx, node, "timeout", fmt.Sprint(int(swapTime.Seconds())), "sh", "-c", script)
+	if err != nil {
+		return "", fmt.Errorf("%s does not start on node %s: %w", name, node, err)
+	}
+	return pid, nil
+}
+
+// works waits until the cluster does what its control plane is for: the API answers,
+// nodes are ready, and a pod that is created runs to its end on every node.
+func works(ctx context.Context, c *cluster.Info) error {
+	if err := c.AwaitNodes(ctx, nil); err != nil {
+		return err
+	}
+	return c.ProveUsable(ctx, c.WitnessImage, witness.Version())
+}

@@ -1,0 +1,129 @@
+package mutation
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/podproof/podproof/framework/cluster"
+)
+
+// staticPod is a component of the control plane that its node's kubelet runs from a
+// manifest. The wrong program lies on the node and is mounted over the image's own,
+// so that no image has to be made.
+type staticPod struct {
+	name string
+	pid  string // of the program, since install
+}
+
+func (p *staticPod) manifest() string { return "/etc/kubernetes/manifests/" + p.name + ".yaml" }
+
+func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) error {
+	node, err := controlPlane(c)
+	if err != nil {
+		return err
+	}
+	before, err := findProcess(ctx, c, node, p.name)
+	if err != nil {
+		return err
+	}
+	file := path.Join(brought, p.name)
+	if err := c.CopyToNode(ctx, node, program(dir, p.name), file); err != nil {
+		return err
+	}
+	text, err := c.NodeCommand(ctx, node, "cat", p.manifest())
+	if err != nil {
+		return err
+	}
+	var pod corev1.Pod
+	if err := yaml.UnmarshalStrict([]byte(text), &pod); err != nil {
+		return fmt.Errorf("%s: %w", p.manifest(), err)
+	}
+	if len(pod.Spec.Containers) != 1 {
+		return fmt.Errorf("%s has %d containers and not one", p.manifest(), len(pod.Spec.Containers))
+	}
+	mountOver(&pod.Spec, file, before.path)
+	changed, err := yaml.Marshal(pod)
+	if err != nil {
+		return err
+	}
+	kept := path.Join(originals, p.name+".yaml")
+	script := fmt.Sprintf("set -e\nmkdir -p %s\ntest -e %[2]s || cp -p %[3]s %[2]s\n", originals, kept, p.manifest()) +
+		replaceFile(p.manifest(), string(changed))
+	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
+		return err
+	}
+	if p.pid, err = awaitProcess(ctx, c, node, p.name, file); err != nil {
+		return err
+	}
+	return works(ctx, c)
+}
+
+func (p *staticPod) restore(ctx context.Context, c *cluster.Info) error {
+	node, err := controlPlane(c)
+	if err != nil {
+		return err
+	}
+	// The kubelet looks at every file whose name does not begin with a dot.
+	script := fmt.Sprintf(`set -e
+if test -e %[1]s; then
+  cp -p %[1]s %[3]s/.podproof
+  mv -f %[3]s/.podproof %[2]s
+fi
+`, path.Join(originals, p.name+".yaml"), p.manifest(), path.Dir(p.manifest()))
+	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
+		return err
+	}
+	if _, err := awaitProcess(ctx, c, node, p.name, ""); err != nil {
+		return err
+	}
+	if err := works(ctx, c); err != nil {
+		return err
+	}
+	_, err = c.NodeCommand(ctx, node, "rm", "-rf", path.Join(originals, p.name+".yaml"), path.Join(brought, p.name))
+	return err
+}
+
+func (p *staticPod) intact(ctx context.Context, c *cluster.Info) error {
+	node, err := controlPlane(c)
+	if err != nil {
+		return err
+	}
+	now, err := findProcess(ctx, c, node, p.name)
+	if err != nil {
+		return err
+	}
+	if now.pid != p.pid {
+		return fmt.Errorf("%s ended and was started again", p.name)
+	}
+	return nil
+}
+
+func controlPlane(c *cluster.Info) (string, error) {
+	nodes := nodesOf(c, "control-plane")
+	if len(nodes) != 1 {
+		return "", fmt.Errorf("the cluster has %d nodes of the control plane; components are exchanged where there is one", len(nodes))
+	}
+	return nodes[0], nil
+}
+
+// mountOver has the only container of the pod find a file of its node at the path.
+func mountOver(pod *corev1.PodSpec, file, at string) {
+	const name = "podproof-program"
+	kind := corev1.HostPathFile
+	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+		HostPath: &corev1.HostPathVolumeSource{Path: file, Type: &kind},
+	}})
+	mounts := &pod.Containers[0].VolumeMounts
+	*mounts = append(*mounts, corev1.VolumeMount{Name: name, MountPath: at, ReadOnly: true})
+}
+
+// replaceFile is a script that replaces a file by another text at one go.
+func replaceFile(file, text string) string {
+	return fmt.Sprintf("cat > %[1]s/.podproof <<'PODPROOF'\n%[2]s\nPODPROOF\nmv -f %[1]s/.podproof %[3]s\n",
+		path.Dir(file), strings.TrimRight(text, "\n"), file)
+}

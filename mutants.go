@@ -1,0 +1,444 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/mutation"
+	"github.com/podproof/podproof/framework/nodeimage"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/reports"
+)
+
+// mutantFlags are what `podproof mutants` can be told beside the options of a run.
+type mutantFlags struct {
+	mutants   string // IDs and patterns
+	component string
+	all       bool // every quick claim, not only those of the mutant
+	list      bool
+	check     bool
+}
+
+func (f *mutantFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&f.mutants, "mutant", "", "IDs of mutants or patterns, separated by commas, such as backoff-*")
+	flags.StringVar(&f.component, "component", "", "only mutants of this component, such as kubelet")
+	flags.BoolVar(&f.all, "all", false, "run every quick claim on each mutant, not only those that have to turn red")
+	flags.BoolVar(&f.list, "list", false, "only list the mutants")
+	flags.BoolVar(&f.check, "check", false, "only say whether the mutants fit the sources of every supported version, or of that of --k8s")
+}
+
+// commandMutants is `podproof mutants`: it makes components wrong, one after the
+// other, and says whether the suite notices.
+func commandMutants(args []string) int {
+	var f mutantFlags
+	o, err := runOptions("podproof mutants", args, f.register)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return report(err)
+	}
+	chosen, err := f.choose()
+	if err != nil {
+		return report(err)
+	}
+	switch {
+	case f.list:
+		return listMutants(chosen)
+	case f.check:
+		return checkMutants(chosen, o)
+	case o.Kubeconfig != "":
+		return report(options.Usagef("mutants are put into a kind cluster that podproof makes, never into the one of KUBECONFIG: unset it"))
+	case len(o.Focus) > 0:
+		return report(options.Usagef("focus has no meaning here: the claims are those of each mutant, or with --all every quick one"))
+	}
+	return launchMutants(o, f, chosen)
+}
+
+// choose gives the mutants that the flags select.
+func (f mutantFlags) choose() ([]mutants.Mutant, error) {
+	chosen, err := mutants.Match([]string{f.mutants})
+	if err != nil {
+		return nil, options.Usagef("%v", err)
+	}
+	if f.component == "" {
+		return chosen, nil
+	}
+	if !slices.Contains(mutants.Components(), f.component) {
+		return nil, options.Usagef("component %q is unknown; the components are %s", f.component, strings.Join(mutants.Components(), ", "))
+	}
+	chosen = slices.DeleteFunc(chosen, func(m mutants.Mutant) bool { return m.Component != f.component })
+	if len(chosen) == 0 {
+		return nil, options.Usagef("no mutant of component %s is among those that --mutant selects", f.component)
+	}
+	return chosen, nil
+}
+
+// filters says in words what the flags select by.
+func (f mutantFlags) filters() []string {
+	var filters []string
+	if f.mutants != "" {
+		filters = append(filters, "mutants "+f.mutants)
+	}
+	if f.component != "" {
+		filters = append(filters, "component "+f.component)
+	}
+	return filters
+}
+
+func listMutants(chosen []mutants.Mutant) int {
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "MUTANT\tCOMPONENT\tCLAIMS\tWRONG")
+	for _, m := range chosen {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", m.ID, m.Component, strings.Join(m.Claims, ","), m.Wrong)
+	}
+	if err := out.Flush(); err != nil {
+		return report(err)
+	}
+	return 0
+}
+
+// checkMutants says of each version which mutants do not fit its sources.
+func checkMutants(chosen []mutants.Mutant, o options.Options) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cache, err := options.CacheDir()
+	if err != nil {
+		return report(err)
+	}
+	versions := nodeimage.Supported()
+	if o.Kubernetes != "" {
+		v, err := nodeimage.Find(o.Kubernetes)
+		if err != nil {
+			return report(options.Usagef("%v", err))
+		}
+		versions = []nodeimage.Version{v}
+	}
+	code := 0
+	for _, v := range versions {
+		w, err := nodeimage.OpenWorkshop(ctx, v.Build, cache, progress.Discard())
+		if err != nil {
+			return report(err)
+		}
+		fit, other := 0, 0
+		for _, m := range chosen {
+			changed, err := mutation.Edit(ctx, w, m)
+			switch {
+			case errors.Is(err, mutants.ErrEdit):
+				fmt.Printf("%s  %s does not fit: %v\n", v.Build, m.ID, err)
+				code = reports.ExitNonconformant
+			case err != nil:
+				return report(err)
+			case len(changed) == 0:
+				other++
+			default:
+				fit++
+			}
+		}
+		fmt.Printf("%s  %d of %d mutants fit, %d are not for this version\n", v.Build, fit, len(chosen), other)
+	}
+	return code
+}
+
+// launchMutants makes a cluster, runs the mutants on it, checks that the restored
+// cluster is conformant, and returns the exit code.
+func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) int {
+	if o.Seed == 0 {
+		o.Seed = time.Now().Unix()
+	}
+	id, dir, err := setup.NewRun(o)
+	if err != nil {
+		return report(err)
+	}
+	console := progress.NewConsole(os.Stdout, progress.Options{})
+	defer console.Close()
+	stop := newStopper(console)
+	defer stop.close()
+
+	r := &mutantRun{stop: stop, console: console, all: f.all, dir: dir, record: reports.MutantsRecord{
+		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(),
+	}}
+	if err := r.run(o, chosen); err != nil && stop.ctx.Err() == nil {
+		r.record.Error = err.Error()
+	}
+	r.record.Interrupted = stop.ctx.Err() != nil
+	r.record.Conclude()
+	if err := reports.WriteMutants(dir, r.record); err != nil {
+		console.Info("%v", err)
+	}
+	console.Info("\n%s\nrecord: %s", reports.MutantsText(r.record, console.Colour()), filepath.Join(dir, reports.MutantsFile))
+	return r.record.ExitCode
+}
+
+// mutantRun is one run of `podproof mutants`.
+type mutantRun struct {
+	stop     *stopper
+	console  *progress.Console
+	env      *setup.Environment
+	workshop *nodeimage.Workshop
+	all      bool
+	dir      string
+	record   reports.MutantsRecord
+}
+
+func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) {
+	ctx := r.stop.ctx
+	if r.env, err = setup.Up(ctx, o, r.record.ID, r.dir, r.console); err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+		defer cancel()
+		err = errors.Join(err, r.env.Down(ctx, r.console))
+	}()
+	facts, _ := r.env.Facts()
+	r.record.Version, r.record.ServerVersion = facts.Version, r.env.Cluster.ServerVersion
+	cache, err := options.CacheDir()
+	if err != nil {
+		return err
+	}
+	if r.workshop, err = nodeimage.OpenWorkshop(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
+		return err
+	}
+	if err := r.env.Cluster.Disturb(); err != nil {
+		return err
+	}
+	builds := r.build(ctx, chosen)
+	for n, m := range chosen {
+		built, more := <-builds
+		if !more || ctx.Err() != nil {
+			break
+		}
+		result, err := r.mutant(m, built)
+		r.record.Mutants = append(r.record.Mutants, result)
+		if err != nil {
+			// What the cluster is like now is not known.
+			r.env.Cluster.Keep, r.env.Options.Keep = false, false
+			return err
+		}
+		r.console.Info("mutant %d of %d, %s: %s", n+1, len(chosen), m.ID, result.Outcome)
+		if err := reports.WriteMutants(r.dir, r.record); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() == nil {
+		r.afterwards()
+	}
+	return r.env.Cluster.Settled()
+}
+
+// built is a mutant's programs, or why there are none.
+type built struct {
+	dir     string
+	version string
+	seconds float64
+	err     error
+}
+
+// build builds the mutants one after the other, each while the specs run on the one
+// before.
+func (r *mutantRun) build(ctx context.Context, chosen []mutants.Mutant) <-chan built {
+	builds := make(chan built)
+	go func() {
+		defer close(builds)
+		for _, m := range chosen {
+			b := built{}
+			started := time.Now()
+			b.version, b.err = mutation.Version(r.workshop, m.Component)
+			var edits []mutants.Edit
+			if b.err == nil {
+				edits, b.err = m.For(b.version)
+			}
+			if b.err == nil && len(edits) > 0 {
+				if b.dir, b.err = os.MkdirTemp("", "podproof-mutant-"); b.err == nil {
+					b.err = mutation.Build(ctx, r.workshop, m, b.dir)
+				}
+			}
+			b.seconds = time.Since(started).Seconds()
+			select {
+			case builds <- b:
+			case <-ctx.Done():
+				os.RemoveAll(b.dir)
+				return
+			}
+		}
+	}()
+	return builds
+}
+
+// mutant runs the specs on one mutant. An error says that the cluster could not be
+// restored, which ends the run.
+func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, error) {
+	if b.dir != "" {
+		defer os.RemoveAll(b.dir)
+	}
+	result := reports.MutantResult{ID: m.ID, Component: m.Component, Version: b.version, Wrong: m.Wrong, Expected: m.Claims}
+	result.Seconds.Build = b.seconds
+	switch {
+	case errors.Is(b.err, mutants.ErrEdit):
+		result.Outcome, result.Reason = reports.DoesNotFit, b.err.Error()
+		return result, nil
+	case b.err != nil:
+		result.Outcome, result.Reason = reports.Broken, b.err.Error()
+		return result, nil
+	case b.dir == "":
+		result.Outcome = reports.NotMeant
+		return result, nil
+	}
+	step := r.console.Step("mutant "+m.ID, time.Minute)
+	err := r.specsOn(m, b, &result, step)
+	restored := r.restore(m, &result)
+	switch {
+	case restored != nil:
+		result.Outcome, result.Reason = reports.Broken, restored.Error()
+		step.Fail(restored)
+	case err != nil:
+		result.Outcome, result.Reason = reports.Broken, err.Error()
+		step.Fail(err)
+	default:
+		if m.Unseen != "" && result.Outcome == reports.Unseen {
+			result.Reason = m.Unseen
+		}
+		step.Done(string(result.Outcome))
+	}
+	return result, restored
+}
+
+// specsOn puts the mutant into the cluster, runs the specs and judges what they say.
+func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantResult, step progress.Step) error {
+	started := time.Now()
+	step.Update("put into the cluster")
+	if err := mutation.Install(r.stop.ctx, r.env.Cluster, m.Component, b.dir); err != nil {
+		return err
+	}
+	result.Seconds.Swap = time.Since(started).Seconds()
+
+	started = time.Now()
+	focus, profile := focusOf(m, r.all)
+	record, err := r.specs(m.ID, focus, profile, step)
+	result.Seconds.Specs = time.Since(started).Seconds()
+	if err != nil {
+		return err
+	}
+	result.Record = m.ID
+	if err := mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component); err != nil {
+		return err
+	}
+	reports.JudgeMutant(result, record)
+	return r.stop.ctx.Err()
+}
+
+// specs runs specs in the cluster as it is, with a record in a directory of its own.
+func (r *mutantRun) specs(name string, focus []string, profile string, step progress.Step) (reports.Record, error) {
+	env := *r.env
+	env.RunID, env.Dir = r.record.ID+"-"+name, filepath.Join(r.dir, name)
+	env.Options.Focus, env.Options.Profile = focus, profile
+	// Its namespaces go as soon as its specs are over.
+	env.Options.Keep = true
+	if err := os.MkdirAll(env.Dir, 0o755); err != nil {
+		return reports.Record{}, err
+	}
+	total, done := 0, 0
+	record := runSpecs(r.stop, r.console, &env, env.Options.Seed, func(e progress.Event) {
+		switch e.Kind {
+		case progress.SpecsTotal:
+			total = e.Total
+		case progress.SpecDone:
+			done++
+		}
+		step.Update(fmt.Sprintf("%d of %d specs", done, total))
+	})
+	if record.Run.SetupError != "" && r.stop.ctx.Err() == nil {
+		return record, errors.New(record.Run.SetupError)
+	}
+	return record, reports.Write(env.Dir, record)
+}
+
+// restore puts the cluster's own component back, also after an interrupt, and waits
+// until nothing is left of the mutant's pods.
+func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.stop.ctx), cleanUpTime)
+	defer cancel()
+	started := time.Now()
+	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()
+	if err := mutation.Restore(ctx, r.env.Cluster, m.Component); err != nil {
+		return err
+	}
+	return r.cleared(ctx, m.ID)
+}
+
+// cleared waits until the namespaces of specs that were run under the name are gone.
+func (r *mutantRun) cleared(ctx context.Context, name string) error {
+	env := *r.env
+	env.RunID = r.record.ID + "-" + name
+	return env.Cleared(ctx)
+}
+
+// afterwards runs the quick claims of all mutants once more on the restored cluster.
+func (r *mutantRun) afterwards() {
+	var concerned []string
+	for _, m := range r.record.Mutants {
+		if m.Record != "" {
+			concerned = append(concerned, m.Expected...)
+		}
+	}
+	focus, _ := focusOf(mutants.Mutant{Claims: concerned}, r.all)
+	if len(concerned) == 0 {
+		return
+	}
+	step := r.console.Step("the restored cluster", time.Minute)
+	record, err := r.specs("restored", focus, options.Quick, step)
+	if err == nil {
+		err = r.cleared(r.stop.ctx, "restored")
+	}
+	if err != nil {
+		step.Fail(err)
+		r.record.Afterwards, r.record.AfterwardsReason = reports.Inconclusive, err.Error()
+		return
+	}
+	step.Done(string(record.Verdict))
+	r.record.Afterwards, r.record.AfterwardsReason = record.Verdict, record.Reason
+}
+
+// focusOf gives the claims whose specs show the mutant, and their profile. A law is
+// seen on the pods of any spec, most likely on those of the claims that it speaks for.
+// No claims are all quick ones.
+func focusOf(m mutants.Mutant, all bool) (focus []string, profile string) {
+	profile = options.Quick
+	for _, id := range m.Claims {
+		c, err := claims.Find(id)
+		if err != nil {
+			continue // a test sees to that
+		}
+		if c.Profile == claims.Full {
+			profile = options.Full
+		}
+		ids := []string{c.ID}
+		if c.Law {
+			ids = c.SpeaksFor
+		}
+		for _, id := range ids {
+			if !slices.Contains(focus, id) {
+				focus = append(focus, id)
+			}
+		}
+	}
+	if all && profile == options.Quick {
+		focus = nil
+	}
+	return focus, profile
+}

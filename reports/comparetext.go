@@ -1,0 +1,114 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// slowRule is the rule for readers.
+var slowRule = fmt.Sprintf("A spec is slower when it takes, without its documented waits, more than %.0f times as long and more than %.0f s longer, less what all specs together became slower.", slowTimes, slowSeconds)
+
+// worseRule is the rule for readers.
+const worseRule = "Worse is what is nonconformant and was not, and what was conformant or a known deviation and is now lower in this order: conformant, known deviation, inconclusive or not run, nonconformant."
+
+func joined(texts []string) string { return strings.Join(texts, ", ") }
+
+// Text writes the comparison as a table for a terminal.
+func (c Comparison) Text(w io.Writer) error {
+	var out strings.Builder
+	for n, column := range c.Columns {
+		fmt.Fprintf(&out, "%d  %s\n", n+1, column.Heading())
+		out.WriteString(wrap(column.Details(), "   ", columns))
+		if n > 0 {
+			fmt.Fprintf(&out, "   its specs took %.2f times as long as those of 1 (median, without documented waits)\n", column.Pace)
+		}
+	}
+	for _, change := range []Change{Worse, Better, Changed} {
+		if c.Count(change) == 0 {
+			continue
+		}
+		fmt.Fprintf(&out, "\n%s\n", change)
+		c.each(change, func(row Row, n int) {
+			before, after := row.Cells[0], row.Cells[n]
+			fmt.Fprintf(&out, "  %s  %s in 1, %s in %d\n", row.ID, before.Text(), after.Text(), n+1)
+			out.WriteString(wrap(row.Sentence, "    ", columns))
+			if after.Reason != "" {
+				out.WriteString(wrap(clean(after.Reason), "    ", columns))
+			}
+			for _, m := range after.Measured {
+				if !m.OK {
+					out.WriteString(wrap(fmt.Sprintf("%s: documented %s, measured %s", clean(m.What), clean(m.Documented), clean(m.Measured)), "    ", columns))
+				}
+			}
+		})
+	}
+	if len(c.Slower) > 0 {
+		out.WriteString("\nslower\n")
+		for _, s := range c.Slower {
+			fmt.Fprintf(&out, "  %s  %s in 1, %s in %d\n", joined(s.Claims), duration(s.Before), duration(s.After), s.Column+1)
+			out.WriteString(wrap(clean(s.Spec), "    ", columns))
+		}
+		out.WriteString(wrap(slowRule, "    ", columns))
+	}
+	out.WriteString("\n" + wrap(c.Conclusion(), "", columns))
+	if _, err := io.WriteString(w, out.String()); err != nil {
+		return fmt.Errorf("write the comparison: %w", err)
+	}
+	return nil
+}
+
+// each visits every cell that has changed so.
+func (c Comparison) each(change Change, visit func(row Row, n int)) {
+	for _, row := range c.Rows {
+		for n := range row.Cells {
+			if n > 0 && row.Cells[n].Change == change {
+				visit(row, n)
+			}
+		}
+	}
+}
+
+// Markdown renders the comparison for a page of a forge or a CI job: only what changed
+// has a line.
+func (c Comparison) Markdown() []byte {
+	var out strings.Builder
+	fmt.Fprintf(&out, "## podproof: comparison\n\n%s.\n\n| | record | made with | pace |\n|---|---|---|---:|\n", capital(c.Conclusion()))
+	for n, column := range c.Columns {
+		fmt.Fprintf(&out, "| %d | %s | %s | %.2f |\n", n+1, MarkdownText(column.Heading()), MarkdownText(column.Details()), column.Pace)
+	}
+	head, line := "| | claim |", "|---|---|"
+	for n := range c.Columns {
+		head, line = head+fmt.Sprintf(" %d |", n+1), line+"---|"
+	}
+	rows := ""
+	for _, change := range []Change{Worse, Better, Changed} {
+		last := ""
+		c.each(change, func(row Row, _ int) {
+			if row.ID == last {
+				return // has changed so in several records
+			}
+			last = row.ID
+			rows += fmt.Sprintf("| %s | **%s** %s |", change, row.ID, MarkdownText(row.Sentence))
+			for _, cell := range row.Cells {
+				text := cell.Text()
+				if cell.Reason != "" {
+					text += "<br>" + MarkdownText(shorten(clean(cell.Reason), 200))
+				}
+				rows += " " + text + " |"
+			}
+			rows += "\n"
+		})
+	}
+	if rows != "" {
+		fmt.Fprintf(&out, "\n%s\n%s\n%s", head, line, rows)
+	}
+	if len(c.Slower) > 0 {
+		out.WriteString("\n| slower spec | claims | record | before | after |\n|---|---|---|---:|---:|\n")
+		for _, s := range c.Slower {
+			fmt.Fprintf(&out, "| %s | %s | %d | %s | %s |\n", MarkdownText(s.Spec), joined(s.Claims), s.Column+1, duration(s.Before), duration(s.After))
+		}
+	}
+	fmt.Fprintf(&out, "\n%s %s\n", worseRule, slowRule)
+	return []byte(out.String())
+}

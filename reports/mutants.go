@@ -1,0 +1,201 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/podproof/podproof/fixtures/claims"
+)
+
+// MutantsSchema names the layout of a MutantsRecord; a change that breaks readers
+// changes it.
+const MutantsSchema = "podproof.mutants/v1"
+
+// MutantsFile and MutantsTextFile are the files that WriteMutants makes.
+const (
+	MutantsFile     = "mutants.json"
+	MutantsTextFile = "mutants.txt"
+)
+
+// MutantsRecord is what running the suite against wrong components found out.
+type MutantsRecord struct {
+	Schema        string `json:"schema"`
+	ID            string `json:"id"`
+	Version       string `json:"version"` // of podproof
+	ServerVersion string `json:"serverVersion,omitempty"`
+	// Filters are what selected the mutants; without any, all were.
+	Filters []string       `json:"filters,omitempty"`
+	Mutants []MutantResult `json:"mutants"`
+	// Proven lists, for every claim of the catalogue, the mutants that turned it red.
+	Proven []ProvenClaim `json:"proven"`
+	// Afterwards is the verdict of the same claims on the restored cluster, and
+	// AfterwardsReason why it is not conformant.
+	Afterwards       Verdict `json:"afterwards,omitempty"`
+	AfterwardsReason string  `json:"afterwardsReason,omitempty"`
+	Interrupted      bool    `json:"interrupted,omitempty"`
+	// Error is why the mutants could not be run at all.
+	Error    string `json:"error,omitempty"`
+	ExitCode int    `json:"exitCode"`
+}
+
+// Outcome is what became of one mutant.
+type Outcome string
+
+const (
+	// Killed is a mutant that turned all claims red that it had to.
+	Killed Outcome = "killed"
+	// KilledInPart is one that turned only some of them red.
+	KilledInPart Outcome = "killed in part"
+	// KilledByOthers is one that turned none of them red, but others.
+	KilledByOthers Outcome = "killed by others"
+	// Survived is one that nothing noticed.
+	Survived Outcome = "survived"
+	// Unseen is one that nothing can notice, as its entry says.
+	Unseen Outcome = "cannot be seen"
+	// Undecided is one whose claims do not apply here, or could not be tested.
+	Undecided Outcome = "undecided"
+	// DoesNotFit is one whose edit does not match the source of this version.
+	DoesNotFit Outcome = "does not fit"
+	// NotMeant is one that is not for this version.
+	NotMeant Outcome = "not for this version"
+	// Broken is one that was not built, or did not work as a component.
+	Broken Outcome = "error"
+)
+
+// MutantResult is what the suite said about one mutant.
+type MutantResult struct {
+	ID        string   `json:"id"`
+	Component string   `json:"component"`
+	Version   string   `json:"version"`
+	Wrong     string   `json:"wrong"`
+	Expected  []string `json:"expected,omitempty"` // claims that have to turn red
+	Outcome   Outcome  `json:"outcome"`
+	Reason    string   `json:"reason,omitempty"`
+	// Red lists the claims that turned red, the expected ones first.
+	Red []RedClaim `json:"red,omitempty"`
+	// Missed lists the expected claims that did not.
+	Missed []RedClaim `json:"missed,omitempty"`
+	// Record is the directory of the run's record, relative to this one.
+	Record  string        `json:"record,omitempty"`
+	Seconds MutantSeconds `json:"seconds"`
+}
+
+// MutantSeconds is what the steps of one mutant took.
+type MutantSeconds struct {
+	Build   float64 `json:"build"`
+	Swap    float64 `json:"swap"`
+	Specs   float64 `json:"specs"`
+	Restore float64 `json:"restore"`
+}
+
+// RedClaim is the verdict on one claim under a mutant, with its reason.
+type RedClaim struct {
+	Claim    string  `json:"claim"`
+	Expected bool    `json:"expected"`
+	Verdict  Verdict `json:"verdict"`
+	Reason   string  `json:"reason"`
+}
+
+// ProvenClaim is one claim of the catalogue with the mutants that turned it red.
+type ProvenClaim struct {
+	Claim   string   `json:"claim"`
+	Mutants []string `json:"mutants,omitempty"`
+	// Unreachable is why no cluster can show the claim, so that nothing can break it.
+	Unreachable string `json:"unreachable,omitempty"`
+}
+
+// JudgeMutant says what became of a mutant from the record of the run on it.
+func JudgeMutant(m *MutantResult, r Record) {
+	verdicts := map[string]ClaimResult{}
+	for _, c := range r.Claims {
+		verdicts[c.ID] = c
+	}
+	for _, id := range m.Expected {
+		c := verdicts[id]
+		claim := RedClaim{Claim: id, Expected: true, Verdict: c.Verdict, Reason: c.Reason}
+		if c.Verdict == Nonconformant {
+			m.Red = append(m.Red, claim)
+		} else {
+			m.Missed = append(m.Missed, claim)
+		}
+	}
+	expected := len(m.Red)
+	for _, c := range r.Claims {
+		if c.Verdict == Nonconformant && !slices.Contains(m.Expected, c.ID) {
+			m.Red = append(m.Red, RedClaim{Claim: c.ID, Verdict: c.Verdict, Reason: c.Reason})
+		}
+	}
+	undecided := !slices.ContainsFunc(m.Missed, func(c RedClaim) bool { return c.Verdict == Conformant })
+	switch {
+	case expected > 0 && len(m.Missed) == 0:
+		m.Outcome = Killed
+	case expected > 0:
+		m.Outcome = KilledInPart
+	case len(m.Red) > 0:
+		m.Outcome = KilledByOthers
+	case len(m.Expected) == 0:
+		m.Outcome = Unseen
+	case undecided:
+		m.Outcome, m.Reason = Undecided, m.Missed[0].Reason
+	default:
+		m.Outcome = Survived
+	}
+}
+
+// Conclude fills in what follows from the mutants' results: which claims are proven to
+// be real checks, and the exit code.
+func (r *MutantsRecord) Conclude() {
+	killers := map[string][]string{}
+	for _, m := range r.Mutants {
+		for _, c := range m.Red {
+			killers[c.Claim] = append(killers[c.Claim], m.ID)
+		}
+	}
+	r.Proven = nil
+	for _, c := range claims.All() {
+		r.Proven = append(r.Proven, ProvenClaim{Claim: c.ID, Mutants: killers[c.ID], Unreachable: c.Unreachable})
+	}
+	has := func(outcomes ...Outcome) bool {
+		return slices.ContainsFunc(r.Mutants, func(m MutantResult) bool { return slices.Contains(outcomes, m.Outcome) })
+	}
+	switch {
+	case r.Interrupted:
+		r.ExitCode = ExitInterrupted
+	case r.Error != "" || has(Broken, DoesNotFit, Undecided) || r.Afterwards != "" && r.Afterwards != Conformant:
+		r.ExitCode = ExitCouldNotTest
+	case has(Survived, KilledByOthers, KilledInPart):
+		r.ExitCode = ExitNonconformant
+	default:
+		r.ExitCode = ExitConformant
+	}
+}
+
+// Unproven lists the claims that no mutant has turned red, although a cluster can
+// break them.
+func (r *MutantsRecord) Unproven() []string {
+	var ids []string
+	for _, c := range r.Proven {
+		if len(c.Mutants) == 0 && c.Unreachable == "" {
+			ids = append(ids, c.Claim)
+		}
+	}
+	return ids
+}
+
+// WriteMutants makes the record's files in dir, which is there. Each file is complete
+// or not there at all, whenever the program ends.
+func WriteMutants(dir string, r MutantsRecord) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the mutants' record as JSON: %w", err)
+	}
+	if err := replace(filepath.Join(dir, MutantsFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("write %s: %w", MutantsFile, err)
+	}
+	if err := replace(filepath.Join(dir, MutantsTextFile), []byte(MutantsText(r, false))); err != nil {
+		return fmt.Errorf("write %s: %w", MutantsTextFile, err)
+	}
+	return nil
+}
