@@ -22,7 +22,7 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
 
-.PHONY: e2e mutants test lint build clean list docs need-go
+.PHONY: e2e mutants test lint browser build clean list docs need-go
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
@@ -36,8 +36,20 @@ build: need-go
 	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
 	@$(GO) build -o bin/podproof .
 
-test: lint
+test: lint browser
 	$(GO) test $$($(GO) list ./... | grep -v /suites$$)
+
+# The tests of the HTML report open it in Chromium. Where there is none and it cannot
+# be installed, they are skipped.
+BROWSERS = chromium chromium-browser google-chrome
+browser:
+	@for b in $(BROWSERS); do command -v $$b >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium, in which the tests open the HTML report (about a minute)"; \
+		install="apt-get install --yes --no-install-recommends -qq chromium"; export DEBIAN_FRONTEND=noninteractive; \
+		$$install >/dev/null 2>&1 || { apt-get update -qq >/dev/null && $$install >/dev/null; } && exit 0; \
+	fi; \
+	echo "make: Chromium is missing, so the HTML report is not opened in a browser: install chromium and put it on PATH" >&2
 
 lint: need-go
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi

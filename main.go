@@ -23,6 +23,7 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
 
   podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
                      specs on it, print a verdict for every claim
+  podproof report    make the files of a run again from its record
   podproof compare   say what changed between the records of two or more runs
   podproof publish   write the conformance report of a run, to be published
   podproof validate  refuse a conformance report that cannot be right
@@ -51,6 +52,8 @@ func main() {
 		os.Exit(commandRun(args))
 	case "list":
 		os.Exit(commandList(args))
+	case "report":
+		os.Exit(commandReport(args))
 	case "mutants":
 		os.Exit(commandMutants(args))
 	case "images":

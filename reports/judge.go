@@ -60,8 +60,9 @@ func Judge(catalogue []claims.Claim, specs []Spec, laws []Law, run Run) Judgemen
 		}
 		result.ID, result.Subject, result.Sentence, result.Strength = c.ID, c.Subject, c.Sentence, string(c.Strength)
 		if len(c.Sources) > 0 {
-			result.Source = c.Sources[0].URL
+			result.Source, result.Sources = c.Sources[0].URL, c.Sources
 		}
+		result.Article, result.ArticleVerdict, result.ArticleWhy = c.Article, c.ArticleVerdict, c.ArticleWhy
 		j.Claims = append(j.Claims, result)
 	}
 	j.Summary = count(j.Claims, specs, laws)

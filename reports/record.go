@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/progress"
 )
 
@@ -70,7 +71,12 @@ type Cluster struct {
 	Cgroup        string   `json:"cgroup,omitempty"`
 	WitnessImage  string   `json:"witnessImage,omitempty"`
 	Capabilities  []string `json:"capabilities,omitempty"` // of claims.Need…, found on this cluster
-	Nodes         []Node   `json:"nodes,omitempty"`
+	// Sources says of every capability how it was found, or why it is not there.
+	Sources map[string]string `json:"sources,omitempty"`
+	// Gates says of feature gates that claims name whether they are "on" or "off", or
+	// why that is not known.
+	Gates map[string]string `json:"gates,omitempty"`
+	Nodes []Node            `json:"nodes,omitempty"`
 }
 
 // Node is one node of the cluster.
@@ -127,6 +133,8 @@ type Spec struct {
 	Seconds     float64       `json:"seconds"`
 	WaitSeconds float64       `json:"waitSeconds"` // the inherent part of Seconds
 	Measured    []Measurement `json:"measured,omitempty"`
+	// Timelines are the stories of the spec's pods, in the order in which they came.
+	Timelines []Timeline `json:"timelines,omitempty"`
 	// Evidence lists files, relative to the record, that were kept of the spec.
 	Evidence    []string `json:"evidence,omitempty"`
 	Location    string   `json:"location,omitempty"` // file:line
@@ -160,6 +168,8 @@ type Measurement struct {
 	Measured   string   `json:"measured"`   // "20.4 s"
 	Seconds    *float64 `json:"seconds,omitempty"`
 	OK         bool     `json:"ok"`
+	// Step is set where the value is a step of a ladder of delays.
+	Step *Step `json:"step,omitempty"`
 }
 
 // Law is what the check of one law on every pod of the run found.
@@ -195,12 +205,19 @@ const (
 
 // ClaimResult is the verdict on one claim of the catalogue.
 type ClaimResult struct {
-	ID       string  `json:"id"`
-	Subject  string  `json:"subject"`
-	Sentence string  `json:"sentence"`
-	Strength string  `json:"strength"`
-	Source   string  `json:"source"` // URL of the first place that documents it
-	Verdict  Verdict `json:"verdict"`
+	ID       string `json:"id"`
+	Subject  string `json:"subject"`
+	Sentence string `json:"sentence"`
+	Strength string `json:"strength"`
+	Source   string `json:"source"` // URL of the first place that documents it
+	// Sources are all of these places. What the article says of the claim, whether
+	// that is right, and why not, are as in the catalogue.
+	Sources        []claims.Source `json:"sources,omitempty"`
+	Article        string          `json:"article,omitempty"`
+	ArticleVerdict string          `json:"articleVerdict,omitempty"`
+	ArticleWhy     string          `json:"articleWhy,omitempty"`
+
+	Verdict Verdict `json:"verdict"`
 	// Reason says why. For a conformant claim it says what was left out, if anything.
 	Reason string `json:"reason,omitempty"`
 	// Selected is false for a claim that the profile or a filter left out.

@@ -77,6 +77,7 @@ func TestRecordsKeepTheSchema(t *testing.T) {
 		"with a deviation":     New(catalogue(), Run{}, []Spec{pass("B-01"), deviate("A-01")}, lawHolds),
 		"of a failed set-up":   New(claims.All(), Run{SetupError: "no engine answers"}, nil, nil),
 		"with a broken law":    New(catalogue(), Run{Interrupted: true}, []Spec{inState("A-01", Interrupted)}, []Law{{ID: "LAW-C", Pods: 1, Broken: []BrokenLaw{{Pod: "p", Message: "m"}}}}),
+		"with timelines":       full(117, likeReal),
 		"with an aimless spec": New(catalogue(), Run{}, []Spec{{Text: "x", State: Passed}}, lawHolds),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +148,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[Verdict]():     {Conformant, Nonconformant, KnownDeviation, NotApplicable, NotRun, Inconclusive},
 	reflect.TypeFor[State]():       {Passed, Failed, Skipped, Deviated, Interrupted, Unstarted, Filtered},
 	reflect.TypeFor[FailureKind](): {ClusterFailure, SuiteFailure},
+	reflect.TypeFor[LaneKind]():    {PhaseLane, DeletionLane, ConditionLane, InitContainerLane, ContainerLane, EphemeralLane, EventLane, ProcessLane},
 }
 
 // constant are fields that always have the same value.

@@ -2,7 +2,7 @@ package reports
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,41 +15,41 @@ const (
 	SummaryFile  = "summary.txt"
 	MarkdownFile = "summary.md"
 	BadgeFile    = "badge.svg"
+	HTMLFile     = "report.html"
 )
 
 // Write makes the record's files in dir, which it creates when it is missing. Each
-// file is complete or not there at all, whenever the program ends.
+// file is complete or not there at all, whenever the program ends. The record comes
+// first, and what is wrong with one file keeps no other from being written.
 func Write(dir string, r Record) error {
-	record, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write the record as JSON: %w", err)
-	}
-	junit, err := JUnit(r)
-	if err != nil {
-		return err
-	}
-	var summary bytes.Buffer
-	if err := Summary(&summary, r, false); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory for the results: %w", err)
 	}
+	var problems []error
 	for _, file := range []struct {
-		name string
-		data []byte
+		name   string
+		render func(Record) ([]byte, error)
 	}{
-		{RecordFile, append(record, '\n')},
-		{JUnitFile, junit},
-		{SummaryFile, summary.Bytes()},
-		{MarkdownFile, Markdown(r)},
-		{BadgeFile, Badge(r)},
+		{RecordFile, func(r Record) ([]byte, error) { return layOut(r) }},
+		{JUnitFile, JUnit},
+		{SummaryFile, func(r Record) ([]byte, error) {
+			var summary bytes.Buffer
+			err := Summary(&summary, r, false)
+			return summary.Bytes(), err
+		}},
+		{MarkdownFile, func(r Record) ([]byte, error) { return Markdown(r), nil }},
+		{BadgeFile, func(r Record) ([]byte, error) { return Badge(r), nil }},
+		{HTMLFile, HTML},
 	} {
-		if err := replace(filepath.Join(dir, file.name), file.data); err != nil {
-			return fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err)
+		data, err := file.render(r)
+		if err == nil {
+			err = replace(filepath.Join(dir, file.name), data)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err))
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // replace writes a file beside the old one and then takes its place, so that no

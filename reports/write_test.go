@@ -22,7 +22,7 @@ func TestWrite(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	g.Expect(names).To(ConsistOf("record.json", "junit.xml", "summary.txt", "summary.md", "badge.svg"), "no temporary file is left")
+	g.Expect(names).To(ConsistOf("record.json", "junit.xml", "summary.txt", "summary.md", "badge.svg", "report.html"), "no temporary file is left")
 
 	data, err := os.ReadFile(filepath.Join(dir, RecordFile))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -38,6 +38,8 @@ func TestWriteThatFailsLeavesTheOldFile(t *testing.T) {
 	g.Expect(os.Mkdir(filepath.Join(dir, JUnitFile), 0o755)).To(Succeed()) // cannot be replaced by a file
 	err := Write(dir, sample())
 	g.Expect(err).To(MatchError(ContainSubstring("write junit.xml")))
+	g.Expect(filepath.Join(dir, RecordFile)).To(BeAnExistingFile())
+	g.Expect(filepath.Join(dir, HTMLFile)).To(BeAnExistingFile(), "the other files are written all the same")
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(BeEmpty())

@@ -49,7 +49,7 @@ func recordOf(report Report) reports.Record {
 	facts.SpecsSeconds = wallTime(specs).Seconds()
 	record := reports.New(claims.All(), facts, specs, claim.Laws(report))
 	if cluster != nil {
-		cluster.Capabilities = spec.Capabilities()
+		cluster.Capabilities, cluster.Sources, cluster.Gates = spec.Capabilities(), spec.Sources(), run.gates
 	}
 	record.Cluster, record.Setup = cluster, run.env.Steps
 	return record

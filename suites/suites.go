@@ -50,6 +50,7 @@ var run struct {
 	env      *setup.Environment // as used by the specs
 	feed     *progress.Sender
 	started  time.Time
+	gates    map[string]string // of process 1, for the record
 	// setupError is why process 1 could not make the environment.
 	setupError error
 }
@@ -210,6 +211,8 @@ func ownEnvironment(ctx SpecContext) *setup.Environment {
 }
 
 var _ = SynchronizedAfterSuite(func() {}, func(ctx SpecContext) {
+	// Asked for when the specs are over, so that none of them has to wait for it.
+	run.gates = spec.Gates(ctx)
 	if run.env != nil && run.env.Cluster != nil && run.env.Stays() {
 		ground, err := run.env.Ground()
 		spec.Do(err)

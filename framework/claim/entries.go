@@ -21,6 +21,7 @@ const (
 	entryEvidence     = "evidence"
 	entryRequests     = "requests"
 	entryDeviation    = "deviation"
+	entryTimeline     = "timeline"
 )
 
 // Measure puts a measured value beside the documented one. It asserts
@@ -29,12 +30,23 @@ func Measure(m reports.Measurement) { addEntry(entryMeasured, m) }
 
 // MeasureTime is Measure for a time, in seconds with one or two decimals.
 func MeasureTime(id, what, documented string, measured time.Duration, ok bool) {
+	Measure(timeMeasured(id, what, documented, measured, ok))
+}
+
+// MeasureStep is MeasureTime for a step of a ladder of delays.
+func MeasureStep(id, what, documented string, measured time.Duration, ok bool, step reports.Step) {
+	m := timeMeasured(id, what, documented, measured, ok)
+	m.Step = &step
+	Measure(m)
+}
+
+func timeMeasured(id, what, documented string, measured time.Duration, ok bool) reports.Measurement {
 	seconds := measured.Seconds()
 	text := fmt.Sprintf("%.1f s", seconds)
 	if measured < time.Second {
 		text = fmt.Sprintf("%.2f s", seconds)
 	}
-	Measure(reports.Measurement{Claim: id, What: what, Documented: documented, Measured: text, Seconds: &seconds, OK: ok})
+	return reports.Measurement{Claim: id, What: what, Documented: documented, Measured: text, Seconds: &seconds, OK: ok}
 }
 
 // Inconclusive says that the spec cannot judge the cluster, and why: what
@@ -49,6 +61,9 @@ func Requests(n int) { addEntry(entryRequests, n) }
 
 // Deviated says that the spec found a known deviation, as it had to.
 func Deviated(d reports.Deviation) { addEntry(entryDeviation, d) }
+
+// Timeline keeps the story of one of the spec's pods.
+func Timeline(t reports.Timeline) { addEntry(entryTimeline, t) }
 
 // LawTally is what the laws found on the pods of one spec.
 type LawTally struct {

@@ -15,8 +15,8 @@ type Facts struct {
 	// Capabilities are those of claims.Need… that this cluster and this
 	// machine offer.
 	Capabilities []string
-	// Missing says, by capability, why it is not there, where that is known.
-	Missing map[string]string
+	// Sources says, by capability, how it was found, or why it is not there.
+	Sources map[string]string
 }
 
 // NotApplicable returns why a claim, or one of the named parts of it, cannot be
@@ -49,7 +49,7 @@ func (f Facts) lacking(what string, needs []string) string {
 			continue
 		}
 		reason := fmt.Sprintf("%s needs %s, which is not to be had here", what, need)
-		if why := f.Missing[need]; why != "" {
+		if why := f.Sources[need]; why != "" {
 			reason += ": " + why
 		}
 		return reason

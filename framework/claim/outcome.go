@@ -33,6 +33,7 @@ func Outcome(s types.SpecReport) reports.Spec {
 		Seconds:     s.RunTime.Seconds(),
 		WaitSeconds: InherentWait(s.Labels()).Seconds(),
 		Measured:    readEntries[reports.Measurement](s, entryMeasured),
+		Timelines:   readEntries[reports.Timeline](s, entryTimeline),
 		Evidence:    readEntries[string](s, entryEvidence),
 		Location:    fmt.Sprintf("%s:%d", filepath.Join(filepath.Base(filepath.Dir(s.LeafNodeLocation.FileName)), filepath.Base(s.LeafNodeLocation.FileName)), s.LeafNodeLocation.LineNumber),
 		Process:     s.ParallelProcess,

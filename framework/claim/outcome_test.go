@@ -80,6 +80,15 @@ func TestWhoseFailureItIs(t *testing.T) {
 	}
 }
 
+func TestTimelinesCrossInTheirOrder(t *testing.T) {
+	g := NewWithT(t)
+	code := 1
+	first := reports.Timeline{Pod: "first", Outside: []reports.Lane{{Kind: reports.ContainerLane, Name: "w", Moments: []reports.Moment{{At: 1.5, State: reports.StateTerminated, Exit: &code}}}}}
+	s := failedIn(types.NodeTypeIt, "x")
+	s.ReportEntries = types.ReportEntries{entry(t, entryTimeline, first), entry(t, entryTimeline, reports.Timeline{Pod: "second"})}
+	g.Expect(Outcome(s).Timelines).To(Equal([]reports.Timeline{first, {Pod: "second"}}))
+}
+
 func TestTimedOutSpecSaysWhatItWaitedFor(t *testing.T) {
 	g := NewWithT(t)
 	s := failedIn(types.NodeTypeIt, "A spec timeout occurred")

@@ -109,7 +109,7 @@ func TestGatesNameTheirReason(t *testing.T) {
 		"other part":  {otherPart, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Missing: map[string]string{claims.NeedKubectl: "none on PATH"}}
+			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Sources: map[string]string{claims.NeedKubectl: "none on PATH"}}
 			NewWithT(t).Expect(facts.NotApplicable(c.claim, "with kubectl")).To(Equal(c.want))
 		})
 	}

@@ -28,7 +28,9 @@ func (s *Space) Log(ctx context.Context, story *journal.Story, container string,
 		return nil, fmt.Errorf("log of container %s of pod %s: %w", container, story.Name(), err)
 	}
 	defer stream.Close()
-	return witness.ReadLog(stream)
+	lines, err := witness.ReadLog(stream)
+	s.Saw(story, container, lines)
+	return lines, err
 }
 
 // FollowLog reads the log of a running container as it grows, until enough
@@ -37,6 +39,7 @@ func (s *Space) Log(ctx context.Context, story *journal.Story, container string,
 func (s *Space) FollowLog(ctx context.Context, story *journal.Story, container, want string, enough func([]record.Line) bool) ([]record.Line, error) {
 	for {
 		lines, err := s.followOnce(ctx, story, container, enough)
+		s.Saw(story, container, lines)
 		if err == nil {
 			return lines, nil
 		}

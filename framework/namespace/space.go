@@ -6,6 +6,7 @@ package namespace
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
@@ -38,6 +39,9 @@ type Space struct {
 	*Ground
 	name    string
 	journal *journal.Journal
+
+	mu   sync.Mutex
+	seen []Seen
 }
 
 // Open makes a namespace, enforcing the Pod Security level ("restricted",

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -49,6 +52,7 @@ func collect(ctx context.Context, space *namespace.Space) {
 					file = fmt.Sprintf("%s-%s-previous.log", story.Name(), container.Name)
 				}
 				keep(dir, file, orError(text, err))
+				space.Saw(story, container.Name, linesOf(text))
 			}
 		}
 		if ground.Cluster.Provider != "" && last.Spec.NodeName != "" {
@@ -76,6 +80,19 @@ func rawLog(ctx context.Context, space *namespace.Space, story *journal.Story, c
 	}
 	defer stream.Close()
 	return io.ReadAll(stream)
+}
+
+// linesOf finds the lines of the witness in a log with timestamps. Whatever else is
+// in the log is in the evidence.
+func linesOf(text []byte) []record.Line {
+	var lines []record.Line
+	for line := range bytes.Lines(text) {
+		_, rest, _ := bytes.Cut(line, []byte(" "))
+		if one, err := witness.ReadLog(bytes.NewReader(rest)); err == nil {
+			lines = append(lines, one...)
+		}
+	}
+	return lines
 }
 
 func keep(dir, name string, data []byte) {

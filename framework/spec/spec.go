@@ -52,6 +52,9 @@ func Use(ctx context.Context, e *setup.Environment) error {
 // Capabilities are those that were found on the cluster under test.
 func Capabilities() []string { return facts.Capabilities }
 
+// Sources says of every capability how it was found, or why it is not there.
+func Sources() map[string]string { return facts.Sources }
+
 // Space is the namespace of the running spec; see Namespace.
 type Space struct{ *namespace.Space }
 
@@ -102,6 +105,7 @@ func finish(ctx context.Context, space *namespace.Space) {
 	} else {
 		claim.Inconclusive(whole.Error())
 	}
+	keepTimelines(space, CurrentSpecReport().Failed() || broken != nil)
 	claim.Requests(ground.API.Meter.Requests())
 	// A namespace that cannot be removed is the run's business at its end,
 	// where it is waited for, and none of the spec's.

@@ -216,7 +216,9 @@ func ended(instance int) journal.State {
 func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
 	GinkgoHelper()
 	data := spec.Must(ns.Get(ctx, c.story, port, "/records", map[string]string{"path": recordPath}))
-	instances := witness.Instances(spec.Must(witness.ReadLog(bytes.NewReader(data))))
+	lines := spec.Must(witness.ReadLog(bytes.NewReader(data)))
+	ns.Saw(c.story, crasher, lines)
+	instances := witness.Instances(lines)
 	if len(instances) < instance+1 {
 		Fail(fmt.Sprintf("each restart that the kubelet reports must be an instance that ran, but %d ran, and %d have ended by its account\n%s", len(instances), instance+1, c.story))
 	}
@@ -260,7 +262,7 @@ func report(climbers []*climber, want []rung) {
 			good := judge([]rung{r}, all) == nil
 			what := fmt.Sprintf("delay before restart %d (shortest of %d)", r.restart, len(climbers))
 			should := fmt.Sprintf("%.0f s", r.documented.Seconds())
-			claim.MeasureTime(c.ID, what, should, gap, good)
+			claim.MeasureStep(c.ID, what, should, gap, good, r.step(all))
 			if reported, ok := reportedGap(pod.Instances(climbers[container].story, crasher), r.restart); ok {
 				claim.MeasureTime(c.ID, what+" by the kubelet's times", should, reported, good)
 			}

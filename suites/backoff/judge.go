@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/podproof/podproof/reports"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
@@ -107,6 +108,18 @@ type course struct {
 	gaps []time.Duration
 	// waited is how long at least it has been waiting for its next restart.
 	waited time.Duration
+}
+
+// step is the rung for the record, with what was measured of it in every container
+// that got so far.
+func (r rung) step(courses []course) reports.Step {
+	s := reports.Step{Number: r.restart, Documented: r.documented.Seconds(), Low: r.lower.Seconds(), High: r.upper.Seconds()}
+	for _, c := range courses {
+		if len(c.gaps) >= r.restart {
+			s.Measured = append(s.Measured, c.gaps[r.restart-1].Seconds())
+		}
+	}
+	return s
 }
 
 // tooLate is what judge returns when an upper bound is broken.

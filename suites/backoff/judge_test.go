@@ -5,6 +5,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/reports"
 )
 
 const (
@@ -34,6 +35,13 @@ func TestDocumentedLadder(t *testing.T) {
 	for i, want := range seconds(0, 10, 20, 40, 80, 160, 300, 300, 300) {
 		g.Expect(documented(i + 1)).To(Equal(want))
 	}
+}
+
+func TestStepForTheRecord(t *testing.T) {
+	g := NewWithT(t)
+	third := rungs(1, 3, sleeping)[2]
+	g.Expect(third.step(beside(seconds(1, 10.5, 21), seconds(1, 11), seconds(1, 10.2, 25)))).To(Equal(reports.Step{
+		Number: 3, Documented: 20, Low: 19.9, High: 39.9, Measured: []float64{21, 25}}), "of those that got so far")
 }
 
 func TestBoundsByVersion(t *testing.T) {

@@ -98,5 +98,17 @@ func (c collector) ask(ctx SpecContext, ns space, query map[string]string) recor
 	var s record.Series
 	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", query))
 	spec.Do(json.Unmarshal(data, &s))
+	// Victims send under the name of their pod, and their container is w. Who
+	// sends under another name has no pod of it, and is noted where that is known.
+	ns.Saw(ns.Journal().Story(query["id"]), "w", lines(s))
 	return s
+}
+
+// lines are those that a process sent.
+func lines(s record.Series) []record.Line {
+	var all []record.Line
+	for _, a := range s.Arrivals {
+		all = append(all, a.Line)
+	}
+	return all
 }

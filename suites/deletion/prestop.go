@@ -49,7 +49,10 @@ var _ = Describe("A preStop hook", func() {
 		for _, name := range []string{"short", "long"} {
 			process := collector.series(ctx, ns, name)
 			took := fromTermToEnd(process, story)
-			h, err := compare(collector.soFar(ctx, ns, name+"-hook"), process, asked)
+			itsHook := collector.soFar(ctx, ns, name+"-hook")
+			ns.Saw(story, name, lines(process))
+			ns.Saw(story, name+" hook", lines(itsHook))
+			h, err := compare(itsHook, process, asked)
 			if err != nil {
 				Fail(fmt.Sprintf("container %s: %v\n%s", name, err, story))
 			}
