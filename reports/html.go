@@ -19,6 +19,7 @@ var pageFiles embed.FS
 // editors know what they are.
 var pageTemplate = template.Must(template.New("report.html").Funcs(template.FuncMap{
 	"duration": duration, "clean": clean, "values": values, "mark": verdictMark, "class": verdictClass, "plural": plural,
+	"join": func(words []string) string { return strings.Join(words, ", ") },
 	"style": func() (template.CSS, error) {
 		text, err := pageFiles.ReadFile("page/report.css")
 		return template.CSS(text), err

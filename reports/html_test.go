@@ -1,12 +1,14 @@
 package reports
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
 )
 
 func htmlOf(t *testing.T, r Record) string {
@@ -138,4 +140,14 @@ func TestClaimsCarryTheirArticle(t *testing.T) {
 	g.Expect(result.Article).To(Equal(c.Article))
 	g.Expect(result.ArticleVerdict).To(Equal(c.ArticleVerdict))
 	g.Expect(result.Sources).To(Equal(c.Sources))
+}
+
+func TestThePageNamesTheMutantsOfAClaim(t *testing.T) {
+	g := NewWithT(t)
+	page, err := HTML(New(claims.All(), Run{}, []Spec{pass("BACKOFF-03")}, nil))
+	g.Expect(err).NotTo(HaveOccurred())
+	against := mutants.Against("BACKOFF-03")
+	g.Expect(against).NotTo(BeEmpty())
+	g.Expect(string(page)).To(ContainSubstring(fmt.Sprintf("%d mutants must turn it red", len(against))))
+	g.Expect(string(page)).To(ContainSubstring(strings.Join(against, ", ")))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
 )
 
 // Judgement is what follows from the outcomes of a run.
@@ -62,6 +63,7 @@ func Judge(catalogue []claims.Claim, specs []Spec, laws []Law, run Run) Judgemen
 		if len(c.Sources) > 0 {
 			result.Source, result.Sources = c.Sources[0].URL, c.Sources
 		}
+		result.Mutants = mutants.Against(c.ID)
 		result.Article, result.ArticleVerdict, result.ArticleWhy = c.Article, c.ArticleVerdict, c.ArticleWhy
 		j.Claims = append(j.Claims, result)
 	}

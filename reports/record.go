@@ -216,6 +216,9 @@ type ClaimResult struct {
 	Article        string          `json:"article,omitempty"`
 	ArticleVerdict string          `json:"articleVerdict,omitempty"`
 	ArticleWhy     string          `json:"articleWhy,omitempty"`
+	// Mutants are the wrong components, by the IDs of fixtures/mutants, that have to
+	// turn the claim red.
+	Mutants []string `json:"mutants,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 	// Reason says why. For a conformant claim it says what was left out, if anything.

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -18,6 +19,8 @@ import (
 type Entry struct {
 	claims.Claim
 	Specs []Spec `json:"specs"`
+	// Mutants are the wrong components that have to turn the claim red.
+	Mutants []string `json:"mutants,omitempty"`
 	// Deviations are the released bugs through which a version does not keep the claim.
 	Deviations []claims.Deviation `json:"deviations,omitempty"`
 }
@@ -33,7 +36,7 @@ type Spec struct {
 func Entries(specs []reports.Spec) []Entry {
 	var all []Entry
 	for _, c := range claims.All() {
-		e := Entry{Claim: c, Specs: []Spec{}}
+		e := Entry{Claim: c, Specs: []Spec{}, Mutants: mutants.Against(c.ID)}
 		for _, s := range specs {
 			if !slices.Contains(s.Claims, c.ID) {
 				continue

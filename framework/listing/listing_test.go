@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -103,4 +104,16 @@ func TestPages(t *testing.T) {
 	g.Expect(backoff).To(ContainSubstring("“The first restart is attempted after 10 s.” That is wrong. The kubelet restarts at once"))
 	g.Expect(pages["laws.md"]).To(ContainSubstring("Checked on every version of every pod of a run."))
 	g.Expect(pages["probes.md"]).To(ContainSubstring("[kubernetes/kubernetes\\#140881](https://github.com/kubernetes/kubernetes/issues/140881)"))
+}
+
+func TestEveryClaimTellsItsMutants(t *testing.T) {
+	g := NewWithT(t)
+	for _, e := range Entries(nil) {
+		if e.ID == "NET-01" {
+			g.Expect(e.Mutants).To(Equal(mutants.Against("NET-01")))
+			g.Expect(page("network", []Entry{e})).To(ContainSubstring("Mutants that have to turn it red: " + strings.Join(e.Mutants, ", ")))
+			return
+		}
+	}
+	t.Fatal("NET-01 is not listed")
 }

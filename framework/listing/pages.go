@@ -112,6 +112,9 @@ func section(out *strings.Builder, e Entry) {
 		}
 		fmt.Fprintf(out, "- %s%s, in [%s](../%s)\n", reports.MarkdownText(s.Text), part, s.File, s.File)
 	}
+	if len(e.Mutants) > 0 {
+		fmt.Fprintf(out, "\nMutants that have to turn it red: %s.\n", strings.Join(e.Mutants, ", "))
+	}
 	if len(e.Deviations) > 0 {
 		out.WriteString("\nKnown deviations\n\n")
 	}
