@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -224,7 +225,10 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 			break
 		}
 		result, err := r.mutant(m, built)
-		r.record.Mutants = append(r.record.Mutants, result)
+		if ctx.Err() == nil || err != nil {
+			// Of one that was interrupted nothing is known.
+			r.record.Mutants = append(r.record.Mutants, result)
+		}
 		if err != nil {
 			// What the cluster is like now is not known.
 			r.env.Cluster.Keep, r.env.Options.Keep = false, false
@@ -302,13 +306,12 @@ func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, err
 	step := r.console.Step("mutant "+m.ID, time.Minute)
 	err := r.specsOn(m, b, &result, step)
 	restored := r.restore(m, &result)
-	switch {
-	case restored != nil:
-		result.Outcome, result.Reason = reports.Broken, restored.Error()
-		step.Fail(restored)
-	case err != nil:
-		result.Outcome, result.Reason = reports.Broken, err.Error()
-		step.Fail(err)
+	switch failed := cmp.Or(restored, err); {
+	case failed != nil:
+		// Whatever turned red, it was not for the mutant's fault alone.
+		result.Outcome, result.Reason = reports.Broken, failed.Error()
+		result.Red, result.Missed = nil, nil
+		step.Fail(failed)
 	default:
 		if m.Unseen != "" && result.Outcome == reports.Unseen {
 			result.Reason = m.Unseen
@@ -371,8 +374,7 @@ func (r *mutantRun) specs(name string, focus []string, profile string, step prog
 // restore puts the cluster's own component back, also after an interrupt, and waits
 // until nothing is left of the mutant's pods.
 func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.stop.ctx), cleanUpTime)
-	defer cancel()
+	ctx := context.WithoutCancel(r.stop.ctx)
 	started := time.Now()
 	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()
 	if err := mutation.Restore(ctx, r.env.Cluster, m.Component); err != nil {

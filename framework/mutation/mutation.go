@@ -17,8 +17,9 @@ import (
 )
 
 // swapTime bounds how long a component may take to work again once it was
-// exchanged. A kubelet takes about 2 s, the API server 10 s and more.
-const swapTime = 2 * time.Minute
+// exchanged. A kubelet takes about 2 s, the API server 10 s and then up to a minute
+// until all who watch it do so again.
+const swapTime = 4 * time.Minute
 
 // component is how a component is built, and where it is in a cluster.
 type component struct {

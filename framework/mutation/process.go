@@ -59,10 +59,18 @@ done`, findScript(name), same)
 }
 
 // works waits until the cluster does what its control plane is for: the API answers,
-// nodes are ready, and a pod that is created runs to its end on every node.
+// nodes are ready, and a pod that is created runs to its end on every node. It tries
+// for as long as ctx lets it: kubelets, the scheduler and controllers whose watches
+// broke with the API server open them again after up to a minute.
+// Source: client-go/tools/cache/reflector.go (the manager of its back-off).
 func works(ctx context.Context, c *cluster.Info) error {
 	if err := c.AwaitNodes(ctx, nil); err != nil {
 		return err
 	}
-	return c.ProveUsable(ctx, c.WitnessImage, witness.Version())
+	for {
+		err := c.ProveUsable(ctx, c.WitnessImage, witness.Version())
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }
