@@ -135,24 +135,37 @@ func checkMutants(chosen []mutants.Mutant, o options.Options) int {
 		if err != nil {
 			return report(err)
 		}
-		fit, other := 0, 0
-		for _, m := range chosen {
-			changed, err := mutation.Edit(ctx, w, m)
-			switch {
-			case errors.Is(err, mutants.ErrEdit):
-				fmt.Printf("%s  %s does not fit: %v\n", v.Build, m.ID, err)
-				code = reports.ExitNonconformant
-			case err != nil:
-				return report(err)
-			case len(changed) == 0:
-				other++
-			default:
-				fit++
-			}
+		fits, err := checkVersion(ctx, w, v, chosen)
+		w.Close()
+		if err != nil {
+			return report(err)
 		}
-		fmt.Printf("%s  %d of %d mutants fit, %d are not for this version\n", v.Build, fit, len(chosen), other)
+		if !fits {
+			code = reports.ExitNonconformant
+		}
 	}
 	return code
+}
+
+// checkVersion says which mutants do not fit the sources of one version, and whether
+// all that are meant for it do.
+func checkVersion(ctx context.Context, w *nodeimage.Workshop, v nodeimage.Version, chosen []mutants.Mutant) (bool, error) {
+	fit, other := 0, 0
+	for _, m := range chosen {
+		changed, err := mutation.Edit(ctx, w, m)
+		switch {
+		case errors.Is(err, mutants.ErrEdit):
+			fmt.Printf("%s  %s does not fit: %v\n", v.Build, m.ID, err)
+		case err != nil:
+			return false, err
+		case len(changed) == 0:
+			other++
+		default:
+			fit++
+		}
+	}
+	fmt.Printf("%s  %d of %d mutants fit, %d are not for this version\n", v.Build, fit, len(chosen), other)
+	return fit+other == len(chosen), nil
 }
 
 // launchMutants makes a cluster, runs the mutants on it, checks that the restored
@@ -215,6 +228,7 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 	if r.workshop, err = nodeimage.OpenWorkshop(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
 		return err
 	}
+	defer r.workshop.Close()
 	if err := r.env.Cluster.Disturb(); err != nil {
 		return err
 	}
@@ -268,7 +282,7 @@ func (r *mutantRun) build(ctx context.Context, chosen []mutants.Mutant) <-chan b
 				edits, b.err = m.For(b.version)
 			}
 			if b.err == nil && len(edits) > 0 {
-				if b.dir, b.err = os.MkdirTemp("", "podproof-mutant-"); b.err == nil {
+				if b.dir, b.err = r.workshop.Bench(); b.err == nil {
 					b.err = mutation.Build(ctx, r.workshop, m, b.dir)
 				}
 			}

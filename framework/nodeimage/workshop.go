@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/podproof/podproof/framework/lockfile"
 	"github.com/podproof/podproof/framework/progress"
 )
 
@@ -23,30 +24,49 @@ import (
 type Workshop struct {
 	version Version
 	cache   cache
+	lock    *lockfile.Lock // on the directory of the cache
 	goTool  *goTool
 	log     progress.Log
 }
+
+// workshops is how many processes of a machine can have a workshop at a time.
+const workshops = 8
 
 // Sources are changed files: their text, by their path in their module, by module.
 type Sources map[string]map[string]string
 
 // OpenWorkshop opens a workshop for the exact Kubernetes version that a cluster
-// has, such as v1.37.2.
+// has, such as v1.37.2. It takes the first that no other process has, and removes what
+// a process that was killed left lying there. The caller closes it.
 func OpenWorkshop(ctx context.Context, kubernetes, cacheDir string, log progress.Log) (*Workshop, error) {
 	v, err := Find(minorOf(kubernetes))
 	if err != nil {
 		return nil, err
 	}
 	v.Build = kubernetes
-	w := &Workshop{version: v, cache: cache{filepath.Join(cacheDir, "workshop")}, log: log}
-	if err := os.MkdirAll(w.cache.work(), 0o755); err != nil {
-		return nil, err
+	w := &Workshop{version: v, log: log}
+	for n := 1; w.lock == nil; n++ {
+		w.cache = cache{filepath.Join(cacheDir, "workshop", fmt.Sprint(n))}
+		w.lock, err = lockfile.Try(filepath.Join(w.cache.dir, "lock"))
+		if err != nil && (n == workshops || !errors.Is(err, lockfile.ErrHeld)) {
+			return nil, err
+		}
 	}
-	if w.goTool, err = newGoTool(ctx, w.cache); err != nil {
+	if err = w.cache.clear(); err == nil {
+		w.goTool, err = newGoTool(ctx, w.cache)
+	}
+	if err != nil {
+		w.Close()
 		return nil, err
 	}
 	return w, nil
 }
+
+// Close leaves the workshop to the next process.
+func (w *Workshop) Close() { w.lock.Release() }
+
+// Bench makes an empty directory in the workshop, for what is built there.
+func (w *Workshop) Bench() (string, error) { return os.MkdirTemp(w.cache.work(), "bench-") }
 
 // component finds the component of the image, by its name.
 func (w *Workshop) component(name string) (component, error) {
