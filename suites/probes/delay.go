@@ -16,6 +16,31 @@ import (
 var _ = Describe("The initial delay of a probe", func() {
 	ns := space{spec.Namespace()}
 
+	It("holds the first probe back until it is over", claim.Proves("PROBE-DELAY-01").Waiting(6*time.Second), func(ctx SpecContext) {
+		const (
+			web   = firstPort
+			delay = 6 * time.Second
+		)
+		story := spec.Must(ns.Create(ctx, pod.New("held-back", ns.Witness("w",
+			witness.Serve(witness.HTTP(web),
+				witness.Script(livePath, witness.Always(http.StatusOK)), witness.Script(readyPath, witness.Always(http.StatusOK))),
+			pod.Liveness(pod.HTTPGet(web, livePath), pod.Timeout(unhurried), pod.InitialDelay(int32(delay/time.Second))),
+			pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.InitialDelay(int32(delay/time.Second))),
+		))))
+		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
+		log := spec.Must(ns.FollowLog(ctx, story, "w", "liveness and readiness probes", func(lines []record.Line) bool {
+			return len(requestsFor(lines, livePath)) > 0 && len(requestsFor(lines, readyPath)) > 0
+		}))
+		// By the clock of the node, which the API cuts to whole seconds: that makes
+		// what was waited seem longer, never shorter.
+		started := pod.Status(p, "w").State.Running.StartedAt.Time
+		for kind, path := range map[string]string{"liveness": livePath, "readiness": readyPath} {
+			waited := requestsFor(log, path)[0].At().Sub(started)
+			claim.MeasureTime("PROBE-DELAY-01", "start of the container to the first "+kind+" probe with initialDelaySeconds of 6", "6 s", waited, waited >= delay)
+			Expect(waited).To(BeNumerically(">=", delay), "the first %s probe must not come before the initialDelaySeconds are over\n%s", kind, story)
+		}
+	})
+
 	It("is counted from the start of the container, not from the success of its startup probe", claim.Proves("PROBE-DELAY-01"), func(ctx SpecContext) {
 		const (
 			web       = firstPort
