@@ -2,7 +2,6 @@ package witness
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,11 +79,6 @@ func Count(lines []record.Line, event record.Event) int { return len(Select(line
 // all paths.
 func Probes(lines []record.Line, path string) []record.Request {
 	return ProbesIn(requests(lines), path)
-}
-
-// Requests returns the HTTP requests for a path, in order, whoever made them.
-func Requests(lines []record.Line, path string) []record.Request {
-	return slices.DeleteFunc(requests(lines), func(r record.Request) bool { return r.Path != path })
 }
 
 // ProbesIn is Probes for what the page /requests answered.

@@ -42,14 +42,15 @@ var _ = Describe("An HTTP probe", func() {
 		// Nobody else asks for this path: whatever a request for it says of itself, it
 		// is a probe.
 		lines := spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of %s", probes, path), func(lines []record.Line) bool {
-			return len(witness.Requests(lines, path)) >= probes
+			return len(requestsFor(lines, path)) >= probes
 		}))
 		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))
 		kubelet := spec.Must(version.ParseGeneric(node.Status.NodeInfo.KubeletVersion))
 		address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(httpPort))
 		connections := map[string]bool{}
 		var from string
-		for _, probe := range witness.Requests(lines, path) {
+		for _, line := range requestsFor(lines, path) {
+			probe := line.Request
 			Expect(probe.Method).To(Equal("GET"), "the method of a probe")
 			Expect(probe.Query).To(Equal(query), "what is behind the ? in the path of a probe must be asked for too")
 			Expect(probe.Local).To(Equal(address), "a probe must go to the Pod's IP and the port that it names")
