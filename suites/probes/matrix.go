@@ -2,7 +2,9 @@ package probes
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -89,8 +91,8 @@ func (s space) liveness(ctx SpecContext, m mechanism) {
 	s.expectPassed(ctx, story, failing, 1)
 	s.answer(ctx, story, failing, http.StatusServiceUnavailable)
 
-	spec.Must(story.AwaitWithin(ctx, livenessFailures*time.Second+lingers+soon, restartedWithTrace(failing.name)))
-	log := spec.Must(s.Log(ctx, story, failing.name, true))
+	log := s.logToTheEnd(ctx, story, failing, livenessFailures*time.Second+lingers+soon)
+	spec.Must(story.AwaitWithin(ctx, soon, restartedWithTrace(failing.name)))
 	term := expectTerm(log, story, failing)
 	if m == byTCP {
 		expectFailingFor(livenessFailures, log, term, story)
@@ -152,8 +154,8 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 			pod.Startup(failing.probe(), pod.Threshold(startupFailures))))))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 
-	spec.Must(story.AwaitWithin(ctx, startupFailures*time.Second+soon, restartedWithTrace(failing.name)))
-	log := spec.Must(s.Log(ctx, story, failing.name, true))
+	log := s.logToTheEnd(ctx, story, failing, startupFailures*time.Second+soon)
+	spec.Must(story.AwaitWithin(ctx, soon, pod.Restarted(failing.name, 1)))
 	term := expectTerm(log, story, failing)
 	if m == byTCP {
 		expectFailingFor(startupFailures, log, term, story)
@@ -294,10 +296,25 @@ func (s space) expectArrived(ctx SpecContext, story *journal.Story, t target, an
 	}))
 }
 
+// logToTheEnd follows the log of a container that runs until its process has
+// ended, which has to be within a time. (Afterwards it may be gone: the kubelet's
+// collector can take an instance that has ended while the next one starts.)
+func (s space) logToTheEnd(ctx context.Context, story *journal.Story, t target, within time.Duration) []record.Line {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	log, err := s.FollowLog(ctx, story, t.name, "its end, after its probes had failed", func(lines []record.Line) bool {
+		return lines[len(lines)-1].Event == record.Exit
+	})
+	if errors.Is(err, io.EOF) {
+		return log // it was killed before it could say that it ends
+	}
+	return spec.Must(log, err)
+}
+
 // restartedWithTrace holds once the container has been restarted and its status
-// says how the instance before ended, without which the kubelet does not give
-// out that instance's log. The first status with the new restartCount can lack
-// it.
+// says how the instance before ended. The first status with the new restartCount
+// can lack that.
 func restartedWithTrace(container string) journal.State {
 	restarted := pod.Restarted(container, 1)
 	return journal.State{
