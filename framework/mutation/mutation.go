@@ -17,8 +17,8 @@ import (
 )
 
 // swapTime bounds how long a component may take to work again once it was
-// exchanged. A kubelet takes about 2 s, the API server 10 s and then up to a minute
-// until all who watch it do so again.
+// exchanged. A kubelet takes about 2 s, the API server 10 s, and on a busy machine many
+// times as long.
 const swapTime = 4 * time.Minute
 
 // component is how a component is built, and where it is in a cluster.

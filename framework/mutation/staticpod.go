@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/cluster"
 )
 
@@ -60,7 +62,41 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 	if p.pid, err = awaitProcess(ctx, c, node, p.name, file); err != nil {
 		return err
 	}
+	return p.works(ctx, c)
+}
+
+// works waits until the cluster works with the program that has just started.
+func (p *staticPod) works(ctx context.Context, c *cluster.Info) error {
+	if p.name == mutants.APIServer {
+		if err := reconnect(ctx, c); err != nil {
+			return err
+		}
+	}
 	return works(ctx, c)
+}
+
+// reconnect has all that watch the API server, which has just been exchanged, do so
+// again at once. By themselves they try less and less often while it is away, and the
+// scheduler and the controllers have lost their leases and end, to be started again
+// after a back-off that grows with each exchange; a kubelet that starts knows of none.
+func reconnect(ctx context.Context, c *cluster.Info) error {
+	if err := c.AwaitNodes(ctx, nil); err != nil { // which the API server has to answer first
+		return err
+	}
+	script := "set -e\nsystemctl stop kubelet\n"
+	for _, client := range []string{mutants.Proxy, mutants.Scheduler, mutants.ControllerManager} {
+		script += fmt.Sprintf("%s | while read pid exe; do kill $pid; done\n", findScript(client))
+	}
+	script += "date +%s\nsystemctl start kubelet\n"
+	since := map[string]time.Time{}
+	for _, node := range nodesOf(c, "") {
+		seconds, err := clock(c.NodeCommand(ctx, node, "sh", "-c", script))
+		if err != nil {
+			return fmt.Errorf("node %s: %w", node, err)
+		}
+		since[node] = seconds
+	}
+	return c.AwaitNodes(ctx, since)
 }
 
 func (p *staticPod) restore(ctx context.Context, c *cluster.Info) error {
@@ -81,7 +117,7 @@ fi
 	if _, err := awaitProcess(ctx, c, node, p.name, ""); err != nil {
 		return err
 	}
-	if err := works(ctx, c); err != nil {
+	if err := p.works(ctx, c); err != nil {
 		return err
 	}
 	_, err = c.NodeCommand(ctx, node, "rm", "-rf", path.Join(originals, p.name+".yaml"), path.Join(brought, p.name))
