@@ -150,3 +150,15 @@ func TestMatrixSummaryInTheTerminal(t *testing.T) {
 	g.Expect(out.String()).To(MatchRegexp(`(?m)NET-02 +conformant in 1, nonconformant in 2`))
 	g.Expect(concludeMatrix(&out, filepath.Join(t.TempDir(), "absent"), nil)).NotTo(Succeed())
 }
+
+func TestMatrixUsage(t *testing.T) {
+	for _, name := range []string{"KUBECONFIG", "PODPROOF_KUBECONFIG", "PODPROOF_K8S", "PODPROOF_NODE_IMAGE"} {
+		t.Setenv(name, "")
+	}
+	for _, args := range [][]string{
+		{"--k8s=1.37,latest"}, {"--kubeconfig=/absent"}, {"--node-image=kindest/node:v1.37.0"}, {"--focus=NONE-*"}, {"1.37"}, {"--versions=1.37"},
+	} {
+		NewWithT(t).Expect(commandMatrix(args)).To(Equal(reports.ExitUsage), "%v", args)
+	}
+	NewWithT(t).Expect(commandMatrix([]string{"-h"})).To(Equal(0))
+}
