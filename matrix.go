@@ -161,6 +161,9 @@ func (r *matrixResult) read(dir string) {
 		return
 	}
 	r.record, r.verdict, r.reason = &record, string(record.Verdict), record.Reason
+	if record.Run.Interrupted {
+		r.verdict = "interrupted"
+	}
 }
 
 // concludeMatrix prints a line for each version and the comparison with the newest one
