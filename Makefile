@@ -5,6 +5,8 @@
 #   make test    checks podproof itself, without a cluster
 #   make mutants runs the suite against components that are built wrong, and says
 #                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
+#   make matrix  does what e2e does on every supported Kubernetes version, one after
+#                the other, and compares them (VERSIONS=1.37,1.34: only these)
 #   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
@@ -22,12 +24,15 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
 
-.PHONY: e2e mutants test lint browser build clean list docs need-go
+.PHONY: e2e matrix mutants test lint browser build clean list docs need-go
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
 e2e: build
 	@exec bin/podproof run $(FLAGS)
+
+matrix: build
+	@exec bin/podproof matrix $(FLAGS) $(call flag,VERSIONS,k8s)
 
 mutants: build
 	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)
@@ -55,6 +60,7 @@ lint: need-go
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool actionlint .github/workflows/*.yml
 
 list: build
 	@bin/podproof list

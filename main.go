@@ -23,12 +23,15 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
 
   podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
                      specs on it, print a verdict for every claim
+  podproof matrix    do that on every supported Kubernetes version, one after the
+                     other, and compare them
   podproof report    make the files of a run again from its record
   podproof compare   say what changed between the records of two or more runs
   podproof publish   write the conformance report of a run, to be published
   podproof validate  refuse a conformance report that cannot be right
   podproof list      list the claims with their specs, without a cluster
   podproof images    list the images that a run needs, without a cluster
+  podproof versions  list the supported Kubernetes versions and their node images
   podproof mutants   run the suite against components that are built wrong, and say
                      whether it notices
   podproof clean     remove what interrupted or kept runs left on this machine
@@ -50,6 +53,10 @@ func main() {
 	switch command {
 	case "run":
 		os.Exit(commandRun(args))
+	case "matrix":
+		os.Exit(commandMatrix(args))
+	case "versions":
+		os.Exit(commandVersions(args))
 	case "list":
 		os.Exit(commandList(args))
 	case "report":
@@ -105,10 +112,21 @@ func commandRun(args []string) int {
 	return launch(o)
 }
 
-// runOptions reads and checks the options of a command that runs specs; whatever is
-// wrong with them is found here, before anything is made. More registers the flags that
-// the command has beside them.
+// runOptions reads and checks the options of a command that runs specs on one cluster.
 func runOptions(command string, args []string, more func(*flag.FlagSet)) (options.Options, error) {
+	o, err := specsOptions(command, args, more)
+	if err == nil && o.Kubernetes != "" && o.NodeImage == "" {
+		if _, unknown := nodeimage.Find(o.Kubernetes); unknown != nil {
+			err = options.Usagef("%v", unknown)
+		}
+	}
+	return o, err
+}
+
+// specsOptions reads and checks the options of a command that runs specs, but for the
+// Kubernetes version; whatever is wrong with them is found here, before anything is
+// made. More registers the flags that the command has beside them.
+func specsOptions(command string, args []string, more func(*flag.FlagSet)) (options.Options, error) {
 	// The options file is named by a flag, and is weaker than the others.
 	config := ""
 	names := flag.NewFlagSet(command, flag.ContinueOnError)
@@ -142,11 +160,6 @@ func runOptions(command string, args []string, more func(*flag.FlagSet)) (option
 	}
 	if err := o.Validate(); err != nil {
 		return o, err
-	}
-	if o.Kubernetes != "" {
-		if _, err := nodeimage.Find(o.Kubernetes); err != nil && o.NodeImage == "" {
-			return o, options.Usagef("%v", err)
-		}
 	}
 	if o.Kubeconfig != "" {
 		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {

@@ -23,17 +23,23 @@ import (
 // cleanUpTime bounds clean-up, also after an interrupt.
 const cleanUpTime = 4 * time.Minute
 
-// launch makes the environment, runs the specs as often as is asked for,
-// removes the environment, and returns the worst exit code.
+// launch makes a directory for the run and runs in it.
 func launch(o options.Options) int {
-	if o.Seed == 0 {
-		o.Seed = time.Now().Unix()
-	}
-	started := time.Now()
 	id, dir, err := setup.NewRun(o)
 	if err != nil {
 		return report(err)
 	}
+	return launchIn(o, id, dir)
+}
+
+// launchIn makes the environment, runs the specs as often as is asked for,
+// removes the environment, and returns the worst exit code. The record lands in dir,
+// those of repetitions in directories beside it.
+func launchIn(o options.Options, id, dir string) int {
+	if o.Seed == 0 {
+		o.Seed = time.Now().Unix()
+	}
+	started := time.Now()
 	console := progress.NewConsole(os.Stdout, progress.Options{})
 	defer console.Close()
 	stop := newStopper(console)
