@@ -5,6 +5,7 @@
 #   make test    checks podproof itself, without a cluster
 #   make mutants runs the suite against components that are built wrong, and says
 #                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
+#   make rbac    prints the roles that a run on an existing cluster needs
 #   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
@@ -12,6 +13,8 @@
 #   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
 #   NODE_IMAGE=...       WORKERS=2         PROCS=8    RANDOMIZE=1   SEED=...
 #   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
+#   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
+#                        WITNESS=...       WITNESS_TWIN=...
 SHELL := /bin/bash
 GO ?= go
 
@@ -20,14 +23,19 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,K8S,k8s) $(call flag,KEEP,keep) $(call flag,PROVIDER,provider) \
 	$(call flag,NODE_IMAGE,node-image) $(call flag,WORKERS,workers) $(call flag,PROCS,procs) \
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
-	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
+	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline) \
+	$(call flag,NAMESPACES,namespaces) $(call flag,NODE_SELECTOR,node-selector) \
+	$(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
 
-.PHONY: e2e mutants test lint browser build clean list docs need-go
+.PHONY: e2e rbac mutants test lint browser build clean list docs need-go
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
 e2e: build
 	@exec bin/podproof run $(FLAGS)
+
+rbac: build
+	@bin/podproof rbac $(call flag,NAMESPACES,namespaces) $(call flag,SERVICEACCOUNT,serviceaccount)
 
 mutants: build
 	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)

@@ -199,7 +199,7 @@ func (i *Info) look(ctx context.Context) error {
 	judging, cancel := context.WithTimeout(ctx, rightsTimeout)
 	defer cancel()
 	if err := rights.Check(judging, client, i.Namespaces); err != nil {
-		return fmt.Errorf("user of context %s: %w", i.Context, err)
+		return fmt.Errorf("context %s: %w", i.Context, err)
 	}
 	if i.Confined() {
 		return i.describe(ctx)

@@ -1,6 +1,7 @@
 package namespace
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -117,10 +118,32 @@ func alteredContainer(name string, asked, stored corev1.Container) []string {
 	}
 	// The gate of a field that is off drops it, which is a finding of specs.
 	a.RestartPolicy, s.RestartPolicy = nil, nil
+	takeDefaults(a, s)
 	if !equality.Semantic.DeepDerivative(a, s) {
 		words = append(words, name+" was changed")
 	}
 	return words
+}
+
+// takeDefaults takes the numbers over that a container leaves to the API server:
+// DeepDerivative passes over what is not set except for numbers.
+func takeDefaults(asked, stored *corev1.Container) {
+	for _, probes := range [][2]*corev1.Probe{
+		{asked.LivenessProbe, stored.LivenessProbe}, {asked.ReadinessProbe, stored.ReadinessProbe}, {asked.StartupProbe, stored.StartupProbe},
+	} {
+		if a, s := probes[0], probes[1]; a != nil && s != nil {
+			a.TimeoutSeconds = cmp.Or(a.TimeoutSeconds, s.TimeoutSeconds)
+			a.PeriodSeconds = cmp.Or(a.PeriodSeconds, s.PeriodSeconds)
+			a.SuccessThreshold = cmp.Or(a.SuccessThreshold, s.SuccessThreshold)
+			a.FailureThreshold = cmp.Or(a.FailureThreshold, s.FailureThreshold)
+		}
+	}
+	if len(asked.Ports) == len(stored.Ports) {
+		for i := range asked.Ports {
+			// On its node's network a container has its ports there.
+			asked.Ports[i].HostPort = cmp.Or(asked.Ports[i].HostPort, stored.Ports[i].HostPort)
+		}
+	}
 }
 
 // withDefaults are the resources with the requests that limits bring with them.

@@ -29,7 +29,7 @@ func (e *MissingError) Error() string {
 	if len(e.Namespaces) > 0 {
 		command += " --namespaces=" + strings.Join(e.Namespaces, ",")
 	}
-	return fmt.Sprintf("rights that a run needs are missing:\n  %s\n`%s` prints the roles that give them", strings.Join(e.Rights, "\n  "), command)
+	return fmt.Sprintf("the user lacks rights that a run needs, which `%s` prints roles for:\n  %s", command, strings.Join(e.Rights, "\n  "))
 }
 
 // Check asks the API server, right by right, whether the user has all that a run needs:
