@@ -163,7 +163,7 @@ func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, na
 				return fmt.Errorf("log of pod %s: %w", pod, err)
 			}
 			if printed := strings.TrimSpace(string(log)); printed != t.Prints {
-				return fmt.Errorf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod, image, printed, t.Prints)
+				return &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod, image, printed, t.Prints)}
 			}
 		}
 	}
@@ -245,8 +245,8 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 				return false, fmt.Errorf("pod %s was deleted by somebody else", pod.Name)
 			}
 			pods[pod.Name] = pod
-			if why := hopeless(pod); why != "" {
-				return false, fmt.Errorf("pod %s: %s", pod.Name, why)
+			if why := hopeless(pod); why != nil {
+				return false, fmt.Errorf("pod %s: %w", pod.Name, why)
 			}
 			for _, name := range names {
 				if pods[name] == nil || pods[name].Status.Phase != corev1.PodSucceeded {
@@ -267,20 +267,26 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 	return fmt.Errorf("%w; %s", err, strings.Join(words, "; "))
 }
 
-// hopeless says why a pod will not succeed any more, "" if it may.
-func hopeless(pod *corev1.Pod) string {
+// ImageError says that a node does not have the image of ProveUsable and cannot get it, or
+// that what it has is another build.
+type ImageError struct{ Problem string }
+
+func (e *ImageError) Error() string { return e.Problem }
+
+// hopeless says why a pod will not succeed any more, nil if it may.
+func hopeless(pod *corev1.Pod) error {
 	if pod.Status.Phase == corev1.PodFailed {
-		return "it has failed"
+		return errors.New("it has failed")
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if waiting := status.State.Waiting; waiting != nil {
 			switch waiting.Reason {
 			case "ErrImagePull", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError":
-				return fmt.Sprintf("%s: %s", waiting.Reason, waiting.Message)
+				return &ImageError{fmt.Sprintf("%s: %s", waiting.Reason, waiting.Message)}
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // whereItIs is how far a pod has got, in a few words.

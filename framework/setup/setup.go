@@ -208,7 +208,11 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	if err := info.ProveUsable(ctx, cluster.Trial{
 		Images: []string{info.WitnessImage, info.WitnessTwin}, Args: witness.Version(), Prints: image.Build, Patience: patience, RunID: e.RunID,
 	}); err != nil {
-		return fmt.Errorf("%w\n%s", err, advice)
+		var image *cluster.ImageError
+		if errors.As(err, &image) {
+			return fmt.Errorf("%w\n%s", err, advice)
+		}
+		return err
 	}
 	e.Cluster = info
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/namespace"
-	corev1 "k8s.io/api/core/v1"
+	"github.com/podproof/podproof/framework/pod"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 )
@@ -70,10 +70,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 // specs that ask for it, and why not.
 func admitsUnrestricted(ctx context.Context, g *namespace.Ground) (bool, string) {
 	for _, name := range g.Cluster.Namespaces {
-		p := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: "podproof-unrestricted"},
-			Spec:       corev1.PodSpec{HostNetwork: true, Containers: []corev1.Container{{Name: "w", Image: g.Cluster.WitnessImage}}},
-		}
+		p := pod.New("podproof-unrestricted", pod.HostNetwork(), pod.Container("w", g.Cluster.WitnessImage, nil))
 		if _, err := g.API.Client.CoreV1().Pods(name).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
 			return false, fmt.Sprintf("namespace %s: %v", name, err)
 		}
