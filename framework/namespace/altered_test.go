@@ -55,3 +55,16 @@ func TestRequestsThatComeWithLimitsAreNoAlteration(t *testing.T) {
 	stored.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("2")
 	g.Expect(Altered(asked, stored)).To(HaveLen(1))
 }
+
+func TestRefusalsOfKubectl(t *testing.T) {
+	g := NewWithT(t)
+	for stderr, want := range map[string]string{
+		"": "",
+		"Error from server (Forbidden): error when creating STDIN: exceeded quota: small\n":                     "Error from server (Forbidden): error when creating STDIN: exceeded quota: small",
+		"Warning: old\nError from server: admission webhook w denied the request: no\n":                         "Error from server: admission webhook w denied the request: no",
+		"The Pod applied is invalid: spec: Forbidden: pod updates may not change fields other than the image\n": "",
+		"Error from server (AlreadyExists): error when creating STDIN: pods once already exists\n":              "",
+	} {
+		g.Expect(refusal(stderr)).To(Equal(want))
+	}
+}

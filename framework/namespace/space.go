@@ -42,9 +42,10 @@ type Space struct {
 	name    string
 	journal *journal.Journal
 
-	mu    sync.Mutex
-	seen  []Seen
-	asked map[types.UID]*corev1.Pod
+	mu      sync.Mutex
+	seen    []Seen
+	asked   map[types.UID]*corev1.Pod
+	refused []string // calls of kubectl
 }
 
 // Open makes a namespace, or takes the given one over, and starts its journal.

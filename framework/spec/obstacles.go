@@ -19,6 +19,9 @@ func obstacles(space *namespace.Space) []string {
 	for _, refused := range ground.API.Meter.Refusals() {
 		reasons = append(reasons, fmt.Sprintf("the API refused a request: %s", refused))
 	}
+	for _, refused := range space.Refused() {
+		reasons = append(reasons, "the API refused a request: "+refused)
+	}
 	for _, story := range space.Journal().Stories() {
 		first := story.Versions()[0].Pod
 		asked := space.Asked(story.UID())
