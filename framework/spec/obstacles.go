@@ -37,14 +37,19 @@ func obstacles(space *namespace.Space) []string {
 	return reasons
 }
 
-// driven are the reasons of events that tell of a pod driven off its node for what else
-// goes on there.
-var driven = []string{"TaintManagerEviction", "Preempted", "Evicted"}
-
-// inTheWay finds in the events of a pod why it did not get its place or its image as it
-// does on nodes with room for it and the witness on them.
+// inTheWay finds in the story of a pod why it did not get its place or its image as it
+// does on nodes with room for it and the witness on them, and that it was driven off its
+// node for what else goes on there.
+// https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
 func inTheWay(story *journal.Story, asked *corev1.Pod, nodes map[string]string, witnesses []string) []string {
 	var reasons []string
+	if last := story.Last(); last != nil {
+		for _, c := range last.Status.Conditions {
+			if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+				reasons = append(reasons, fmt.Sprintf("pod %s was driven off its node: %s: %s", story.Name(), c.Reason, c.Message))
+			}
+		}
+	}
 	for _, e := range story.Events() {
 		reason := ""
 		switch {
@@ -52,8 +57,6 @@ func inTheWay(story *journal.Story, asked *corev1.Pod, nodes map[string]string, 
 			reason = fmt.Sprintf("pod %s got no node: %s", story.Name(), e.Event.Message)
 		case e.Event.Reason == "Pulling" && slices.ContainsFunc(witnesses, func(image string) bool { return strings.Contains(e.Event.Message, `"`+image+`"`) }):
 			reason = fmt.Sprintf("the witness image had to be pulled for pod %s while the spec ran (%s)", story.Name(), e.Event.Message)
-		case slices.Contains(driven, e.Event.Reason):
-			reason = fmt.Sprintf("pod %s was driven off its node: %s: %s", story.Name(), e.Event.Reason, e.Event.Message)
 		}
 		if reason != "" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)

@@ -17,6 +17,8 @@ func TestInTheWay(t *testing.T) {
 	tooBig := pod.New("p", pod.Container("w", "r.test/w:1", nil, pod.Requests(corev1.ResourceCPU, "99")))
 	nowhere := pod.New("p", pod.NodeSelector("pool", "none"), pod.Container("w", "r.test/w:1", nil))
 	gated := pod.New("p", pod.Gated(), pod.Container("w", "r.test/w:1", nil))
+	driven := plain.DeepCopy()
+	driven.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager", Message: "Taint manager: deleting"}}
 	for name, c := range map[string]struct {
 		asked           *corev1.Pod
 		reason, message string
@@ -28,7 +30,7 @@ func TestInTheWay(t *testing.T) {
 		"the spec has a gate":            {gated, "FailedScheduling", "blocked", nil},
 		"the witness is pulled":          {plain, "Pulling", `Pulling image "r.test/w:1"`, []string{`the witness image had to be pulled for pod p while the spec ran (Pulling image "r.test/w:1")`}},
 		"an image that nobody has":       {plain, "Pulling", `Pulling image "r.test/w:1-absent"`, nil},
-		"driven off":                     {plain, "TaintManagerEviction", "Marking for deletion", []string{"pod p was driven off its node: TaintManagerEviction: Marking for deletion"}},
+		"driven off":                     {driven, "Killing", "Stopping container w", []string{"pod p was driven off its node: DeletionByTaintManager: Taint manager: deleting"}},
 		"nothing in the way":             {plain, "Started", "Started container w", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
