@@ -7,6 +7,7 @@
 #                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
 #   make matrix  does what e2e does on every supported Kubernetes version, one after
 #                the other, and compares them (VERSIONS=1.37,1.34: only these)
+#   make rbac    prints the roles that a run on an existing cluster needs
 #   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
@@ -14,6 +15,8 @@
 #   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
 #   NODE_IMAGE=...       WORKERS=2         PROCS=8    RANDOMIZE=1   SEED=...
 #   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
+#   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
+#                        WITNESS=...       WITNESS_TWIN=...
 SHELL := /bin/bash
 GO ?= go
 
@@ -22,9 +25,11 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,K8S,k8s) $(call flag,KEEP,keep) $(call flag,PROVIDER,provider) \
 	$(call flag,NODE_IMAGE,node-image) $(call flag,WORKERS,workers) $(call flag,PROCS,procs) \
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
-	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline)
+	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline) \
+	$(call flag,NAMESPACES,namespaces) $(call flag,NODE_SELECTOR,node-selector) \
+	$(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
 
-.PHONY: e2e matrix mutants test lint browser build clean list docs need-go
+.PHONY: e2e matrix mutants test lint browser build clean list docs need-go rbac
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
@@ -33,6 +38,9 @@ e2e: build
 
 matrix: build
 	@exec bin/podproof matrix $(FLAGS) $(call flag,VERSIONS,k8s)
+
+rbac: build
+	@bin/podproof rbac $(call flag,NAMESPACES,namespaces) $(call flag,SERVICEACCOUNT,serviceaccount)
 
 mutants: build
 	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)

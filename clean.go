@@ -44,7 +44,8 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 		return err
 	}
 	if path := os.Getenv("KUBECONFIG"); path != "" {
-		if err := cleanNamespaces(ctx, path, os.Getenv("PODPROOF_CONTEXT"), log); err != nil {
+		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
+		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
 			return err
 		}
 	}
@@ -67,10 +68,10 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 }
 
 // cleanNamespaces removes what runs left on the user's own cluster.
-func cleanNamespaces(ctx context.Context, kubeconfig, context string, log progress.Log) error {
-	info, err := cluster.Existing(ctx, kubeconfig, context, progress.Discard())
+func cleanNamespaces(ctx context.Context, r cluster.ExistingRequest, log progress.Log) error {
+	info, err := cluster.Existing(ctx, r)
 	if err != nil {
 		return err
 	}
-	return setup.Sweep(ctx, info, log)
+	return setup.Sweep(ctx, info, "", log)
 }

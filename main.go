@@ -15,6 +15,7 @@ import (
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/witness"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
 )
@@ -32,6 +33,7 @@ const usage = `podproof proves, on real pods, that a Kubernetes cluster treats P
   podproof list      list the claims with their specs, without a cluster
   podproof images    list the images that a run needs, without a cluster
   podproof versions  list the supported Kubernetes versions and their node images
+  podproof rbac      print the roles that a run on an existing cluster needs
   podproof mutants   run the suite against components that are built wrong, and say
                      whether it notices
   podproof clean     remove what interrupted or kept runs left on this machine
@@ -71,6 +73,8 @@ func main() {
 		os.Exit(commandPublish(args))
 	case "validate":
 		os.Exit(commandValidate(args))
+	case "rbac":
+		os.Exit(commandRBAC(args))
 	case "clean":
 		os.Exit(commandClean(args))
 	case ginkgoCommand:
@@ -163,6 +167,9 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 	}
 	if o.Kubeconfig != "" {
 		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
+			return o, options.Usagef("%v", err)
+		}
+		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
 			return o, options.Usagef("%v", err)
 		}
 	}

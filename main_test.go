@@ -65,3 +65,10 @@ func TestWorseKeepsWhatSaysMore(t *testing.T) {
 	g.Expect(worse(reports.ExitInterrupted, reports.ExitNonconformant)).To(Equal(reports.ExitInterrupted))
 	g.Expect(worse(reports.ExitConformant, reports.ExitConformant)).To(Equal(reports.ExitConformant))
 }
+
+func TestBadUsageOfRBAC(t *testing.T) {
+	g := NewWithT(t)
+	for _, arg := range []string{"--namespaces=a,B", "--namespaces=a,a", "--serviceaccount=runner", "--everything", "a"} {
+		g.Expect(commandRBAC([]string{arg})).To(Equal(reports.ExitUsage), arg)
+	}
+}

@@ -62,7 +62,7 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, erro
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, ginkgoCommand, "--procs="+strconv.Itoa(env.Options.Procs), "--seed="+strconv.FormatInt(seed, 10),
+	cmd := exec.Command(self, ginkgoCommand, "--procs="+strconv.Itoa(env.Options.Processes()), "--seed="+strconv.FormatInt(seed, 10),
 		"--no-color", "--silence-skips", suite)
 	cmd.Env = append(os.Environ(), setup.EnvironmentVariable+"="+file, setup.ProgressVariable+"="+socket)
 	cmd.Stdout, cmd.Stderr = log, log

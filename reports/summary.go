@@ -77,7 +77,10 @@ func (p *page) head(r Record) {
 		if c.Kind {
 			kind = "kind cluster"
 		}
-		text := fmt.Sprintf("%s %s, Kubernetes %s, %s", kind, c.Name, c.ServerVersion, plural(len(c.Nodes), "node"))
+		text := fmt.Sprintf("%s %s, Kubernetes %s", kind, cmp.Or(c.Name, c.Context), c.ServerVersion)
+		if len(c.Nodes) > 0 {
+			text += ", " + plural(len(c.Nodes), "node")
+		}
 		if len(c.Nodes) > 0 && c.Nodes[0].Runtime != "" {
 			text += ", " + c.Nodes[0].Runtime
 		}

@@ -1,13 +1,18 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // Meter counts API requests and remembers those that the API itself failed:
@@ -17,6 +22,7 @@ type Meter struct {
 	mu       sync.Mutex
 	requests int
 	faults   []Fault
+	refusals []Fault
 }
 
 // Fault is one request that the API failed.
@@ -32,7 +38,7 @@ func (f Fault) String() string { return fmt.Sprintf("%s: %s", f.Request, f.Probl
 func (m *Meter) Reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.requests, m.faults = 0, nil
+	m.requests, m.faults, m.refusals = 0, nil, nil
 }
 
 // Requests is the number of requests since Reset.
@@ -49,9 +55,22 @@ func (m *Meter) Faults() []Fault {
 	return append([]Fault(nil), m.faults...)
 }
 
+// Refusals are the requests that the API refused since Reset, for what the user may do
+// or for what admission lets in: an exceeded quota, a policy, a webhook. The problem is
+// the API server's message. That an object is wrong in itself is no such refusal.
+func (m *Meter) Refusals() []Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]Fault(nil), m.refusals...)
+}
+
 func (m *Meter) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
+		refused := ""
+		if err == nil {
+			refused = refusal(resp)
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.requests++
@@ -60,6 +79,8 @@ func (m *Meter) wrap(next http.RoundTripper) http.RoundTripper {
 			m.faults = append(m.faults, Fault{time.Now(), req.Method + " " + req.URL.Path, err.Error()})
 		case err == nil && isServerFault(req, resp.StatusCode):
 			m.faults = append(m.faults, Fault{time.Now(), req.Method + " " + req.URL.Path, resp.Status})
+		case refused != "":
+			m.refusals = append(m.refusals, Fault{time.Now(), req.Method + " " + req.URL.Path, refused})
 		}
 		return resp, err
 	})
@@ -81,6 +102,33 @@ func isServerFault(req *http.Request, status int) bool {
 		}
 	}
 	return true
+}
+
+// mostOfAnAnswer is how much of an answer is read to see why it refuses.
+const mostOfAnAnswer = 64 << 10
+
+// refusal is the message of an answer that refuses the request, "" of any other. The
+// answer can still be read.
+// Source: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go (a webhook
+// chooses the status itself).
+func refusal(resp *http.Response) string {
+	if resp.StatusCode < 400 || resp.StatusCode >= 500 {
+		return ""
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostOfAnAnswer))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	if err != nil || resp.StatusCode != http.StatusForbidden && !bytes.Contains(body, []byte("denied the request")) {
+		return ""
+	}
+	// The API server answers in the client's format, and JSON or text where it cannot.
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if status, ok := object.(*metav1.Status); ok && err == nil {
+		return status.Message
+	}
+	return fmt.Sprintf("%s: %.200q", resp.Status, body)
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

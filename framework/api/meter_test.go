@@ -1,12 +1,19 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 func TestMeterTellsTheAPIsFailuresFromAnswersOfPods(t *testing.T) {
@@ -48,6 +55,49 @@ func TestMeterTellsTheAPIsFailuresFromAnswersOfPods(t *testing.T) {
 			m.Reset()
 			g.Expect(m.Requests()).To(BeZero())
 			g.Expect(m.Faults()).To(BeEmpty())
+		})
+	}
+}
+
+func TestMeterTellsWhatWasRefused(t *testing.T) {
+	status := func(message string) []byte {
+		return []byte(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"` + message + `"}`)
+	}
+	protobuf, err := runtime.Encode(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Message: "exceeded quota"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		status int
+		body   []byte
+		want   string
+	}{
+		"quota":                             {403, status("exceeded quota: small"), "exceeded quota: small"},
+		"quota, as the client asks for it":  {403, protobuf, "exceeded quota"},
+		"a webhook with a status of itself": {400, status("admission webhook x denied the request: no"), "admission webhook x denied the request: no"},
+		"no right, in plain text":           {403, []byte("Forbidden"), `403 Forbidden: "Forbidden"`},
+		"an object that is wrong":           {422, status("Pod is invalid"), ""},
+		"not found":                         {404, status("pods p not found"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			m := &Meter{}
+			rt := m.wrap(roundTripper(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: c.status, Status: fmt.Sprint(c.status, " ", http.StatusText(c.status)), Body: io.NopCloser(bytes.NewReader(c.body))}, nil
+			}))
+			req, err := http.NewRequest(http.MethodPost, "https://cluster/api/v1/namespaces/n/pods", nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			resp, err := rt.RoundTrip(req)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(io.ReadAll(resp.Body)).To(Equal(c.body), "the client must still get its answer")
+			g.Expect(m.Faults()).To(BeEmpty())
+			if c.want == "" {
+				g.Expect(m.Refusals()).To(BeEmpty())
+				return
+			}
+			g.Expect(m.Refusals()).To(ConsistOf(HaveField("String()", "POST /api/v1/namespaces/n/pods: "+c.want)))
+			m.Reset()
+			g.Expect(m.Refusals()).To(BeEmpty())
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -33,6 +34,12 @@ type Info struct {
 	Provider      string `json:"provider,omitempty"` // engine through which nodes can be reached, "" for none
 	Cgroup        string `json:"cgroup,omitempty"`   // "v1" or "v2" on the nodes, "" where that cannot be seen
 	Nodes         []Node `json:"nodes"`
+	// Namespaces are those that the run is confined to: then it may ask for
+	// nothing outside them, and knows of no nodes. None means that it makes
+	// its own.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// NodeSelector are the labels of the nodes that are used; none means all.
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// The image that specs run, once it is in the cluster, and the one that they
 	// change it to. Set by whoever loads them.
 	WitnessImage string `json:"witnessImage,omitempty"`
@@ -62,10 +69,18 @@ type Node struct {
 	OS          string   `json:"os"`      // linux
 	Ready       bool     `json:"ready"`
 	Schedulable bool     `json:"schedulable"` // takes pods that tolerate nothing
+	// Taints are the keys of those that keep pods off or drive them away.
+	Taints   []string `json:"taints,omitempty"`
+	Cordoned bool     `json:"cordoned,omitempty"`
+	// Unchosen says that the node has not the labels of Info.NodeSelector.
+	Unchosen bool `json:"unchosen,omitempty"`
 	// Reserved says that podproof made this node to be taken away, see Lose. No
 	// pod comes to it that does not tolerate the taint of ReservedKey.
 	Reserved bool `json:"reserved,omitempty"`
 }
+
+// Confined tells whether the run has only given namespaces, and no rights outside them.
+func (i *Info) Confined() bool { return len(i.Namespaces) > 0 }
 
 // RESTConfig is how to reach the cluster, with the rate limit of the client
 // raised so far that it does not slow a run down.
@@ -140,13 +155,17 @@ func (i *Info) describe(ctx context.Context) error {
 		return fmt.Errorf("asking for the server's version: %w", err)
 	}
 	i.ServerVersion = version.GitVersion
+	i.Nodes = nil
+	if i.Confined() {
+		return nil // whose nodes cannot be asked for
+	}
 	nodes, err := listNodes(ctx, client)
 	if err != nil {
 		return err
 	}
-	i.Nodes = nil
 	for _, node := range nodes {
 		described := describeNode(&node)
+		described.Unchosen = !labels.SelectorFromSet(i.NodeSelector).Matches(labels.Set(node.Labels))
 		// Of somebody else's cluster no node is ours to take away, whatever its labels.
 		described.Reserved = isReserved(&node) && (i.Own || i.made)
 		if i.takenAway[node.Name] {

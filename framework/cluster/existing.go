@@ -13,38 +13,77 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/podproof/podproof/framework/engine"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/rights"
 )
 
 // apiTimeout bounds the first answer of the API of a cluster that is there.
 const apiTimeout = 10 * time.Second
 
-// Existing looks at a cluster that is there already. The kubeconfig is a file, or
-// a list of files as in the environment variable KUBECONFIG; "" is what kubectl
-// would take. The context "" is the kubeconfig's current one. Errors say what is
-// wrong: the file, the context, the address that does not answer, the
-// credentials.
-func Existing(ctx context.Context, kubeconfig, kubeContext string, log progress.Log) (*Info, error) {
-	if log == nil {
-		log = progress.Discard()
+// rightsTimeout bounds the questions about the user's rights.
+const rightsTimeout = time.Minute
+
+// ExistingRequest says which cluster to look at, and how much of it is to be used.
+type ExistingRequest struct {
+	// Kubeconfig is a file, or a list of files as in the environment variable
+	// KUBECONFIG; "" is what kubectl would take. The Context "" is the
+	// kubeconfig's current one.
+	Kubeconfig, Context string
+	// Namespaces and NodeSelector are those of Info.
+	Namespaces   []string
+	NodeSelector map[string]string
+	Log          progress.Log
+}
+
+// NoSuchNodeError says that no node has the labels by which nodes are to be chosen.
+type NoSuchNodeError struct{ Problem string }
+
+func (e *NoSuchNodeError) Error() string { return e.Problem }
+
+// Existing looks at a cluster that is there already. Errors say what is wrong: the
+// file, the context, the address that does not answer, the credentials, the rights that
+// the user does not have (rights.MissingError), the labels that no node has
+// (NoSuchNodeError).
+func Existing(ctx context.Context, r ExistingRequest) (*Info, error) {
+	if r.Log == nil {
+		r.Log = progress.Discard()
 	}
-	kubeconfig, kubeContext, err := choose(kubeconfig, kubeContext)
+	kubeconfig, kubeContext, err := choose(r.Kubeconfig, r.Context)
 	if err != nil {
 		return nil, err
 	}
-	info := &Info{Kubeconfig: kubeconfig, Context: kubeContext, log: log}
-	step := log.Step("cluster of context "+kubeContext, time.Second)
+	info := &Info{Kubeconfig: kubeconfig, Context: kubeContext, Namespaces: r.Namespaces, NodeSelector: r.NodeSelector, log: r.Log}
+	step := r.Log.Step("cluster of context "+kubeContext, time.Second)
 	if err := info.look(ctx); err != nil {
 		step.Fail(err)
 		return nil, err
 	}
+	if info.Confined() {
+		step.Done(fmt.Sprintf("Kubernetes %s, namespaces: %d", info.ServerVersion, len(info.Namespaces)))
+		return info, nil
+	}
 	step.Done(fmt.Sprintf("Kubernetes %s, nodes: %d", info.ServerVersion, len(info.Nodes)))
+	if unused := info.unusedNodes(); unused != "" {
+		r.Log.Info("no pods are put on %s", unused)
+	}
 	return info, nil
+}
+
+// unusedNodes names the nodes to which no plain pod of the run comes, and why.
+func (i *Info) unusedNodes() string {
+	var words []string
+	for _, n := range i.Nodes {
+		if why := n.unused(); why != "" && !n.Reserved {
+			words = append(words, fmt.Sprintf("node %s (%s)", n.Name, why))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // CheckKubeconfig tells what is wrong with a kubeconfig and a context, as given to
@@ -136,26 +175,41 @@ func pickContext(config clientcmdapi.Config, name string) (string, error) {
 	return name, nil
 }
 
-// look asks the cluster for what Info tells of it.
+// look asks the cluster for what Info tells of it, once the user has the rights to.
 func (i *Info) look(ctx context.Context) error {
 	config, err := i.RESTConfig("podproof-setup")
 	if err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("context %s: %w", i.Context, err)
 	}
-	nodes, err := listNodes(asking, client)
+	asking, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	err = client.Discovery().RESTClient().Get().AbsPath("/version").Do(asking).Error()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err):
-		return fmt.Errorf("the API at %s does not let the user of context %s list nodes: %w", config.Host, i.Context, err)
+		return fmt.Errorf("the API at %s does not let the user of context %s in: %w", config.Host, i.Context, err)
 	case err != nil:
 		return fmt.Errorf("the API of context %s at %s does not answer (waited at most %s): %w", i.Context, config.Host, apiTimeout, err)
+	}
+	judging, cancel := context.WithTimeout(ctx, rightsTimeout)
+	defer cancel()
+	if err := rights.Check(judging, client, i.Namespaces); err != nil {
+		return fmt.Errorf("context %s: %w", i.Context, err)
+	}
+	if i.Confined() {
+		return i.describe(ctx)
+	}
+	nodes, err := listNodes(ctx, client)
+	if err != nil {
+		return err
+	}
+	if err := checkSelector(nodes, i.NodeSelector); err != nil {
+		return err
 	}
 	i.findProvider(ctx, nodes)
 	if i.made {
@@ -164,6 +218,37 @@ func (i *Info) look(ctx context.Context) error {
 		}
 	}
 	return i.describe(ctx)
+}
+
+// mostLabels is how many labels are named when none of them is the one asked for.
+const mostLabels = 30
+
+// checkSelector says which labels could be meant when no node has those given.
+func checkSelector(nodes []corev1.Node, selector map[string]string) error {
+	wanted := labels.SelectorFromSet(selector)
+	var same, all []string
+	for _, node := range nodes {
+		if wanted.Matches(labels.Set(node.Labels)) {
+			return nil
+		}
+		for key, value := range node.Labels {
+			all = append(all, key+"="+value)
+			if _, asked := selector[key]; asked {
+				same = append(same, key+"="+value)
+			}
+		}
+	}
+	meant := same
+	if len(meant) == 0 {
+		meant = all
+	}
+	slices.Sort(meant)
+	meant = slices.Compact(meant)
+	more := ""
+	if len(meant) > mostLabels {
+		meant, more = meant[:mostLabels], " …"
+	}
+	return &NoSuchNodeError{fmt.Sprintf("node-selector: none of the %d nodes has %s; there are %s%s", len(nodes), wanted, strings.Join(meant, ", "), more)}
 }
 
 // findProvider recognises a kind cluster whose nodes are containers here, by the

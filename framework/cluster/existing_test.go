@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,11 +12,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/podproof/podproof/framework/rights"
 )
 
 // writeKubeconfig writes a kubeconfig with the contexts one, current, and two.
@@ -31,8 +38,8 @@ func writeKubeconfig(t *testing.T, server string) string {
 	return path
 }
 
-// api is a server with the given nodes; refuse makes it answer with a status
-// instead.
+// api is a server with the given nodes, whose users may do
+// everything but in the namespace "forbidden"; refuse makes it answer with a status instead.
 func api(t *testing.T, refuse int, nodes ...corev1.Node) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -45,6 +52,19 @@ func api(t *testing.T, refuse int, nodes ...corev1.Node) string {
 		switch r.URL.Path {
 		case "/version":
 			json.NewEncoder(w).Encode(version.Info{GitVersion: "v1.36.3"})
+		case "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+			review := authorizationv1.SelfSubjectAccessReview{}
+			body, err := io.ReadAll(r.Body)
+			if err == nil {
+				_, _, err = scheme.Codecs.UniversalDeserializer().Decode(body, nil, &review)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			review.TypeMeta = metav1.TypeMeta{Kind: "SelfSubjectAccessReview", APIVersion: authorizationv1.SchemeGroupVersion.String()}
+			review.Status.Allowed = review.Spec.ResourceAttributes == nil || review.Spec.ResourceAttributes.Namespace != "forbidden"
+			w.WriteHeader(http.StatusCreated)
+			json.NewEncoder(w).Encode(review)
 		case "/api/v1/nodes":
 			json.NewEncoder(w).Encode(corev1.NodeList{TypeMeta: metav1.TypeMeta{Kind: "NodeList", APIVersion: "v1"}, Items: nodes})
 		default:
@@ -59,7 +79,7 @@ func TestExistingCluster(t *testing.T) {
 	g := NewWithT(t)
 	server := api(t, 0, *node("b"), *node("a"))
 	path := writeKubeconfig(t, server)
-	info, err := Existing(t.Context(), path, "", nil)
+	info, err := Existing(t.Context(), ExistingRequest{Kubeconfig: path})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Context).To(Equal("one"))
 	g.Expect(info.ServerVersion).To(Equal("v1.36.3"))
@@ -84,7 +104,7 @@ func TestExistingCluster(t *testing.T) {
 	there.log = info.log
 	g.Expect(there).To(Equal(*info))
 
-	info, err = Existing(t.Context(), path, "two", nil)
+	info, err = Existing(t.Context(), ExistingRequest{Kubeconfig: path, Context: "two"})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Context).To(Equal("two"))
 }
@@ -109,14 +129,14 @@ func TestExistingSaysWhatIsWrong(t *testing.T) {
 		"an empty file":         {empty, "", []string{"no context is chosen and none is current: it has no contexts"}},
 		"no such context":       {writeKubeconfig(t, nobody), "three", []string{`no context "three"`, "it has one, two"}},
 		"pointing at nothing":   {writeKubeconfig(t, nobody), "", []string{"context one at " + nobody + " does not answer", "connection refused"}},
-		"unknown to the API":    {writeKubeconfig(t, api(t, http.StatusUnauthorized)), "", []string{"does not let the user of context one list nodes"}},
-		"not allowed":           {writeKubeconfig(t, api(t, http.StatusForbidden)), "", []string{"does not let the user of context one list nodes"}},
+		"unknown to the API":    {writeKubeconfig(t, api(t, http.StatusUnauthorized)), "", []string{"does not let the user of context one in"}},
+		"not allowed":           {writeKubeconfig(t, api(t, http.StatusForbidden)), "", []string{"does not let the user of context one in"}},
 		"one of two is missing": {writeKubeconfig(t, nobody) + ":/no/such/file", "", []string{"/no/such/file does not exist"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := Existing(t.Context(), test.kubeconfig, test.context, nil)
+			_, err := Existing(t.Context(), ExistingRequest{Kubeconfig: test.kubeconfig, Context: test.context})
 			g.Expect(err).To(HaveOccurred())
 			for _, words := range test.want {
 				g.Expect(err.Error()).To(ContainSubstring(words))
@@ -128,12 +148,12 @@ func TestExistingSaysWhatIsWrong(t *testing.T) {
 func TestExistingWithoutAnyKubeconfig(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("KUBECONFIG", "/no/such/a:/no/such/b")
-	_, err := Existing(t.Context(), "", "", nil)
+	_, err := Existing(t.Context(), ExistingRequest{})
 	g.Expect(err).To(MatchError(ContainSubstring("none of /no/such/a, /no/such/b exists")))
 
 	there := writeKubeconfig(t, api(t, 0, *node("a")))
 	t.Setenv("KUBECONFIG", "/no/such/a:"+there)
-	info, err := Existing(t.Context(), "", "", nil)
+	info, err := Existing(t.Context(), ExistingRequest{})
 	g.Expect(err).NotTo(HaveOccurred(), "what is not there is passed over, as kubectl does")
 	g.Expect(info.Kubeconfig).To(Equal(there))
 }
@@ -157,5 +177,49 @@ func TestKindProvider(t *testing.T) {
 			provider, cluster := kindProvider(test.nodes)
 			NewWithT(t).Expect([]string{provider, cluster}).To(Equal(test.want))
 		})
+	}
+}
+
+func TestConfinedRunAsksForNoNodes(t *testing.T) {
+	g := NewWithT(t)
+	path := writeKubeconfig(t, api(t, 0)) // which would answer an empty list of nodes
+	info, err := Existing(t.Context(), ExistingRequest{Kubeconfig: path, Namespaces: []string{"a", "b"}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Confined()).To(BeTrue())
+	g.Expect(info.ServerVersion).To(Equal("v1.36.3"))
+	g.Expect(info.Nodes).To(BeEmpty())
+
+	_, err = Existing(t.Context(), ExistingRequest{Kubeconfig: path, Namespaces: []string{"forbidden"}})
+	var missing *rights.MissingError
+	g.Expect(errors.As(err, &missing)).To(BeTrue())
+	g.Expect(err).To(MatchError(And(HavePrefix("context one: the user lacks rights"), ContainSubstring("\n  create pods in namespace forbidden\n"))))
+}
+
+func TestNodesThatAreNotUsed(t *testing.T) {
+	g := NewWithT(t)
+	pool := func(n *corev1.Node) { n.Labels = map[string]string{"pool": "tests"} }
+	up := ready(corev1.ConditionTrue, "KubeletReady", time.Now())
+	taint := func(key string, effect corev1.TaintEffect) func(*corev1.Node) {
+		return func(n *corev1.Node) { n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: key, Effect: effect}) }
+	}
+	path := writeKubeconfig(t, api(t, 0,
+		*node("a", pool, up), *node("b", up),
+		*node("c", pool, up, taint("gpu", corev1.TaintEffectNoExecute), taint("soft", corev1.TaintEffectPreferNoSchedule)),
+		*node("d", pool, up, taint(corev1.TaintNodeUnschedulable, corev1.TaintEffectNoSchedule), func(n *corev1.Node) { n.Spec.Unschedulable = true }),
+		*node("e", pool)))
+	info, err := Existing(t.Context(), ExistingRequest{Kubeconfig: path, NodeSelector: map[string]string{"pool": "tests"}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Nodes).To(HaveLen(5), "all are in the record")
+	g.Expect(info.unusedNodes()).To(Equal("node b (not chosen by its labels), node c (tainted: gpu), node d (cordoned), node e (not Ready)"))
+
+	for selector, want := range map[string]string{
+		"pool=test":   "node-selector: none of the 5 nodes has pool=test; there are pool=tests",
+		"group=tests": "node-selector: none of the 5 nodes has group=tests; there are pool=tests",
+	} {
+		key, value, _ := strings.Cut(selector, "=")
+		_, err = Existing(t.Context(), ExistingRequest{Kubeconfig: path, NodeSelector: map[string]string{key: value}})
+		var nowhere *NoSuchNodeError
+		g.Expect(errors.As(err, &nowhere)).To(BeTrue())
+		g.Expect(err).To(MatchError(want))
 	}
 }

@@ -34,6 +34,13 @@ func describeNode(n *corev1.Node) Node {
 		OS:          n.Status.NodeInfo.OperatingSystem,
 		Ready:       isReady(n),
 		Schedulable: isSchedulable(n),
+		Cordoned:    n.Spec.Unschedulable,
+	}
+	for _, taint := range n.Spec.Taints {
+		// A cordoned node has a taint that says the same.
+		if keepsOff(taint) && taint.Key != corev1.TaintNodeUnschedulable {
+			node.Taints = append(node.Taints, taint.Key)
+		}
 	}
 	if _, ok := n.Labels[controlPlaneLabel]; ok {
 		node.Role = "control-plane"
@@ -102,9 +109,28 @@ func whyNot(n *corev1.Node) string {
 // tolerates nothing.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
 func isSchedulable(n *corev1.Node) bool {
-	return !n.Spec.Unschedulable && !slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
-		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-	})
+	return !n.Spec.Unschedulable && !slices.ContainsFunc(n.Spec.Taints, keepsOff)
+}
+
+// keepsOff holds for taints of whose nodes the scheduler puts no pod that does not
+// tolerate them.
+func keepsOff(t corev1.Taint) bool {
+	return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
+}
+
+// unused says why no plain pod of the run comes to the node, "" when some do.
+func (n Node) unused() string {
+	switch {
+	case n.Unchosen:
+		return "not chosen by its labels"
+	case !n.Ready:
+		return "not Ready"
+	case n.Cordoned:
+		return "cordoned"
+	case !n.Schedulable:
+		return "tainted: " + strings.Join(n.Taints, ", ")
+	}
+	return ""
 }
 
 // isReserved holds for nodes that are registered as reserved, with the taint that

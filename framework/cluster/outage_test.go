@@ -100,7 +100,7 @@ func TestOfAnothersClusterNoNodeIsReserved(t *testing.T) {
 		n.Labels = map[string]string{ReservedKey: ReservedValue}
 		n.Spec.Taints = []corev1.Taint{{Key: ReservedKey, Effect: corev1.TaintEffectNoSchedule}}
 	})
-	info, err := Existing(t.Context(), writeKubeconfig(t, api(t, 0, *reserved)), "", nil)
+	info, err := Existing(t.Context(), ExistingRequest{Kubeconfig: writeKubeconfig(t, api(t, 0, *reserved))})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Nodes).To(HaveLen(1))
 	g.Expect(info.ReservedNode()).To(BeNil(), "whatever its labels say")

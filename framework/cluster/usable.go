@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,37 +20,61 @@ import (
 	"github.com/podproof/podproof/framework/owner"
 )
 
-// usableTimeout bounds how long one pod may take to run to its end on every
-// node, with the image there; it takes a second or two.
-const usableTimeout = 60 * time.Second
+// Times within which a pod has to run to its end on every node.
+const (
+	// usableTimeout is for an image that is on the nodes; it takes a second or two.
+	usableTimeout = 60 * time.Second
+	// PullPatience is for one that may have to be pulled by every node.
+	PullPatience = 5 * time.Minute
+)
 
-// ProveUsable runs a pod with the given image and arguments to its successful end
-// on every node that takes pods, the reserved one too, in a namespace of its own, which it then deletes
-// without waiting for that. The arguments have to end with exit code 0 soon. The
-// error says what became of each pod.
-func (i *Info) ProveUsable(ctx context.Context, image string, args []string) error {
+// Trial is what ProveUsable runs.
+type Trial struct {
+	// Images are run in a container each, with the same arguments, which have
+	// to end with exit code 0 soon.
+	Images []string
+	Args   []string
+	// Prints, when set, is what each container has to print.
+	Prints string
+	// Patience is how long that may take; 0 is enough where the image is on
+	// the nodes.
+	Patience time.Duration
+	// RunID marks the pods in given namespaces.
+	RunID string
+}
+
+// ProveUsable runs a pod to its successful end on every node that takes pods, the
+// reserved one too, in a namespace of its own, which it then deletes without waiting
+// for that. A run that is confined to namespaces has a pod in each of them instead,
+// wherever the scheduler puts it, and leaves none. The error says what became of each
+// pod.
+func (i *Info) ProveUsable(ctx context.Context, t Trial) error {
 	step := i.logger().Step("pod has run", 3*time.Second)
-	ran, err := i.proveUsable(ctx, image, args)
+	try := i.proveUsable
+	if i.Confined() {
+		try = i.proveNamespaces
+	}
+	ran, err := try(ctx, t)
 	if err != nil {
 		step.Fail(err)
 		return fmt.Errorf("the cluster is not usable: %w", err)
 	}
-	step.Done(fmt.Sprintf("nodes: %d", ran))
+	step.Done(ran)
 	return nil
 }
 
-func (i *Info) proveUsable(ctx context.Context, image string, args []string) (ran int, err error) {
+func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error) {
 	client, err := i.client()
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, usableTimeout, fmt.Errorf("not all pods have succeeded after %s", usableTimeout))
+	ctx, cancel := t.within(ctx)
 	defer cancel()
 	wanted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "podproof-usable-"}}
 	owner.Mark(&wanted.ObjectMeta, "setup", owner.Current())
 	namespace, err := client.CoreV1().Namespaces().Create(ctx, wanted, metav1.CreateOptions{})
 	if err != nil {
-		return 0, fmt.Errorf("creating a namespace: %w", err)
+		return "", fmt.Errorf("creating a namespace: %w", err)
 	}
 	defer func() {
 		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
@@ -60,61 +85,147 @@ func (i *Info) proveUsable(ctx context.Context, image string, args []string) (ra
 		}
 	}()
 	if err := awaitServiceAccount(ctx, client, namespace.Name); err != nil {
-		return 0, err
+		return "", err
 	}
 	var pods []string
 	for _, node := range i.Nodes {
-		if !node.Ready || !node.Schedulable && !node.Reserved {
+		if node.unused() != "" && !(node.Reserved && node.Ready) {
 			continue
 		}
-		pod := usablePod(node.Name, image, args)
+		pod := usablePod(node.Name, t)
 		if _, err := client.CoreV1().Pods(namespace.Name).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-			return 0, fmt.Errorf("creating a pod for node %s: %w", node.Name, err)
+			return "", fmt.Errorf("creating a pod for node %s: %w", node.Name, err)
 		}
 		pods = append(pods, pod.Name)
 	}
 	if len(pods) == 0 {
-		return 0, errors.New("no node is Ready and takes pods without tolerations")
+		return "", errors.New("no node is Ready and takes pods without tolerations" + cutIn(i.unusedNodes()))
 	}
-	return len(pods), awaitSucceeded(ctx, client, namespace.Name, pods)
+	if err := awaitSucceeded(ctx, client, namespace.Name, pods); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("nodes: %d", len(pods)), t.checkPrinted(ctx, client, namespace.Name, pods)
+}
+
+// proveNamespaces runs a pod in each of the given namespaces, one after the other.
+func (i *Info) proveNamespaces(ctx context.Context, t Trial) (string, error) {
+	client, err := i.client()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := t.within(ctx)
+	defer cancel()
+	for _, namespace := range i.Namespaces {
+		if err := i.proveNamespace(ctx, client, namespace, t); err != nil {
+			return "", fmt.Errorf("namespace %s: %w", namespace, err)
+		}
+	}
+	return fmt.Sprintf("namespaces: %d", len(i.Namespaces)), nil
+}
+
+func (i *Info) proveNamespace(ctx context.Context, client kubernetes.Interface, namespace string, t Trial) (err error) {
+	pod := restrictedPod("podproof-usable", t)
+	pod.Spec.NodeSelector = i.NodeSelector
+	owner.Mark(&pod.ObjectMeta, t.RunID, owner.Current())
+	pods := client.CoreV1().Pods(namespace)
+	if _, err := pods.Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("creating a pod: %w", err)
+	}
+	defer func() {
+		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
+		defer cancel()
+		now := int64(0) // it has ended, or is of no use
+		failed := pods.Delete(cleaning, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+		if err == nil && failed != nil {
+			err = fmt.Errorf("deleting pod %s: %w", pod.Name, failed)
+		}
+	}()
+	if err := awaitSucceeded(ctx, client, namespace, []string{pod.Name}); err != nil {
+		return err
+	}
+	return t.checkPrinted(ctx, client, namespace, []string{pod.Name})
+}
+
+func (t Trial) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience := cmp.Or(t.Patience, usableTimeout)
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("not all pods have succeeded after %s", patience))
+}
+
+// checkPrinted reads what the containers of pods that have succeeded printed.
+func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, namespace string, pods []string) error {
+	if t.Prints == "" {
+		return nil
+	}
+	for _, pod := range pods {
+		for n, image := range t.Images {
+			log, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Container: containerName(n)}).DoRaw(ctx)
+			if err != nil {
+				return fmt.Errorf("log of pod %s: %w", pod, err)
+			}
+			if printed := strings.TrimSpace(string(log)); printed != t.Prints {
+				return &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod, image, printed, t.Prints)}
+			}
+		}
+	}
+	return nil
+}
+
+// cutIn puts a text that may be empty behind another.
+func cutIn(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // usablePod is a pod that the scheduler can put on one node only, a reserved one
-// too. It is one that the strictest Pod Security Standard admits.
+// too.
+func usablePod(node string, t Trial) *corev1.Pod {
+	pod := restrictedPod("on-"+node, t)
+	pod.Spec.Tolerations = []corev1.Toleration{{Key: ReservedKey, Operator: corev1.TolerationOpExists}}
+	pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+				MatchFields: []corev1.NodeSelectorRequirement{{
+					Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node},
+				}},
+			}},
+		},
+	}}
+	return pod
+}
+
+// restrictedPod is one that the strictest Pod Security Standard admits.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-func usablePod(node, image string, args []string) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "on-" + node},
+func restrictedPod(name string, t Trial) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.PodSpec{
 			RestartPolicy:                corev1.RestartPolicyNever,
 			AutomountServiceAccountToken: ptr.To(false),
-			Tolerations:                  []corev1.Toleration{{Key: ReservedKey, Operator: corev1.TolerationOpExists}},
-			Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
-				RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-					NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-						MatchFields: []corev1.NodeSelectorRequirement{{
-							Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node},
-						}},
-					}},
-				},
-			}},
 			SecurityContext: &corev1.PodSecurityContext{
 				RunAsNonRoot:   ptr.To(true),
 				RunAsUser:      ptr.To(int64(65534)),
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
-			Containers: []corev1.Container{{
-				Name:  "witness",
-				Image: image,
-				Args:  args,
-				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: ptr.To(false),
-					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-				},
-			}},
 		},
 	}
+	for n, image := range t.Images {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{
+			Name:  containerName(n),
+			Image: image,
+			Args:  t.Args,
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: ptr.To(false),
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+		})
+	}
+	return pod
 }
+
+// containerName is the name of the container of the image with that number.
+func containerName(n int) string { return fmt.Sprintf("witness-%d", n) }
 
 // awaitSucceeded waits for all pods of the namespace to succeed, and no longer
 // than until one of them cannot.
@@ -127,15 +238,15 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 		func() { clear(pods) },
 		func(event watch.Event) (bool, error) {
 			pod, ok := event.Object.(*corev1.Pod)
-			if !ok {
+			if !ok || !slices.Contains(names, pod.Name) {
 				return false, nil
 			}
 			if event.Type == watch.Deleted {
 				return false, fmt.Errorf("pod %s was deleted by somebody else", pod.Name)
 			}
 			pods[pod.Name] = pod
-			if why := hopeless(pod); why != "" {
-				return false, fmt.Errorf("pod %s: %s", pod.Name, why)
+			if why := hopeless(pod); why != nil {
+				return false, fmt.Errorf("pod %s: %w", pod.Name, why)
 			}
 			for _, name := range names {
 				if pods[name] == nil || pods[name].Status.Phase != corev1.PodSucceeded {
@@ -156,20 +267,26 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 	return fmt.Errorf("%w; %s", err, strings.Join(words, "; "))
 }
 
-// hopeless says why a pod will not succeed any more, "" if it may.
-func hopeless(pod *corev1.Pod) string {
+// ImageError says that a node does not have the image of ProveUsable and cannot get it, or
+// that what it has is another build.
+type ImageError struct{ Problem string }
+
+func (e *ImageError) Error() string { return e.Problem }
+
+// hopeless says why a pod will not succeed any more, nil if it may.
+func hopeless(pod *corev1.Pod) error {
 	if pod.Status.Phase == corev1.PodFailed {
-		return "it has failed"
+		return errors.New("it has failed")
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if waiting := status.State.Waiting; waiting != nil {
 			switch waiting.Reason {
 			case "ErrImagePull", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError":
-				return fmt.Sprintf("%s: %s", waiting.Reason, waiting.Message)
+				return &ImageError{fmt.Sprintf("%s: %s", waiting.Reason, waiting.Message)}
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // whereItIs is how far a pod has got, in a few words.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
 )
 
 func pod(name string, status corev1.PodStatus) *corev1.Pod {
@@ -75,9 +76,27 @@ func TestAwaitSucceededTellsTheNewestEvent(t *testing.T) {
 	g.Expect(await(t, client)).To(MatchError(HaveSuffix("(event Reason: no sandbox)")))
 }
 
+func TestPodsOfOthersAreNotAwaited(t *testing.T) {
+	g := NewWithT(t)
+	succeeded := corev1.PodStatus{Phase: corev1.PodSucceeded}
+	failed := corev1.PodStatus{Phase: corev1.PodFailed}
+	g.Expect(await(t, watched("pods", []runtime.Object{pod("other", failed), pod("on-a", succeeded), pod("on-b", succeeded)}))).To(Succeed())
+}
+
+func TestWhichBuildRuns(t *testing.T) {
+	g := NewWithT(t)
+	client := fake.NewClientset() // the fake's logs are "fake logs"
+	trial := Trial{Images: []string{"r.test/w:1", "r.test/w:1-b"}, Prints: "fake logs"}
+	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(Succeed())
+	trial.Prints = "0a1b"
+	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(MatchError(`pod p: the image r.test/w:1 is the build "fake logs", but this podproof needs the build "0a1b"`))
+	trial.Prints = ""
+	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(Succeed(), "nothing is asked for")
+}
+
 func TestUsablePodGoesToItsNodeOnly(t *testing.T) {
 	g := NewWithT(t)
-	p := usablePod("worker-1", "podproof.test/witness:1", []string{"version"})
+	p := usablePod("worker-1", Trial{Images: []string{"podproof.test/witness:1", "podproof.test/witness:2"}, Args: []string{"version"}})
 	terms := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
 	g.Expect(terms).To(HaveLen(1))
 	g.Expect(terms[0].MatchFields).To(ConsistOf(corev1.NodeSelectorRequirement{
@@ -85,7 +104,7 @@ func TestUsablePodGoesToItsNodeOnly(t *testing.T) {
 	}))
 	g.Expect(p.Spec.Tolerations).To(ConsistOf(corev1.Toleration{Key: ReservedKey, Operator: corev1.TolerationOpExists}))
 	g.Expect(p.Spec.NodeName).To(BeEmpty(), "the scheduler has to work as well")
-	g.Expect(p.Spec.Containers[0].Image).To(Equal("podproof.test/witness:1"))
+	g.Expect(p.Spec.Containers).To(HaveExactElements(HaveField("Image", "podproof.test/witness:1"), HaveField("Image", "podproof.test/witness:2")))
 	g.Expect(p.Spec.Containers[0].Args).To(Equal([]string{"version"}))
 	g.Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyNever))
 }

@@ -68,7 +68,7 @@ func works(ctx context.Context, c *cluster.Info) error {
 		return err
 	}
 	for {
-		err := c.ProveUsable(ctx, c.WitnessImage, witness.Version())
+		err := c.ProveUsable(ctx, cluster.Trial{Images: []string{c.WitnessImage}, Args: witness.Version()})
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

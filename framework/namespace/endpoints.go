@@ -39,13 +39,15 @@ type Endpoints map[string]discoveryv1.EndpointConditions
 // all pods with the label, and follows its EndpointSlices until ctx ends or
 // Close.
 func (s *Space) Serve(ctx context.Context, name, label, value string, port int) (*Service, error) {
-	made, err := s.API.Client.CoreV1().Services(s.name).Create(ctx, &corev1.Service{
+	wanted := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.ServiceSpec{
 			Selector: map[string]string{label: value},
 			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt(port)}},
 		},
-	}, metav1.CreateOptions{})
+	}
+	s.Mark(&wanted.ObjectMeta)
+	made, err := s.API.Client.CoreV1().Services(s.name).Create(ctx, wanted, metav1.CreateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("create Service %s: %w", name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +173,32 @@ func (s *Space) RunKubectl(ctx context.Context, stdin string, args ...string) (k
 	if s.Kubectl == nil {
 		return kubectl.Result{}, errors.New("no kubectl was found that fits the cluster")
 	}
-	return s.Kubectl.Run(ctx, stdin, append([]string{"--namespace=" + s.name}, args...)...)
+	result, err := s.Kubectl.Run(ctx, stdin, append([]string{"--namespace=" + s.name}, args...)...)
+	if message := refusal(result.Stderr); message != "" {
+		s.mu.Lock()
+		s.refused = append(s.refused, fmt.Sprintf("kubectl %s: %s", strings.Join(args, " "), message))
+		s.mu.Unlock()
+	}
+	return result, err
+}
+
+// refusal is the line of kubectl's that says that the API refused a request for what the
+// user may do, or for what admission lets in, "" when there is none. Of requests that
+// are not kubectl's, api.Meter tells.
+func refusal(stderr string) string {
+	for line := range strings.Lines(stderr) {
+		if strings.Contains(line, "Error from server (Forbidden)") || strings.Contains(line, "denied the request") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
+// Refused are the calls of kubectl that the API refused, with its messages.
+func (s *Space) Refused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.refused)
 }
 
 // TypeIntoKubectl is RunKubectl in a terminal, on which this is typed.

@@ -15,7 +15,6 @@ import (
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/pod"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,6 +31,9 @@ type Ground struct {
 	Kubectl *kubectl.Client
 	// RunID and Owner mark the namespaces, see owner.Mark.
 	RunID, Owner string
+	// Given is the namespace that all specs of this process have, one after the
+	// other, in a run that is confined to given ones; else each has one of its own.
+	Given string
 }
 
 // Space is the namespace of one spec.
@@ -40,32 +42,48 @@ type Space struct {
 	name    string
 	journal *journal.Journal
 
-	mu   sync.Mutex
-	seen []Seen
+	mu      sync.Mutex
+	seen    []Seen
+	asked   map[types.UID]*corev1.Pod
+	refused []string // calls of kubectl
 }
 
-// Open makes a namespace, enforcing the Pod Security level ("restricted",
-// "baseline" or "privileged"), starts its journal and waits until pods can be
-// created in it, which is when its default ServiceAccount is there.
+// Open makes a namespace, or takes the given one over, and starts its journal.
+// A new one enforces the Pod Security level ("restricted", "baseline" or
+// "privileged").
 func Open(ctx context.Context, ground *Ground, level string) (*Space, error) {
+	s := &Space{Ground: ground, name: ground.Given}
+	if ground.Given != "" {
+		if err := Vacate(ctx, ground.API, ground.Given, ground.RunID); err != nil {
+			return nil, err
+		}
+	} else if err := s.make(ctx, level); err != nil {
+		if s.name == "" {
+			return nil, err
+		}
+		return s, err
+	}
+	j, err := journal.Open(ctx, ground.API.Client, s.name)
+	if err != nil {
+		return s, fmt.Errorf("start the journal of namespace %s: %w", s.name, err)
+	}
+	s.journal = j
+	return s, nil
+}
+
+// make makes the namespace and waits until pods can be created in it, which is
+// when its default ServiceAccount is there.
+func (s *Space) make(ctx context.Context, level string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "podproof-",
 		Labels:       map[string]string{"pod-security.kubernetes.io/enforce": level},
 	}}
-	owner.Mark(&ns.ObjectMeta, ground.RunID, ground.Owner)
-	if err := ground.API.Objects.Resources().Create(ctx, ns); err != nil {
-		return nil, fmt.Errorf("create a namespace: %w", err)
+	owner.Mark(&ns.ObjectMeta, s.RunID, s.Owner)
+	if err := s.API.Objects.Resources().Create(ctx, ns); err != nil {
+		return fmt.Errorf("create a namespace: %w", err)
 	}
-	s := &Space{Ground: ground, name: ns.Name}
-	if err := s.awaitServiceAccount(ctx); err != nil {
-		return s, err
-	}
-	j, err := journal.Open(ctx, ground.API.Client, ns.Name)
-	if err != nil {
-		return s, fmt.Errorf("start the journal of namespace %s: %w", ns.Name, err)
-	}
-	s.journal = j
-	return s, nil
+	s.name = ns.Name
+	return s.awaitServiceAccount(ctx)
 }
 
 func (s *Space) awaitServiceAccount(ctx context.Context) error {
@@ -94,9 +112,17 @@ func (s *Space) Witness(name string, args []string, opts ...pod.ContainerOption)
 // filled in with what the API server answered.
 func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, error) {
 	p.Namespace = s.name
+	s.Fit(p)
+	asked := p.DeepCopy()
 	if err := s.API.Objects.Resources().Create(ctx, p); err != nil {
 		return nil, fmt.Errorf("create pod %s: %w", p.Name, err)
 	}
+	s.mu.Lock()
+	if s.asked == nil {
+		s.asked = map[types.UID]*corev1.Pod{}
+	}
+	s.asked[p.UID] = asked
+	s.mu.Unlock()
 	return s.journal.StoryOf(p.UID), nil
 }
 
@@ -130,27 +156,15 @@ func (s *Space) Delete(ctx context.Context, story *journal.Story, grace int64) e
 // put on its pods are taken off. The namespace itself stays until the specs of
 // the run are over (Clear): to delete one, the controllers ask for every kind of
 // object there is, which takes time from the specs that still run.
+//
+// A given namespace is needed by the next spec: all that the run has created
+// there is deleted, nothing else, and waited for.
 func (s *Space) Close(ctx context.Context) error {
 	if s.journal != nil {
 		s.journal.Close()
 	}
-	pods := s.API.Client.CoreV1().Pods(s.name)
-	left, err := pods.List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("list the pods left in namespace %s: %w", s.name, err)
+	if s.Given != "" {
+		return removeMarked(ctx, s.API, s.name, s.RunID)
 	}
-	for _, p := range left.Items {
-		if len(p.Finalizers) == 0 {
-			continue
-		}
-		_, err := pods.Patch(ctx, p.Name, "application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("take the finalizers off pod %s/%s: %w", s.name, p.Name, err)
-		}
-	}
-	second := int64(1)
-	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &second}, metav1.ListOptions{}); err != nil {
-		return fmt.Errorf("delete the pods left in namespace %s: %w", s.name, err)
-	}
-	return nil
+	return removePods(ctx, s.API, s.name, metav1.ListOptions{})
 }

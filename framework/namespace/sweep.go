@@ -63,8 +63,12 @@ func remove(ctx context.Context, connection *api.Connection, name string) error 
 }
 
 // Clear asks for the deletion of all namespaces of the run, whose specs are
-// over, and does not wait for it.
+// over, and does not wait for it. In given namespaces each spec has waited for
+// the end of its own.
 func Clear(ctx context.Context, ground *Ground) error {
+	if ground.Cluster.Confined() {
+		return nil
+	}
 	_, err := clearAll(ctx, ground)
 	return err
 }
@@ -86,9 +90,18 @@ func clearAll(ctx context.Context, ground *Ground) (*corev1.NamespaceList, error
 	return list, nil
 }
 
-// AwaitCleared is Clear and waits until no namespace of the run is left. It
-// returns the names of those that are still there when ctx ends.
+// AwaitCleared is Clear and waits until no namespace of the run is left, or,
+// in given ones, nothing that it created. It returns the names of those that are
+// still there, or still have something, when ctx ends.
 func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
+	if ground.Cluster.Confined() {
+		for _, name := range ground.Cluster.Namespaces {
+			if err := removeMarked(ctx, ground.API, name, ground.RunID); err != nil {
+				return []string{name}, err
+			}
+		}
+		return nil, nil
+	}
 	list, err := clearAll(ctx, ground)
 	if err != nil {
 		return nil, err

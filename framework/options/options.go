@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 )
 
@@ -41,6 +42,19 @@ type Options struct {
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	// Context is the kubeconfig context; empty is the current one.
 	Context string `json:"context,omitempty"`
+	// Namespaces, when set, are existing namespaces of the kubeconfig's cluster
+	// that the run is confined to: it makes none, and asks for nothing outside
+	// them. Each test process has one of them.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// NodeSelector chooses the nodes of the kubeconfig's cluster that are
+	// used, by their labels; empty is all.
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// Witness is the reference under which the kubeconfig's cluster can pull
+	// the witness image, and WitnessTwin that of its twin. An empty twin has
+	// the tag of the witness with "-b" after it. Empty says that the image is
+	// on the nodes, under the name that podproof builds it with.
+	Witness     string `json:"witness,omitempty"`
+	WitnessTwin string `json:"witnessTwin,omitempty"`
 	// Keep leaves the kind cluster running, for the next run to use again.
 	Keep bool `json:"keep,omitempty"`
 	// Offline never tries to pull an image.
@@ -50,7 +64,8 @@ type Options struct {
 	// Workers is the number of worker nodes beside the control plane.
 	Workers int `json:"workers"`
 	// Procs is the number of parallel test processes. Specs mostly wait, so
-	// this is more than the number of cores.
+	// this is more than the number of cores. Of a run that is confined to
+	// namespaces there are at most as many as these: see Processes.
 	Procs int `json:"procs"`
 	// Focus selects claims by ID or pattern, such as BACKOFF-*; empty is all
 	// claims of the profile.
@@ -129,14 +144,18 @@ func (o Options) Validate() error {
 		return Usagef("profile %q is unknown; the profiles are quick and full", o.Profile)
 	case !slices.Contains([]string{"", "docker", "podman", "nerdctl"}, o.Provider):
 		return Usagef("provider %q is unknown; the providers are docker, podman and nerdctl", o.Provider)
-	case o.Kubeconfig == "" && o.Context != "":
-		return Usagef("context %q is given without a kubeconfig; give KUBECONFIG too", o.Context)
+	case o.Kubeconfig == "" && o.onExisting() != "":
+		return Usagef("%s given without a kubeconfig; give KUBECONFIG too", o.onExisting())
+	case o.WitnessTwin != "" && o.Witness == "":
+		return Usagef("witness-twin %q is given without a witness", o.WitnessTwin)
 	case o.Kubeconfig != "" && (o.Kubernetes != "" || o.NodeImage != ""):
 		return Usagef("a kubeconfig (%s) and a Kubernetes version or node image for a new kind cluster contradict each other; unset one of them", o.Kubeconfig)
 	case o.Workers < 1 || o.Workers > 10:
 		return Usagef("workers is %d; it must be 1 to 10", o.Workers)
 	case o.Procs < 1 || o.Procs > 64:
 		return Usagef("procs is %d; it must be 1 to 64", o.Procs)
+	case CheckNamespaces(o.Namespaces) != nil:
+		return Usagef("namespaces: %v", CheckNamespaces(o.Namespaces))
 	case o.Repeat < 1:
 		return Usagef("repeat is %d; it must be at least 1", o.Repeat)
 	case o.Out == "":
@@ -145,6 +164,43 @@ func (o Options) Validate() error {
 		return Usagef("cluster name %q is not usable; it must be podproof or start with podproof-, in lower-case letters, digits and dashes, so that clean-up can tell it is ours", o.Name)
 	}
 	return nil
+}
+
+// Processes is how many test processes there are: Procs, but in given namespaces no
+// more than one for each, since a namespace has one spec at a time.
+func (o Options) Processes() int {
+	if n := len(o.Namespaces); n > 0 {
+		return min(n, o.Procs)
+	}
+	return o.Procs
+}
+
+// CheckNamespaces tells what is wrong with namespaces that a run is to be confined to.
+func CheckNamespaces(names []string) error {
+	for i, name := range names {
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			return fmt.Errorf("%q is no name of a namespace: %s", name, problems[0])
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%s is named twice, but each test process needs a namespace of its own", name)
+		}
+	}
+	return nil
+}
+
+// onExisting names the options that say something of an existing cluster, and are set.
+func (o Options) onExisting() string {
+	switch {
+	case o.Context != "":
+		return fmt.Sprintf("context %q is", o.Context)
+	case len(o.Namespaces) > 0:
+		return fmt.Sprintf("namespaces %s are", strings.Join(o.Namespaces, ","))
+	case len(o.NodeSelector) > 0:
+		return "a node selector is"
+	case o.Witness != "":
+		return fmt.Sprintf("witness %q is", o.Witness)
+	}
+	return ""
 }
 
 func validName(name string) bool {

@@ -62,6 +62,13 @@ func TestBadInputSaysWhatAndWhere(t *testing.T) {
 		"unknown provider":              {env: map[string]string{"PODPROOF_PROVIDER": "lxc"}, want: `provider "lxc" is unknown`},
 		"version of a cluster not ours": {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_K8S": "1.37"}, want: "contradict"},
 		"context without kubeconfig":    {env: map[string]string{"PODPROOF_CONTEXT": "prod"}, want: "without a kubeconfig"},
+		"namespaces without kubeconfig": {env: map[string]string{"PODPROOF_NAMESPACES": "a,b"}, want: "namespaces a,b are given without a kubeconfig"},
+		"selector without kubeconfig":   {env: map[string]string{"PODPROOF_NODE_SELECTOR": "pool=tests"}, want: "a node selector is given without a kubeconfig"},
+		"witness without kubeconfig":    {env: map[string]string{"PODPROOF_WITNESS": "r.test/w:1"}, want: `witness "r.test/w:1" is given without a kubeconfig`},
+		"twin without witness":          {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_WITNESS_TWIN": "r.test/w:1"}, want: "without a witness"},
+		"namespace that is none":        {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_NAMESPACES": "a,B"}, want: `"B" is no name of a namespace`},
+		"namespace twice":               {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_NAMESPACES": "a,a"}, want: "a is named twice"},
+		"selector that is none":         {env: map[string]string{"KUBECONFIG": "/k", "PODPROOF_NODE_SELECTOR": "pool"}, want: "write KEY=VALUE"},
 		"no process":                    {env: map[string]string{"PODPROOF_PROCS": "0"}, want: "procs is 0"},
 		"somebody else's cluster name":  {env: map[string]string{"PODPROOF_NAME": "kind"}, want: "must be podproof or start with podproof-"},
 	} {
@@ -76,6 +83,20 @@ func TestBadInputSaysWhatAndWhere(t *testing.T) {
 			g.Expect(errors.As(err, &usage)).To(BeTrue(), "must be a usage error")
 		})
 	}
+}
+
+func TestOptionsOfAnExistingCluster(t *testing.T) {
+	g := NewWithT(t)
+	o, err := options.Load("", env(map[string]string{"KUBECONFIG": "/k", "PODPROOF_NAMESPACES": "a, b", "PODPROOF_NODE_SELECTOR": "pool=tests,disk=", "PODPROOF_WITNESS": "r.test/w:1"}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(o.Validate()).To(Succeed())
+	g.Expect(o.Namespaces).To(Equal([]string{"a", "b"}))
+	g.Expect(o.NodeSelector).To(Equal(map[string]string{"pool": "tests", "disk": ""}))
+	g.Expect(o.Processes()).To(Equal(2), "each process has a namespace")
+	o.Procs = 1
+	g.Expect(o.Processes()).To(Equal(1), "fewer may be asked for")
+	o.Namespaces, o.Procs = nil, 8
+	g.Expect(o.Processes()).To(Equal(8))
 }
 
 func TestBadFlagIsRefused(t *testing.T) {

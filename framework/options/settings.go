@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // setting is one option as the outside can name it.
@@ -27,15 +29,23 @@ var settings = []setting{
 	text("provider", "container engine: docker, podman or nerdctl (default: the first that answers)", func(o *Options) *string { return &o.Provider }, "PODPROOF_PROVIDER"),
 	text("kubeconfig", "run on this existing cluster, in namespaces of the run's own", func(o *Options) *string { return &o.Kubeconfig }, "PODPROOF_KUBECONFIG", "KUBECONFIG"),
 	text("context", "context of the kubeconfig (default: the current one)", func(o *Options) *string { return &o.Context }, "PODPROOF_CONTEXT"),
+	list("namespaces", "run in these existing namespaces only, one for each test process, with no rights outside them", func(o *Options) *[]string { return &o.Namespaces }, "PODPROOF_NAMESPACES"),
+	{flag: "node-selector", env: []string{"PODPROOF_NODE_SELECTOR"}, usage: "use only nodes of the existing cluster that have these labels, KEY=VALUE separated by commas", set: func(o *Options, v string) error {
+		selector, err := labels.ConvertSelectorToLabelsMap(v)
+		if err != nil {
+			return fmt.Errorf("%v; write KEY=VALUE, separated by commas", err)
+		}
+		o.NodeSelector = selector
+		return nil
+	}},
+	text("witness", "image reference from which the existing cluster can pull the witness (default: it is on the nodes)", func(o *Options) *string { return &o.Witness }, "PODPROOF_WITNESS"),
+	text("witness-twin", "reference of the witness's twin (default: the tag of the witness with -b after it)", func(o *Options) *string { return &o.WitnessTwin }, "PODPROOF_WITNESS_TWIN"),
 	boolean("keep", "keep the kind cluster for the next run", func(o *Options) *bool { return &o.Keep }, "PODPROOF_KEEP"),
 	boolean("offline", "never try to pull an image", func(o *Options) *bool { return &o.Offline }, "PODPROOF_OFFLINE"),
 	text("name", "name of the kind cluster", func(o *Options) *string { return &o.Name }, "PODPROOF_NAME"),
 	number("workers", "worker nodes beside the control plane", func(o *Options) *int { return &o.Workers }, "PODPROOF_WORKERS"),
 	number("procs", "parallel test processes", func(o *Options) *int { return &o.Procs }, "PODPROOF_PROCS"),
-	{flag: "focus", env: []string{"PODPROOF_FOCUS"}, usage: "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", set: func(o *Options, v string) error {
-		o.Focus = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
-		return nil
-	}},
+	list("focus", "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", func(o *Options) *[]string { return &o.Focus }, "PODPROOF_FOCUS"),
 	boolean("randomize", "shuffle all specs", func(o *Options) *bool { return &o.Randomize }, "PODPROOF_RANDOMIZE"),
 	{flag: "seed", env: []string{"PODPROOF_SEED"}, usage: "seed of the random order (default: from the clock)", set: func(o *Options, v string) error {
 		n, err := strconv.ParseInt(v, 10, 64)
@@ -65,6 +75,18 @@ func Register(fs *flag.FlagSet, o *Options) {
 func text(flag, usage string, at func(*Options) *string, env ...string) setting {
 	return setting{flag: flag, env: env, usage: usage, set: func(o *Options, v string) error {
 		*at(o) = v
+		return nil
+	}}
+}
+
+// List reads words that are separated by commas or spaces.
+func List(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func list(flag, usage string, at func(*Options) *[]string, env ...string) setting {
+	return setting{flag: flag, env: env, usage: usage, set: func(o *Options, v string) error {
+		*at(o) = List(v)
 		return nil
 	}}
 }

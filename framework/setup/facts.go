@@ -15,7 +15,7 @@ import (
 func (e *Environment) Facts() (reports.Run, *reports.Cluster) {
 	run := reports.Run{
 		ID: e.RunID, Version: Version(), Profile: e.Options.Profile, Filters: e.Options.Focus,
-		Options: changed(e.Options), Procs: e.Options.Procs, Seed: e.Options.Seed,
+		Options: changed(e.Options), Procs: e.Options.Processes(), Seed: e.Options.Seed,
 	}
 	c := e.Cluster
 	if c == nil {

@@ -6,6 +6,7 @@ package setup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -164,17 +165,28 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 	}
 	e.Cluster.WitnessImage, e.Cluster.WitnessTwin, e.Cluster.WitnessBuild = image.Reference, image.Twin, image.Build
 	if e.Cluster.Reused {
-		if err := Sweep(ctx, e.Cluster, log); err != nil {
+		if err := Sweep(ctx, e.Cluster, e.RunID, log); err != nil {
 			return err
 		}
 	}
-	return e.Cluster.ProveUsable(ctx, image.Reference, witness.Version())
+	return e.Cluster.ProveUsable(ctx, cluster.Trial{Images: []string{image.Reference}, Args: witness.Version()})
 }
 
 // existing looks at the cluster of the kubeconfig. Nothing is loaded into its
 // nodes: the witness has to be there, or to be had by a pull.
 func (e *Environment) existing(ctx context.Context, cache string, log progress.Log) error {
-	info, err := cluster.Existing(ctx, e.Options.Kubeconfig, e.Options.Context, log)
+	o := e.Options
+	reference, twin, err := witness.Named(o.Witness, o.WitnessTwin)
+	if err != nil {
+		return options.Usagef("%v", err)
+	}
+	info, err := cluster.Existing(ctx, cluster.ExistingRequest{
+		Kubeconfig: o.Kubeconfig, Context: o.Context, Namespaces: o.Namespaces, NodeSelector: o.NodeSelector, Log: log,
+	})
+	var nowhere *cluster.NoSuchNodeError
+	if errors.As(err, &nowhere) {
+		return options.Usagef("%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -183,20 +195,32 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 		return err
 	}
 	info.WitnessImage, info.WitnessTwin, info.WitnessBuild = image.Reference, image.Twin, image.Build
-	if err := Sweep(ctx, info, log); err != nil {
+	advice := fmt.Sprintf("The witness image must be on every node of an existing cluster. On a kind cluster load it with\n  kind load image-archive %s --name CLUSTER\nA cluster that pulls from a registry is told where it is by --witness.", image.Archive)
+	patience := time.Duration(0)
+	if reference != "" {
+		info.WitnessImage, info.WitnessTwin = reference, twin
+		advice = fmt.Sprintf("Both images of the archive %s have to be in the registry, as %s and %s.", image.Archive, reference, twin)
+		patience = cluster.PullPatience
+	}
+	if err := Sweep(ctx, info, e.RunID, log); err != nil {
 		return err
 	}
-	// The twin is in no older archive of the same program, so a node that has
-	// it has both.
-	if err := info.ProveUsable(ctx, image.Twin, witness.Version()); err != nil {
-		return fmt.Errorf("%w\nThe witness image must be on every node of an existing cluster. On a kind cluster load it with\n  kind load image-archive %s --name CLUSTER", err, image.Archive)
+	if err := info.ProveUsable(ctx, cluster.Trial{
+		Images: []string{info.WitnessImage, info.WitnessTwin}, Args: witness.Version(), Prints: image.Build, Patience: patience, RunID: e.RunID,
+	}); err != nil {
+		var image *cluster.ImageError
+		if errors.As(err, &image) {
+			return fmt.Errorf("%w\n%s", err, advice)
+		}
+		return err
 	}
 	e.Cluster = info
 	return nil
 }
 
-// Sweep removes from a cluster the namespaces that dead runs left there.
-func Sweep(ctx context.Context, info *cluster.Info, log progress.Log) error {
+// Sweep removes from a cluster the namespaces that dead runs left there, or, for a run
+// that is confined to given ones, what dead runs left in these.
+func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.Log) error {
 	cfg, err := info.RESTConfig(userAgent)
 	if err != nil {
 		return err
@@ -204,6 +228,14 @@ func Sweep(ctx context.Context, info *cluster.Info, log progress.Log) error {
 	connection, err := api.Connect(cfg)
 	if err != nil {
 		return err
+	}
+	if info.Confined() {
+		for _, name := range info.Namespaces {
+			if err := namespace.Vacate(ctx, connection, name, runID); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	n, err := namespace.Sweep(ctx, connection)
 	if n > 0 {

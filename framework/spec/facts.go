@@ -3,6 +3,7 @@ package spec
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/namespace"
+	"github.com/podproof/podproof/framework/pod"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
@@ -29,6 +32,14 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 			f.Sources[capability] = how
 		}
 	}
+	notOurs := "the run is confined to given namespaces, and does not look at the cluster's nodes"
+	found(claims.NeedNodes, !g.Cluster.Confined(), "the API tells of them", notOurs)
+	if g.Cluster.Confined() {
+		admitted, whyNot := admitsUnrestricted(ctx, g)
+		found(claims.NeedUnrestricted, admitted, "all given namespaces admit such a pod", whyNot)
+	} else {
+		found(claims.NeedUnrestricted, true, "podproof makes the namespaces", "")
+	}
 	found(claims.NeedNodeAccess, g.Cluster.Provider != "", "the nodes are containers of "+g.Cluster.Provider, "the nodes are not containers of an engine on this machine")
 	spare := slices.IndexFunc(g.Cluster.Nodes, func(n cluster.Node) bool { return n.Ready && n.Reserved })
 	if spare >= 0 {
@@ -38,6 +49,8 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	}
 	if two := twoNodes(g.Cluster.Nodes); two != nil {
 		found(claims.NeedSecondNode, true, fmt.Sprintf("nodes %s and %s can run pods", two[0].Name, two[1].Name), "")
+	} else if g.Cluster.Confined() {
+		found(claims.NeedSecondNode, false, "", notOurs)
 	} else {
 		found(claims.NeedSecondNode, false, "", "no two of the nodes can run pods")
 	}
@@ -51,6 +64,22 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	}
 	return f, nil
 }
+
+// admitsUnrestricted finds out, by dry runs, whether all given namespaces admit a pod that
+// Pod Security "restricted" and "baseline" forbid, as podproof's own namespaces do for the
+// specs that ask for it, and why not.
+func admitsUnrestricted(ctx context.Context, g *namespace.Ground) (bool, string) {
+	for _, name := range g.Cluster.Namespaces {
+		p := pod.New("podproof-unrestricted", pod.HostNetwork(), pod.Container("w", g.Cluster.WitnessImage, nil))
+		if _, err := g.API.Client.CoreV1().Pods(name).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+			return false, fmt.Sprintf("namespace %s: %v", name, err)
+		}
+	}
+	return true, ""
+}
+
+// errConfined is why something of the whole cluster is not known.
+var errConfined = errors.New("the run is confined to given namespaces")
 
 // gateTime bounds how long the API server may take to tell of its feature gates.
 const gateTime = 5 * time.Second
@@ -69,7 +98,11 @@ func Gates(ctx context.Context) map[string]string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, gateTime)
 	defer cancel()
-	on, err := ground.API.Gates(ctx, names)
+	var on map[string]bool
+	err := errConfined
+	if !ground.Cluster.Confined() {
+		on, err = ground.API.Gates(ctx, names)
+	}
 	said := map[string]string{}
 	for _, name := range names {
 		state, known := on[name]

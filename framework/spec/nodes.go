@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/pod"
@@ -20,10 +21,10 @@ func twoNodes(nodes []cluster.Node) []cluster.Node {
 	var workers, control []cluster.Node
 	for _, n := range nodes {
 		switch {
-		case !n.Ready || n.OS != "linux":
+		case !n.Ready || n.OS != "linux" || n.Unchosen || n.Cordoned:
 		case n.Schedulable:
 			workers = append(workers, n)
-		case n.Role == "control-plane":
+		case n.Role == "control-plane" && !slices.ContainsFunc(n.Taints, func(key string) bool { return key != controlPlaneTaint }):
 			control = append(control, n)
 		}
 	}

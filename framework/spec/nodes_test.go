@@ -18,6 +18,11 @@ func TestTwoNodesAreFoundWhereTwoTakePods(t *testing.T) {
 	windows := cluster.Node{Name: "windows", Role: "worker", OS: "windows", Ready: true, Schedulable: true}
 	untainted := cluster.Node{Name: "untainted", Role: "control-plane", OS: "linux", Ready: true, Schedulable: true}
 
+	elsewhere := cluster.Node{Name: "elsewhere", Role: "worker", OS: "linux", Ready: true, Schedulable: true, Unchosen: true}
+	cordoned := cluster.Node{Name: "cordoned", Role: "control-plane", OS: "linux", Ready: true, Cordoned: true}
+	full := cluster.Node{Name: "full", Role: "control-plane", OS: "linux", Ready: true, Taints: []string{controlPlaneTaint, "etcd"}}
+	control.Taints = []string{controlPlaneTaint}
+
 	for name, c := range map[string]struct {
 		nodes []cluster.Node
 		want  []string
@@ -26,6 +31,9 @@ func TestTwoNodesAreFoundWhereTwoTakePods(t *testing.T) {
 		"a reserved worker is left alone":     {[]cluster.Node{control, reserved, worker}, []string{"worker", "control"}},
 		"a dead node and Windows are no help": {[]cluster.Node{dead, windows, worker}, nil},
 		"control plane without its taint":     {[]cluster.Node{untainted, worker}, []string{"untainted", "worker"}},
+		"a node that is not chosen":           {[]cluster.Node{elsewhere, worker}, nil},
+		"a cordoned control plane":            {[]cluster.Node{cordoned, worker}, nil},
+		"one with another taint":              {[]cluster.Node{full, control, worker}, []string{"worker", "control"}},
 		"one node":                            {[]cluster.Node{untainted}, nil},
 		"no node takes any pod":               {[]cluster.Node{control, control}, nil},
 	} {

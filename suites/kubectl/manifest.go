@@ -1,8 +1,6 @@
 package kubectl
 
 import (
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/manifests"
@@ -33,7 +31,7 @@ var _ = Describe("The minimal Pod manifest", func() {
 	})
 
 	It("asks for a pull each time when its image has no tag", claim.Proves("YAML-01"), func(ctx SpecContext) {
-		untagged, _, _ := strings.Cut(ns.Cluster.WitnessImage, ":")
+		untagged := witness.Untagged(ns.Cluster.WitnessImage)
 		for _, image := range []string{untagged, untagged + ":latest"} {
 			// A dry run answers the Pod with its defaults and stores nothing.
 			answered := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, minimal(image), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))

@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -22,7 +23,7 @@ var _ = Describe("kubectl run", func() {
 	ns := spec.PrivilegedNamespace()
 
 	It("--dry-run=client -o yaml prints a Pod and creates none, and what it prints can be created", claim.Proves("CLI-RUN-01"), func(ctx SpecContext) {
-		printed := spec.Must(ns.RunKubectl(ctx, "", append([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--dry-run=client", "-o", "yaml", "--"}, witness.Run()...)...))
+		printed := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--dry-run=client", "-o", "yaml"}, ns.FitFlags(), []string{"--"}, witness.Run())...))
 		Expect(printed.Code).To(BeZero(), "%s", printed)
 		var p corev1.Pod
 		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "what is printed must be a Pod\n%s", printed)
@@ -41,7 +42,7 @@ var _ = Describe("kubectl run", func() {
 
 	It("creates a bare Pod that is always restarted, unless --restart says otherwise", claim.Proves("CLI-RUN-02"), func(ctx SpecContext) {
 		image := "--image=" + ns.Cluster.WitnessImage
-		ran := spec.Must(ns.RunKubectl(ctx, "", append([]string{"run", "plain", image, "--"}, witness.Run()...)...))
+		ran := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "plain", image}, ns.FitFlags(), []string{"--"}, witness.Run())...))
 		Expect(ran.Code).To(BeZero(), "%s", ran)
 		story := ns.Journal().Story("plain")
 		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
@@ -88,7 +89,7 @@ var _ = Describe("kubectl create", func() {
 	})
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
-		text := manifest(pod.New("once", pod.Gated(), ns.Witness("w", witness.Run())))
+		text := manifest(ns, pod.New("once", pod.Gated(), ns.Witness("w", witness.Run())))
 		got := spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
 		Expect(got.Code).To(BeZero(), "%s", got)
 		Expect(got.Stdout).To(Equal("pod/once created\n"), "%s", got)
@@ -138,7 +139,7 @@ var _ = Describe("kubectl apply", func() {
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-APPLY-01", withKubectl), func(ctx SpecContext) {
 		build := func(image, greeting string) string {
-			return manifest(pod.New("applied", pod.Container("w", image, witness.Run(), pod.Env("GREETING", greeting))))
+			return manifest(ns, pod.New("applied", pod.Container("w", image, witness.Run(), pod.Env("GREETING", greeting))))
 		}
 		apply := func(text string) (stdout string) {
 			GinkgoHelper()
@@ -180,8 +181,9 @@ func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Stor
 }
 
 // manifest is a Pod as a person would write it to a file.
-func manifest(p *corev1.Pod) string {
+func manifest(ns *spec.Space, p *corev1.Pod) string {
 	GinkgoHelper()
+	ns.Fit(p)
 	p.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 	text := spec.Must(yaml.Marshal(p))
 	// The status of what is not there yet.

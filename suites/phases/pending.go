@@ -182,6 +182,7 @@ func envFromConfigMap(name string) pod.ContainerOption {
 func createConfigMap(ctx SpecContext, ns *spec.Space, name string) {
 	GinkgoHelper()
 	made := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{"key": "value"}}
+	ns.Mark(&made.ObjectMeta)
 	_, err := ns.API.Client.CoreV1().ConfigMaps(ns.Name()).Create(ctx, made, metav1.CreateOptions{})
 	spec.Do(err)
 }

@@ -35,6 +35,9 @@ var _ = Describe("The restart policy", func() {
 		always := spec.Must(ns.Create(ctx, p))
 		if p.Spec.Containers[0].RestartPolicy == nil {
 			// Which is what an API server does whose feature gate is off.
+			if ns.Cluster.Confined() {
+				Skip("the API server drops the restart policy of a container, as it must while the feature gate ContainerRestartRules is off; whether that is so cannot be seen from within given namespaces")
+			}
 			metrics := string(spec.Must(ns.API.Client.CoreV1().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)))
 			Expect(gateIsOn(metrics, "ContainerRestartRules")).To(BeFalse(), "the API server must keep the restart policy of a container while its feature gate ContainerRestartRules is on\n%s", always)
 			Skip("the feature gate ContainerRestartRules is off: the API server drops the restart policy of a container")
