@@ -4,7 +4,8 @@
 #                specs on it and prints a verdict for every claim
 #   make test    checks podproof itself, without a cluster
 #   make mutants runs the suite against components that are built wrong, and says
-#                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
+#                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1,
+#                EVERY=8 for a sample, UPSTREAM=1 beside Kubernetes' own suite)
 #   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
@@ -30,7 +31,8 @@ e2e: build
 	@exec bin/podproof run $(FLAGS)
 
 mutants: build
-	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)
+	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all) \
+		$(call flag,EVERY,every) $(call flag,UPSTREAM,upstream)
 
 build: need-go
 	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
