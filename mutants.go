@@ -247,13 +247,13 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 		return err
 	}
 	defer r.workshop.Close()
-	if err := r.env.Cluster.Disturb(); err != nil {
-		return err
-	}
 	if r.compare {
 		if r.suite, err = upstream.Prepare(ctx, r.workshop, r.env.Cluster); err != nil {
 			return err
 		}
+	}
+	if err := r.env.Cluster.Disturb(); err != nil {
+		return err
 	}
 	builds := r.build(ctx, chosen)
 	if r.compare {

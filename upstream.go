@@ -35,10 +35,7 @@ func (r *mutantRun) baseline() error {
 	if err == nil && run.CutOff {
 		err = fmt.Errorf("upstream's specs did not end in %s on the cluster without a mutant", baselineTime)
 	}
-	if err == nil {
-		err = r.upstreamCleared(r.stop.ctx)
-	}
-	if err != nil {
+	if err = errors.Join(err, r.upstreamCleared(context.WithoutCancel(r.stop.ctx))); err != nil {
 		step.Fail(err)
 		return err
 	}
