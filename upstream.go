@@ -61,7 +61,7 @@ func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.Up
 	return &run
 }
 
-// upstreamSpecs runs upstream's specs once. Their log and Ginkgo's report stay in a
+// upstreamSpecs runs upstream's specs once. Their log, with the failures, stays in a
 // directory of that name.
 func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
 	dir := filepath.Join(r.dir, name)
@@ -69,9 +69,10 @@ func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
 		return reports.UpstreamRun{}, err
 	}
 	suite := r.record.Upstream
-	file := filepath.Join(dir, "upstream.json")
+	file := filepath.Join(dir, upstream.ReportFile)
+	defer os.Remove(file) // it lists all specs of Kubernetes, 7 MB of them
 	running, err := startGinkgo(filepath.Join(dir, "upstream.log"), nil, r.suite.Arguments(upstream.Run{
-		Report: file, Procs: r.env.Options.Procs, Seed: r.env.Options.Seed,
+		Dir: dir, Procs: r.env.Options.Procs, Seed: r.env.Options.Seed,
 		Bound: time.Duration(suite.BoundSeconds * float64(time.Second)), LeftOut: suite.LeftOut,
 	})...)
 	if err != nil {

@@ -91,8 +91,8 @@ func TestWhatIsLeftOutIsSkippedByItsName(t *testing.T) {
 	g := NewWithT(t)
 	s := &Suite{binary: "/cache/e2e.test", kubeconfig: "/k", context: "kind-c"}
 	name := "[sig-node] Probing container should *not* be restarted with a exec \"cat /tmp/health\" liveness probe [Conformance]"
-	args := s.Arguments(Run{Report: "/r.json", Procs: 12, Seed: 7, Bound: 10 * time.Minute, LeftOut: []reports.UpstreamLeftOut{{Spec: name}}})
-	g.Expect(args).To(ContainElements("--procs=12", "--seed=7", "--timeout=10m0s", "--json-report=/r.json"))
+	args := s.Arguments(Run{Dir: "/out", Procs: 12, Seed: 7, Bound: 10 * time.Minute, LeftOut: []reports.UpstreamLeftOut{{Spec: name}}})
+	g.Expect(args).To(ContainElements("--procs=12", "--seed=7", "--timeout=10m0s", "--output-dir=/out", "--json-report=upstream.json"))
 	pattern := `--skip=` + regexp.QuoteMeta(name)
 	g.Expect(args).To(ContainElement(pattern))
 	g.Expect(regexp.MustCompile(pattern[len("--skip="):]).MatchString("Kubernetes e2e suite " + name)).To(BeTrue())

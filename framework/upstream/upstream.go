@@ -20,6 +20,9 @@ import (
 // runLabel marks the namespaces that the suite makes.
 const runLabel = "e2e-run"
 
+// ReportFile is the name of Ginkgo's report of a run, which Read reads.
+const ReportFile = "upstream.json"
+
 // Suite is the suite of the cluster's version, with its images on every node.
 type Suite struct {
 	binary              string
@@ -46,7 +49,7 @@ func Prepare(ctx context.Context, w *nodeimage.Workshop, c *cluster.Info) (*Suit
 
 // Run is how the suite is run once.
 type Run struct {
-	Report  string        // file for Ginkgo's report, which Read reads
+	Dir     string        // where Ginkgo writes ReportFile
 	Procs   int           // parallel processes
 	Seed    int64         // of the order of specs
 	Bound   time.Duration // after which Ginkgo ends it
@@ -57,7 +60,7 @@ type Run struct {
 func (s *Suite) Arguments(r Run) []string {
 	args := []string{
 		"--procs=" + strconv.Itoa(r.Procs), "--seed=" + strconv.FormatInt(r.Seed, 10), "--timeout=" + r.Bound.String(),
-		"--no-color", "--silence-skips", "--json-report=" + r.Report, "--label-filter=" + labels, "--focus=" + focus,
+		"--no-color", "--silence-skips", "--output-dir=" + r.Dir, "--json-report=" + ReportFile, "--label-filter=" + labels, "--focus=" + focus,
 	}
 	for _, pattern := range skip(r.LeftOut) {
 		args = append(args, "--skip="+pattern)
