@@ -384,7 +384,7 @@ func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantRes
 		return err
 	}
 	reports.JudgeMutant(result, record)
-	if r.compare {
+	if r.compare && r.stop.ctx.Err() == nil {
 		started = time.Now()
 		result.Upstream = r.upstreamOn(m, step)
 		result.Seconds.Upstream = time.Since(started).Seconds()
