@@ -4,7 +4,8 @@
 #                specs on it and prints a verdict for every claim
 #   make test    checks podproof itself, without a cluster
 #   make mutants runs the suite against components that are built wrong, and says
-#                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1)
+#                whether it notices (MUTANT=backoff-*, COMPONENT=kubelet, ALL=1,
+#                EVERY=8 for a sample, UPSTREAM=1 beside Kubernetes' own suite)
 #   make matrix  does what e2e does on every supported Kubernetes version, one after
 #                the other, and compares them (VERSIONS=1.37,1.34: only these)
 #   make rbac    prints the roles that a run on an existing cluster needs
@@ -43,7 +44,8 @@ rbac: build
 	@bin/podproof rbac $(call flag,NAMESPACES,namespaces) $(call flag,SERVICEACCOUNT,serviceaccount)
 
 mutants: build
-	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all)
+	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all) \
+		$(call flag,EVERY,every) $(call flag,UPSTREAM,upstream)
 
 build: need-go
 	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"

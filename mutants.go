@@ -22,6 +22,7 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/framework/upstream"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -30,6 +31,8 @@ type mutantFlags struct {
 	mutants   string // IDs and patterns
 	component string
 	all       bool // every quick claim, not only those of the mutant
+	every     int  // only every so many-th of those selected
+	upstream  bool // also run Kubernetes' own suite on each mutant
 	list      bool
 	check     bool
 }
@@ -38,6 +41,8 @@ func (f *mutantFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.mutants, "mutant", "", "IDs of mutants or patterns, separated by commas, such as backoff-*")
 	flags.StringVar(&f.component, "component", "", "only mutants of this component, such as kubelet")
 	flags.BoolVar(&f.all, "all", false, "run every quick claim on each mutant, not only those that have to turn red")
+	flags.IntVar(&f.every, "every", 1, "a sample: only every N-th of the mutants that the other flags select")
+	flags.BoolVar(&f.upstream, "upstream", false, "also run the conformance specs on Pods of Kubernetes' own end-to-end suite on each mutant, for comparison")
 	flags.BoolVar(&f.list, "list", false, "only list the mutants")
 	flags.BoolVar(&f.check, "check", false, "only say whether the mutants fit the sources of every supported version, or of that of --k8s")
 }
@@ -53,7 +58,7 @@ func commandMutants(args []string) int {
 	if err != nil {
 		return report(err)
 	}
-	chosen, err := f.choose()
+	chosen, err := f.choose(o.Profile)
 	if err != nil {
 		return report(err)
 	}
@@ -70,33 +75,44 @@ func commandMutants(args []string) int {
 	return launchMutants(o, f, chosen)
 }
 
-// choose gives the mutants that the flags select.
-func (f mutantFlags) choose() ([]mutants.Mutant, error) {
+// choose gives the mutants that the flags and the profile select.
+func (f mutantFlags) choose(profile string) ([]mutants.Mutant, error) {
 	chosen, err := mutants.Match([]string{f.mutants})
 	if err != nil {
 		return nil, options.Usagef("%v", err)
 	}
-	if f.component == "" {
-		return chosen, nil
-	}
-	if !slices.Contains(mutants.Components(), f.component) {
+	if f.component != "" && !slices.Contains(mutants.Components(), f.component) {
 		return nil, options.Usagef("component %q is unknown; the components are %s", f.component, strings.Join(mutants.Components(), ", "))
 	}
-	chosen = slices.DeleteFunc(chosen, func(m mutants.Mutant) bool { return m.Component != f.component })
+	if f.every < 1 {
+		return nil, options.Usagef("--every=%d selects nothing: 1 is every mutant, 8 every eighth", f.every)
+	}
+	chosen = slices.DeleteFunc(chosen, func(m mutants.Mutant) bool {
+		_, needs := focusOf(m, false)
+		return f.component != "" && m.Component != f.component || profile == options.Quick && needs != options.Quick
+	})
+	n := 0
+	chosen = slices.DeleteFunc(chosen, func(mutants.Mutant) bool { n++; return n%f.every != 0 })
 	if len(chosen) == 0 {
-		return nil, options.Usagef("no mutant of component %s is among those that --mutant selects", f.component)
+		return nil, options.Usagef("no mutant is selected by all of --mutant, --component, --profile and --every")
 	}
 	return chosen, nil
 }
 
-// filters says in words what the flags select by.
-func (f mutantFlags) filters() []string {
+// filters says in words what the flags and the profile select by.
+func (f mutantFlags) filters(profile string) []string {
 	var filters []string
 	if f.mutants != "" {
 		filters = append(filters, "mutants "+f.mutants)
 	}
 	if f.component != "" {
 		filters = append(filters, "component "+f.component)
+	}
+	if profile == options.Quick {
+		filters = append(filters, "claims that are all quick")
+	}
+	if f.every > 1 {
+		filters = append(filters, fmt.Sprintf("number %d, %d, %d and so on of these", f.every, 2*f.every, 3*f.every))
 	}
 	return filters
 }
@@ -183,8 +199,8 @@ func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) in
 	stop := newStopper(console)
 	defer stop.close()
 
-	r := &mutantRun{stop: stop, console: console, all: f.all, dir: dir, record: reports.MutantsRecord{
-		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(),
+	r := &mutantRun{stop: stop, console: console, all: f.all, compare: f.upstream, dir: dir, record: reports.MutantsRecord{
+		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(o.Profile),
 	}}
 	if err := r.run(o, chosen); err != nil && stop.ctx.Err() == nil {
 		r.record.Error = err.Error()
@@ -205,6 +221,8 @@ type mutantRun struct {
 	env      *setup.Environment
 	workshop *nodeimage.Workshop
 	all      bool
+	compare  bool            // with upstream's suite
+	suite    *upstream.Suite // once it is there
 	dir      string
 	record   reports.MutantsRecord
 }
@@ -229,10 +247,20 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 		return err
 	}
 	defer r.workshop.Close()
+	if r.compare {
+		if r.suite, err = upstream.Prepare(ctx, r.workshop, r.env.Cluster); err != nil {
+			return err
+		}
+	}
 	if err := r.env.Cluster.Disturb(); err != nil {
 		return err
 	}
 	builds := r.build(ctx, chosen)
+	if r.compare {
+		if err := r.baseline(); err != nil {
+			return err
+		}
+	}
 	for n, m := range chosen {
 		built, more := <-builds
 		if !more || ctx.Err() != nil {
@@ -356,6 +384,11 @@ func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantRes
 		return err
 	}
 	reports.JudgeMutant(result, record)
+	if r.compare && r.stop.ctx.Err() == nil {
+		started = time.Now()
+		result.Upstream = r.upstreamOn(m, step)
+		result.Seconds.Upstream = time.Since(started).Seconds()
+	}
 	return r.stop.ctx.Err()
 }
 
@@ -393,6 +426,11 @@ func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) erro
 	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()
 	if err := mutation.Restore(ctx, r.env.Cluster, m.Component); err != nil {
 		return err
+	}
+	if result.Upstream != nil {
+		if err := r.upstreamCleared(ctx); err != nil {
+			return err
+		}
 	}
 	return r.cleared(ctx, m.ID)
 }

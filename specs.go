@@ -31,7 +31,7 @@ func runGinkgo(args []string) {
 // isSuite tells whether the process was started as the compiled suite.
 func isSuite(program string) bool { return filepath.Base(program) == suiteBinary }
 
-// specs is one run of Ginkgo's tool on our own binary.
+// specs is one run of Ginkgo's tool on a compiled suite.
 type specs struct {
 	cmd   *exec.Cmd
 	log   *os.File
@@ -58,13 +58,29 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, erro
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(env.Dir, "ginkgo.log"))
+	running, err := startGinkgo(filepath.Join(env.Dir, "ginkgo.log"),
+		[]string{setup.EnvironmentVariable + "=" + file, setup.ProgressVariable + "=" + socket},
+		"--procs="+strconv.Itoa(env.Options.Processes()), "--seed="+strconv.FormatInt(seed, 10), "--no-color", "--silence-skips", suite)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, ginkgoCommand, "--procs="+strconv.Itoa(env.Options.Processes()), "--seed="+strconv.FormatInt(seed, 10),
-		"--no-color", "--silence-skips", suite)
-	cmd.Env = append(os.Environ(), setup.EnvironmentVariable+"="+file, setup.ProgressVariable+"="+socket)
+	running.files = []string{suite, file}
+	return running, nil
+}
+
+// startGinkgo starts Ginkgo's tool with the arguments, and variables on top of the
+// environment. What it prints goes to the log.
+func startGinkgo(logFile string, env []string, args ...string) (*specs, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(logFile)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, append([]string{ginkgoCommand}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// A group of its own: an interrupt reaches it when we pass it on, once,
 	// and not also from the terminal.
@@ -72,7 +88,7 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, erro
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &specs{cmd: cmd, log: log, files: []string{suite, file}}, nil
+	return &specs{cmd: cmd, log: log}, nil
 }
 
 // interrupt asks Ginkgo to end the specs and clean up; a second time, to end

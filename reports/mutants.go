@@ -28,6 +28,8 @@ type MutantsRecord struct {
 	// Filters are what selected the mutants; without any, all were.
 	Filters []string       `json:"filters,omitempty"`
 	Mutants []MutantResult `json:"mutants"`
+	// Upstream is Kubernetes' own suite, when it was run on the mutants as well.
+	Upstream *UpstreamSuite `json:"upstream,omitempty"`
 	// Proven lists, for every claim of the catalogue, the mutants that turned it red.
 	Proven []ProvenClaim `json:"proven"`
 	// Afterwards is the verdict of the same claims on the restored cluster, and
@@ -78,16 +80,19 @@ type MutantResult struct {
 	// Missed lists the expected claims that did not.
 	Missed []RedClaim `json:"missed,omitempty"`
 	// Record is the directory of the run's record, relative to this one.
-	Record  string        `json:"record,omitempty"`
-	Seconds MutantSeconds `json:"seconds"`
+	Record string `json:"record,omitempty"`
+	// Upstream is what the specs of Kubernetes' own suite said.
+	Upstream *UpstreamRun  `json:"upstream,omitempty"`
+	Seconds  MutantSeconds `json:"seconds"`
 }
 
 // MutantSeconds is what the steps of one mutant took.
 type MutantSeconds struct {
-	Build   float64 `json:"build"`
-	Swap    float64 `json:"swap"`
-	Specs   float64 `json:"specs"`
-	Restore float64 `json:"restore"`
+	Build    float64 `json:"build"`
+	Swap     float64 `json:"swap"`
+	Specs    float64 `json:"specs"`
+	Upstream float64 `json:"upstream,omitempty"` // Kubernetes' own suite
+	Restore  float64 `json:"restore"`
 }
 
 // RedClaim is the verdict on one claim under a mutant, with its reason.

@@ -24,6 +24,9 @@ func MutantsText(r MutantsRecord, colour bool) string {
 		p.mutant(m)
 	}
 	p.matrix(r)
+	if r.Upstream != nil {
+		p.upstream(*r.Upstream)
+	}
 	p.line("")
 	if r.Error != "" {
 		p.line("%s", p.paintVerdict(Inconclusive, "COULD NOT TEST"))
@@ -36,13 +39,16 @@ func MutantsText(r MutantsRecord, colour bool) string {
 		p.WriteString(wrap(p.paintVerdict(r.Afterwards, "restored cluster: "+string(r.Afterwards))+": "+clean(r.AfterwardsReason), "", columns))
 	}
 	p.WriteString(wrap(mutantCounts(r), "", columns))
+	if r.Upstream != nil {
+		p.WriteString(wrap(upstreamCounts(r), "", columns))
+	}
 	return p.String()
 }
 
 // mutant is one mutant: ID, outcome, what is wrong with it, then what it turned red and
 // what it should have.
 func (p *page) mutant(m MutantResult) {
-	took := m.Seconds.Build + m.Seconds.Swap + m.Seconds.Specs + m.Seconds.Restore
+	took := m.Seconds.Build + m.Seconds.Swap + m.Seconds.Specs + m.Seconds.Upstream + m.Seconds.Restore
 	p.line("  %s  %s  %s", p.paintOutcome(m.Outcome, fmt.Sprintf("%-*s", len(NotMeant), m.Outcome)), m.ID, p.paint(faint, duration(took)))
 	const indent = "      "
 	p.WriteString(wrap(clean(m.Wrong), indent, columns))
@@ -62,6 +68,9 @@ func (p *page) mutant(m MutantResult) {
 	}
 	if len(others) > 0 {
 		p.WriteString(wrap("also red: "+strings.Join(others, ", "), indent, columns))
+	}
+	if m.Upstream != nil {
+		p.WriteString(wrap(clean(upstreamOn(*m.Upstream)), indent, columns))
 	}
 }
 

@@ -89,7 +89,7 @@ func TestExistingCluster(t *testing.T) {
 	g.Expect(info.Down(t.Context())).To(Succeed(), "which leaves it alone")
 	_, err = info.NodeCommand(t.Context(), "a", "true")
 	g.Expect(err).To(MatchError(ContainSubstring("no access to node a")))
-	g.Expect(info.LoadImage(t.Context(), nil)).To(MatchError(ContainSubstring("push it to a registry")))
+	g.Expect(info.LoadImage(t.Context(), "witness", nil)).To(MatchError(ContainSubstring("push it to a registry")))
 
 	config, err := info.RESTConfig("podproof/test")
 	g.Expect(err).NotTo(HaveOccurred())

@@ -14,12 +14,12 @@ import (
 )
 
 // LoadImage puts the images of an archive (what docker save writes) into every
-// node of a kind cluster.
-func (i *Info) LoadImage(ctx context.Context, archive io.Reader) error {
+// node of a kind cluster. What they are is said on the console.
+func (i *Info) LoadImage(ctx context.Context, what string, archive io.Reader) error {
 	if !i.Kind {
 		return fmt.Errorf("an image can be loaded into the nodes of a kind cluster only: for others, push it to a registry that they pull from")
 	}
-	step := i.logger().Step("witness load", 2*time.Second)
+	step := i.logger().Step(what+" load", 2*time.Second)
 	if err := i.loadImage(ctx, archive); err != nil {
 		step.Fail(err)
 		return err

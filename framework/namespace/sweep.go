@@ -47,7 +47,7 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ClearTime)
 	defer cancel()
-	left, err := awaitGone(ctx, connection, names, list.ResourceVersion)
+	left, err := awaitGone(ctx, connection, owner.RunLabel, names, list.ResourceVersion)
 	if len(left) > 0 {
 		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after %s: %s", ClearTime, strings.Join(left, ", "))
 	}
@@ -69,21 +69,25 @@ func Clear(ctx context.Context, ground *Ground) error {
 	if ground.Cluster.Confined() {
 		return nil
 	}
-	_, err := clearAll(ctx, ground)
+	_, err := clearAll(ctx, ground.API, ground.ofRun())
 	return err
 }
 
-// clearAll is Clear and returns the namespaces that were there.
-func clearAll(ctx context.Context, ground *Ground) (*corev1.NamespaceList, error) {
-	list, err := ground.API.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel + "=" + ground.RunID})
+// ofRun selects the namespaces of the run.
+func (g *Ground) ofRun() string { return owner.RunLabel + "=" + g.RunID }
+
+// clearAll asks for the deletion of the namespaces that the selector of labels names,
+// and returns those that were there.
+func clearAll(ctx context.Context, connection *api.Connection, selector string) (*corev1.NamespaceList, error) {
+	list, err := connection.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return nil, fmt.Errorf("look for the namespaces of the run: %w", err)
+		return nil, fmt.Errorf("look for namespaces with %s: %w", selector, err)
 	}
 	for _, ns := range list.Items {
 		if ns.DeletionTimestamp != nil {
 			continue
 		}
-		if err := remove(ctx, ground.API, ns.Name); err != nil {
+		if err := remove(ctx, connection, ns.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -102,7 +106,14 @@ func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
 		}
 		return nil, nil
 	}
-	list, err := clearAll(ctx, ground)
+	return AwaitRemoved(ctx, ground.API, ground.ofRun())
+}
+
+// AwaitRemoved deletes the namespaces that the selector of labels names and waits until
+// none of them is left. It returns the names of those that are still there when ctx
+// ends.
+func AwaitRemoved(ctx context.Context, connection *api.Connection, selector string) ([]string, error) {
+	list, err := clearAll(ctx, connection, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +121,12 @@ func AwaitCleared(ctx context.Context, ground *Ground) ([]string, error) {
 	for _, ns := range list.Items {
 		names = append(names, ns.Name)
 	}
-	return awaitGone(ctx, ground.API, names, list.ResourceVersion)
+	return awaitGone(ctx, connection, selector, names, list.ResourceVersion)
 }
 
-// awaitGone watches, from the version at which all of the namespaces were
+// awaitGone watches what the selector names, from the version at which all of the namespaces were
 // there, until none is, and returns those that still are when ctx ends.
-func awaitGone(ctx context.Context, connection *api.Connection, names []string, from string) ([]string, error) {
+func awaitGone(ctx context.Context, connection *api.Connection, selector string, names []string, from string) ([]string, error) {
 	left := map[string]bool{}
 	for _, name := range names {
 		left[name] = true
@@ -126,7 +137,7 @@ func awaitGone(ctx context.Context, connection *api.Connection, names []string, 
 	namespaces := connection.Client.CoreV1().Namespaces()
 	w, err := watchtools.NewRetryWatcherWithContext(ctx, from, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.LabelSelector = owner.RunLabel
+			o.LabelSelector = selector
 			return namespaces.Watch(ctx, o)
 		},
 	})

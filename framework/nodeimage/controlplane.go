@@ -73,7 +73,7 @@ func writeImages(file, work string, images map[string]program) error {
 // programImage makes the image of one program, of which the layer is kept in a
 // file.
 func programImage(file string, p program) (v1.Image, error) {
-	err := writeArchive(file, func(a *archive) error {
+	return layerImage(file, func(a *archive) error {
 		if p.base == "" {
 			return a.copy(strings.TrimPrefix(p.path, "/"), 0o755, p.file)
 		}
@@ -84,8 +84,12 @@ func programImage(file string, p program) (v1.Image, error) {
 			return err
 		}
 		return a.copy("usr/local/lib/kube-proxy", 0o755, p.file)
-	})
-	if err != nil {
+	}, v1.Config{Entrypoint: []string{p.path}})
+}
+
+// layerImage makes an image of one layer, which is kept in a file.
+func layerImage(file string, write func(*archive) error, settings v1.Config) (v1.Image, error) {
+	if err := writeArchive(file, write); err != nil {
 		return nil, err
 	}
 	// Every node unpacks these when it starts, and zstd is the quickest.
@@ -103,7 +107,7 @@ func programImage(file string, p program) (v1.Image, error) {
 		return nil, err
 	}
 	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.Entrypoint = []string{p.path}
+	config.Config = settings
 	config.Config.Env = []string{"PATH=" + systemPath}
 	return mutate.ConfigFile(image, config)
 }

@@ -175,10 +175,15 @@ func (w *Workshop) Build(ctx context.Context, component string, programs []strin
 	args := append([]string{
 		"build", "-modfile", modfile, "-overlay", filepath.Join(work, "overlay.json"), "-o", out + string(filepath.Separator),
 	}, c.flags()...)
-	build := w.goTool.command(main, c, append(args, c.imports()...)...)
-	// It shares the machine with specs that measure time.
-	build.args = append([]string{"nice", "-n", "19"}, build.args...)
-	return build.run(ctx)
+	return w.gently(main, c, append(args, c.imports()...)).run(ctx)
+}
+
+// gently is a go command that makes way for all else: it shares the machine with specs
+// that measure time.
+func (w *Workshop) gently(dir string, c component, args []string) command {
+	g := w.goTool.command(dir, c, args...)
+	g.args = append([]string{"nice", "-n", "19"}, g.args...)
+	return g
 }
 
 // mainModule is a main module for the component, with all that building any of

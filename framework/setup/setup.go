@@ -160,7 +160,7 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 		return err
 	}
 	defer archive.Close()
-	if err := e.Cluster.LoadImage(ctx, archive); err != nil {
+	if err := e.Cluster.LoadImage(ctx, "witness", archive); err != nil {
 		return err
 	}
 	e.Cluster.WitnessImage, e.Cluster.WitnessTwin, e.Cluster.WitnessBuild = image.Reference, image.Twin, image.Build

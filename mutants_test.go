@@ -1,0 +1,57 @@
+package main
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/options"
+)
+
+func TestASampleOfMutantsIsTakenFromAllThatAreSelected(t *testing.T) {
+	g := NewWithT(t)
+	ids := func(f mutantFlags, profile string) []string {
+		chosen, err := f.choose(profile)
+		g.Expect(err).NotTo(HaveOccurred())
+		var ids []string
+		for _, m := range chosen {
+			ids = append(ids, m.ID)
+		}
+		return ids
+	}
+	all := ids(mutantFlags{component: mutants.Kubelet, every: 1}, options.Full)
+	quick := ids(mutantFlags{component: mutants.Kubelet, every: 1}, options.Quick)
+	g.Expect(len(quick)).To(BeNumerically("<", len(all)))
+	for _, id := range quick {
+		m, err := mutants.Match([]string{id})
+		g.Expect(err).NotTo(HaveOccurred())
+		_, profile := focusOf(m[0], false)
+		g.Expect(profile).To(Equal(options.Quick), id)
+	}
+
+	sample := ids(mutantFlags{component: mutants.Kubelet, every: 8}, options.Quick)
+	g.Expect(sample).To(HaveLen(len(quick) / 8))
+	g.Expect(sample[:2]).To(Equal([]string{quick[7], quick[15]}))
+}
+
+func TestFlagsThatSelectNoMutantAreBadUsage(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags mutantFlags
+		want  string
+	}{
+		"unknown component":      {mutantFlags{component: "cubelet", every: 1}, `component "cubelet" is unknown`},
+		"unknown mutant":         {mutantFlags{mutants: "probe-nonsense", every: 1}, "probe-nonsense"},
+		"of another component":   {mutantFlags{mutants: "probe-*", component: mutants.Kubectl, every: 1}, "no mutant is selected"},
+		"a sample of nothing":    {mutantFlags{every: 0}, "--every=0"},
+		"a sample that is empty": {mutantFlags{component: mutants.Kubelet, every: 10000}, "no mutant is selected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.flags.choose(options.Full)
+			g := NewWithT(t)
+			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
+			var usage *options.UsageError
+			g.Expect(err).To(BeAssignableToTypeOf(usage))
+		})
+	}
+}
