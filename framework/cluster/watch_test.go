@@ -141,6 +141,7 @@ func TestDescribeNode(t *testing.T) {
 	g.Expect(describeNode(controlPlane)).To(Equal(Node{
 		Name: "cp", Role: "control-plane", InternalIPs: []string{"172.18.0.2"}, PodCIDRs: []string{"10.244.0.0/24"},
 		Kubelet: "v1.37.2", Runtime: "containerd://2.4.0", OS: "linux", Ready: true, Schedulable: false,
+		Taints: []string{controlPlaneLabel},
 	}))
 	g.Expect(describeNode(node("w"))).To(Equal(Node{Name: "w", Role: "worker", Schedulable: true}))
 	g.Expect(isSchedulable(node("soft", func(n *corev1.Node) {

@@ -30,8 +30,9 @@ func fromTermToEnd(s record.Series, victim *journal.Story) span {
 
 // measure works out the span from what the victim sent, and the longest time
 // that it stood still after SIGTERM. The process may have been told a while
-// before it could say so: since its last beat before, at most. And it may have
-// lived on for a while after its last beat: as long as it stood still between
+// before it could say so: since its last beat before, at most, and for as long
+// as the line that says it was on its way longer than the fastest one. And it may
+// have lived on for a while after its last beat: as long as it stood still between
 // two others.
 func measure(s record.Series) (took span, stood time.Duration, err error) {
 	term := -1
@@ -52,12 +53,22 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 	if term > 0 {
 		late = told.Since(s.Arrivals[term-1])
 	}
+	fastest := transit(told)
+	for _, a := range s.Arrivals {
+		fastest = min(fastest, transit(a))
+	}
+	late += transit(told) - fastest
 	for i := term + 1; i < len(s.Arrivals); i++ {
 		stood = max(stood, s.Arrivals[i].Since(s.Arrivals[i-1]))
 	}
 	last := s.Arrivals[len(s.Arrivals)-1]
 	return span{lasted: last.Since(told), blur: late + stood}, stood, nil
 }
+
+// transit is from the moment at which a line says that it was written to its
+// arrival, by the clocks of two nodes: only the difference of two of them says
+// something.
+func transit(a record.Arrival) time.Duration { return time.Duration(a.BT - a.Line.BT) }
 
 // reaches says whether the span can be as long as documented. The kubelet counts
 // from the moment at which it asks the runtime to stop the container, which is a

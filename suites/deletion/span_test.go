@@ -22,7 +22,11 @@ func sent(signalAt int64, signal string, beats ...int64) record.Series {
 	return s
 }
 
+// arrival is a line that took no time to arrive, unless it says when it was written.
 func arrival(ms int64, line record.Line) record.Arrival {
+	if line.BT == 0 {
+		line.BT = ms * int64(time.Millisecond)
+	}
 	return record.Arrival{BT: ms * int64(time.Millisecond), Line: line}
 }
 
@@ -49,6 +53,15 @@ func TestMeasureTakesInHowExactlyTheEndIsKnown(t *testing.T) {
 			g.Expect(stood).To(Equal(c.stood))
 		})
 	}
+}
+
+func TestMeasureTakesInThatTheLineCameLate(t *testing.T) {
+	g := NewWithT(t)
+	s := sent(1310, "SIGTERM", 1000, 1300, 1350, 1400)
+	s.Arrivals[2].Line.BT = 1010 * int64(time.Millisecond) // it was 300 ms on its way
+	took, _, err := measure(s)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(took).To(Equal(span{lasted: 90 * time.Millisecond, blur: (10 + 300 + 50) * time.Millisecond}))
 }
 
 func TestMeasureNeedsSIGTERM(t *testing.T) {
