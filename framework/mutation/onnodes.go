@@ -95,9 +95,15 @@ func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(c
 			if err != nil {
 				return err
 			}
-			if times[n], err = clock(c.NodeCommand(ctx, node, "sh", "-c", text)); err != nil {
-				return fmt.Errorf("node %s: %w", node, err)
+			printed, err := c.NodeCommand(ctx, node, "sh", "-c", text)
+			if err != nil {
+				return err
 			}
+			seconds, err := strconv.ParseInt(printed, 10, 64)
+			if err != nil {
+				return fmt.Errorf("the clock of node %s says: %w", node, err)
+			}
+			times[n] = time.Unix(seconds, 0)
 			return nil
 		})
 	}
@@ -111,18 +117,6 @@ func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(c
 		}
 	}
 	return since, nil
-}
-
-// clock reads what date +%s printed.
-func clock(printed string, err error) (time.Time, error) {
-	if err != nil {
-		return time.Time{}, err
-	}
-	seconds, err := strconv.ParseInt(printed, 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("the clock: %w", err)
-	}
-	return time.Unix(seconds, 0), nil
 }
 
 // running says for each node which process the service is. It fails where there is

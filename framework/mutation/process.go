@@ -60,9 +60,7 @@ done`, findScript(name), same)
 
 // works waits until the cluster does what its control plane is for: the API answers,
 // nodes are ready, and a pod that is created runs to its end on every node. It tries
-// for as long as ctx lets it: kubelets, the scheduler and controllers whose watches
-// broke with the API server open them again after up to a minute.
-// Source: client-go/tools/cache/reflector.go (the manager of its back-off).
+// for as long as ctx lets it: on a busy machine the first pod can take too long.
 func works(ctx context.Context, c *cluster.Info) error {
 	if err := c.AwaitNodes(ctx, nil); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -83,18 +82,16 @@ func reconnect(ctx context.Context, c *cluster.Info) error {
 	if err := c.AwaitNodes(ctx, nil); err != nil { // which the API server has to answer first
 		return err
 	}
-	script := "set -e\nsystemctl stop kubelet\n"
+	end := ""
 	for _, client := range []string{mutants.Proxy, mutants.Scheduler, mutants.ControllerManager} {
-		script += fmt.Sprintf("%s | while read pid exe; do kill $pid; done\n", findScript(client))
+		end += fmt.Sprintf("%s | while read pid exe; do kill $pid; done\n", findScript(client))
 	}
-	script += "date +%s\nsystemctl start kubelet\n"
-	since := map[string]time.Time{}
-	for _, node := range nodesOf(c, "") {
-		seconds, err := clock(c.NodeCommand(ctx, node, "sh", "-c", script))
-		if err != nil {
-			return fmt.Errorf("node %s: %w", node, err)
-		}
-		since[node] = seconds
+	kubelets := &onNodes{service: "kubelet"}
+	since, err := kubelets.everywhere(ctx, c, func(context.Context, string) (string, error) {
+		return kubelets.exchange(end, originals), nil
+	})
+	if err != nil {
+		return err
 	}
 	return c.AwaitNodes(ctx, since)
 }

@@ -17,7 +17,8 @@ import (
 // A run that is confined to given namespaces does not make them, so all that it creates
 // there has the run's marks, and only that is ever deleted.
 
-// vacatePoll is how often it is looked whether what was deleted is gone.
+// vacatePoll is how often it is looked whether what was deleted is gone, which is of
+// three kinds: no one watch tells of all.
 const vacatePoll = 200 * time.Millisecond
 
 // Vacate takes a given namespace over for a run: it removes what runs have left there

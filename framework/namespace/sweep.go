@@ -124,8 +124,8 @@ func AwaitRemoved(ctx context.Context, connection *api.Connection, selector stri
 	return awaitGone(ctx, connection, selector, names, list.ResourceVersion)
 }
 
-// awaitGone watches what the selector names, from the version at which all of the namespaces were
-// there, until none is, and returns those that still are when ctx ends.
+// awaitGone watches what the selector names, from the version at which all of the
+// namespaces were there, until none is, and returns those that still are when ctx ends.
 func awaitGone(ctx context.Context, connection *api.Connection, selector string, names []string, from string) ([]string, error) {
 	left := map[string]bool{}
 	for _, name := range names {
