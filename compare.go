@@ -5,6 +5,8 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
@@ -85,4 +87,23 @@ func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 		}
 		others, args = append(others, flags.Arg(0)), flags.Args()[1:]
 	}
+}
+
+// parseAlone is parse for a command that takes flags only.
+func parseAlone(flags *flag.FlagSet, args []string) error {
+	others, err := parse(flags, args)
+	if err == nil && len(others) > 0 {
+		return options.Usagef("unexpected argument %q; %s -h lists the flags", others[0], flags.Name())
+	}
+	return err
+}
+
+// checkFormat refuses a form of a list that is not among those that there are, of which
+// there are two at least.
+func checkFormat(format string, formats ...string) error {
+	if slices.Contains(formats, format) {
+		return nil
+	}
+	last := len(formats) - 1
+	return options.Usagef("format %q is unknown; the formats are %s and %s", format, strings.Join(formats[:last], ", "), formats[last])
 }

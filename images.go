@@ -29,15 +29,12 @@ func commandImages(args []string) int {
 	flags := flag.NewFlagSet("podproof images", flag.ContinueOnError)
 	version := flags.String("k8s", "", "Kubernetes `version` of the kind cluster; the newest that is supported")
 	format := flags.String("format", "table", "`form` of the list: table or json")
-	others, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-	case len(others) > 0:
-		err = options.Usagef("unexpected argument %q; podproof images -h lists the flags", others[0])
-	case *format != "table" && *format != "json":
-		err = options.Usagef("format %q is unknown; the formats are table and json", *format)
+	}
+	if err == nil {
+		err = checkFormat(*format, "table", "json")
 	}
 	if err != nil {
 		return report(err)

@@ -20,16 +20,14 @@ func commandList(args []string) int {
 	flags := flag.NewFlagSet("podproof list", flag.ContinueOnError)
 	format := flags.String("format", "table", "`form` of the list: table, json or markdown")
 	out := flags.String("out", "", "write Markdown as a page for each subject into this `directory`")
-	others, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-	case len(others) > 0:
-		err = options.Usagef("unexpected argument %q; podproof list -h lists the flags", others[0])
-	case *format != "table" && *format != "json" && *format != "markdown":
-		err = options.Usagef("format %q is unknown; the formats are table, json and markdown", *format)
-	case *out != "" && *format != "markdown":
+	}
+	if err == nil {
+		err = checkFormat(*format, "table", "json", "markdown")
+	}
+	if err == nil && *out != "" && *format != "markdown" {
 		err = options.Usagef("a directory of pages is written as markdown only; add --format=markdown")
 	}
 	if err != nil {

@@ -18,13 +18,9 @@ func commandRBAC(args []string) int {
 		return options.CheckNamespaces(o.Namespaces)
 	})
 	named := flags.String("serviceaccount", "", "the account that is given the rights, as `NAMESPACE/NAME` (default podproof/podproof, or podproof in the first of the given namespaces)")
-	others, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-	case len(others) > 0:
-		err = options.Usagef("unexpected argument %q; podproof rbac -h lists the flags", others[0])
 	}
 	if err != nil {
 		return report(err)

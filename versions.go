@@ -13,7 +13,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/framework/nodeimage"
-	"github.com/podproof/podproof/framework/options"
 )
 
 // supportedVersion is a supported Kubernetes version as CI reads it.
@@ -29,15 +28,12 @@ type supportedVersion struct {
 func commandVersions(args []string) int {
 	flags := flag.NewFlagSet("podproof versions", flag.ContinueOnError)
 	format := flags.String("format", "table", "`form` of the list: table or json (on one line, for a CI matrix)")
-	others, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-	case len(others) > 0:
-		err = options.Usagef("unexpected argument %q; podproof versions -h lists the flags", others[0])
-	case *format != "table" && *format != "json":
-		err = options.Usagef("format %q is unknown; the formats are table and json", *format)
+	}
+	if err == nil {
+		err = checkFormat(*format, "table", "json")
 	}
 	if err == nil {
 		err = writeVersions(os.Stdout, *format, supportedVersions())
