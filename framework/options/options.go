@@ -87,7 +87,7 @@ func Defaults() Options {
 		Profile: Full,
 		Name:    "podproof",
 		Workers: 2,
-		Procs:   8,
+		Procs:   10,
 		Repeat:  1,
 		Out:     filepath.Join("reports", "out"),
 	}

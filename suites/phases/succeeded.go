@@ -115,7 +115,10 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		// delay of 10 s, it has also cleaned up after Pods several times (each
 		// 2 s) and asked the runtime for all containers (each second).
 		control := spec.Must(ns.Create(ctx, pod.New("control", node, ends(ns, "w", 1))))
-		spec.Must(control.Await(ctx, pod.Restarted("w", 2)))
+		if _, err := control.Await(ctx, pod.Restarted("w", 2)); err != nil {
+			claim.Inconclusive("the Pod that was made later was not restarted twice in time, so it is not known whether the kubelet has looked at those that have ended")
+			spec.Do(err)
+		}
 
 		for _, story := range []*journal.Story{succeeded, failed} {
 			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must stay as it is\n%s", story)
