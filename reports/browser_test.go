@@ -47,7 +47,8 @@ func browser(t *testing.T) context.Context {
 	t.Helper()
 	limited, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // seconds, where the machine is not busy
 	t.Cleanup(cancel)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Env("TMPDIR="+t.TempDir())) // it leaves directories there when it is killed
 	allocated, stop := chromedp.NewExecAllocator(limited, options...)
 	t.Cleanup(stop)
 	ctx, closing := chromedp.NewContext(allocated)
