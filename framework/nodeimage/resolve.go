@@ -183,7 +183,7 @@ func (t target) kindImage(listed, digest string) string {
 // built makes the image, or waits for another process that makes it.
 func built(ctx context.Context, engine client, t target, r Request) (*Result, error) {
 	if !t.allows(t.Build) {
-		return nil, fmt.Errorf("%w: Kubernetes %s is on this machine and in kind's registry only, from which nothing could be pulled; %s can be built here, ask for %s",
+		return nil, fmt.Errorf("%w: Kubernetes %s is not on this machine and could not be pulled from kind's registry; %s can be built here, ask for %s",
 			ErrVersion, t.exact, t.Build, t.Build)
 	}
 	if r.CacheDir == "" {
