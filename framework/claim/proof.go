@@ -150,6 +150,16 @@ func InherentWait(labels []string) time.Duration {
 	return 0
 }
 
+// TimeLeft is for how long at least the spec that runs may still go on before Ginkgo
+// interrupts it. Its context cannot tell: Ginkgo gives it no deadline, and cancels it.
+func TimeLeft() time.Duration {
+	return timeLeft(ginkgo.CurrentSpecReport(), time.Now())
+}
+
+func timeLeft(spec types.SpecReport, now time.Time) time.Duration {
+	return InherentWait(spec.Labels()) + patience - now.Sub(spec.StartTime)
+}
+
 // Filter is the Ginkgo label filter that selects the specs of a profile, and
 // of those the ones that prove any of the chosen claims; no claims select all.
 func Filter(profile claims.Profile, chosen []claims.Claim) string {

@@ -44,6 +44,14 @@ func TestSpecGetsItsLabelsAndTimesFromItsClaims(t *testing.T) {
 	g.Expect(args).To(ContainElement(ContainElement("wait:10s")), "a jitter is not inherent")
 }
 
+func TestTimeLeftIsWhatGinkgoGivesTheSpecAtLeast(t *testing.T) {
+	g := NewWithT(t)
+	start := time.Now()
+	spec := types.SpecReport{LeafNodeLabels: []string{"wait:30s"}, StartTime: start}
+	g.Expect(timeLeft(spec, start)).To(Equal(30*time.Second + patience))
+	g.Expect(timeLeft(spec, start.Add(time.Minute))).To(Equal(patience - 30*time.Second))
+}
+
 func TestSpecWithoutAKnownClaimIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []any
