@@ -69,6 +69,9 @@ func commandCompare(args []string) int {
 // parse reads flags that may stand before, between and behind the other arguments,
 // which it returns. What is wrong is a usage error; asked for help, it has given it.
 func parse(flags *flag.FlagSet, args []string) ([]string, error) {
+	if describe(flags) {
+		return nil, flag.ErrHelp
+	}
 	flags.SetOutput(io.Discard) // we say ourselves what is wrong
 	var others []string
 	for {
