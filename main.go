@@ -16,6 +16,7 @@ import (
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/witness"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
@@ -119,11 +120,17 @@ func (o *outcome) Fail() { o.failed = true }
 // commandRun is `podproof run`.
 func commandRun(args []string) int {
 	o, err := runOptions("podproof run", args, func(*flag.FlagSet) {})
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		return 0
-	}
-	if err != nil {
+	case errors.Is(err, setup.ErrNothingFailed):
+		fmt.Printf("Nothing to run again: %v.\n", err)
+		return reports.ExitConformant
+	case err != nil:
 		return report(err)
+	}
+	if o.Failed != "" {
+		fmt.Printf("Running again what failed in %s: %s\n", o.Failed, strings.Join(o.Focus, ", "))
 	}
 	return launch(o)
 }
@@ -166,16 +173,22 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 	if names.NArg() > 0 {
 		return scratch, options.Usagef("unexpected argument %q; %s -h lists the flags", names.Arg(0), command)
 	}
-	o, err := options.Load(config, os.LookupEnv)
+	o, err := setup.ReadOptions(func(over options.Options) (options.Options, error) {
+		o, err := options.LoadOver(over, config, os.LookupEnv)
+		if err != nil {
+			return o, err
+		}
+		flags := flag.NewFlagSet(command, flag.ContinueOnError)
+		flags.String("config", "", "")
+		options.Register(flags, &o)
+		more(flags)
+		if err := flags.Parse(args); err != nil {
+			return o, options.Usagef("%v", err)
+		}
+		return o, nil
+	})
 	if err != nil {
 		return o, err
-	}
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.String("config", "", "")
-	options.Register(flags, &o)
-	more(flags)
-	if err := flags.Parse(args); err != nil {
-		return o, options.Usagef("%v", err)
 	}
 	if err := o.Validate(); err != nil {
 		return o, err
@@ -184,6 +197,8 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
 			return o, options.Usagef("%v", err)
 		}
+	}
+	if o.Existing() {
 		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
 			return o, options.Usagef("%v", err)
 		}

@@ -50,7 +50,7 @@ func commandMatrix(args []string) int {
 // matrix of them.
 func matrixVersions(o options.Options) ([]string, error) {
 	switch {
-	case o.Kubeconfig != "":
+	case o.Existing():
 		return nil, options.Usagef("a matrix runs on kind clusters that podproof makes, never on the one of KUBECONFIG: unset it")
 	case o.NodeImage != "":
 		return nil, options.Usagef("a node image (%s) is of one version, and a matrix runs on several: unset it, or use podproof run", o.NodeImage)

@@ -67,7 +67,7 @@ func commandMutants(args []string) int {
 		return listMutants(chosen)
 	case f.check:
 		return checkMutants(chosen, o)
-	case o.Kubeconfig != "":
+	case o.Existing():
 		return report(options.Usagef("mutants are put into a kind cluster that podproof makes, never into the one of KUBECONFIG: unset it"))
 	case len(o.Focus) > 0:
 		return report(options.Usagef("focus has no meaning here: the claims are those of each mutant, or with --all every quick one"))

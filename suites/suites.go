@@ -94,7 +94,10 @@ func load() (options.Options, *setup.Environment, error) {
 		}
 		return env.Options, env, nil
 	}
-	o, err := options.Load("", os.LookupEnv)
+	read := func(over options.Options) (options.Options, error) {
+		return options.LoadOver(over, "", os.LookupEnv)
+	}
+	o, err := setup.ReadOptions(read)
 	if err == nil {
 		err = o.Validate()
 	}
