@@ -50,6 +50,9 @@ func commands() []subcommand {
 	return []subcommand{
 		{name: "run", run: commandRun, about: "make a kind cluster (or use the one in KUBECONFIG), run the\nspecs on it, print a verdict for every claim"},
 		{name: "matrix", run: commandMatrix, about: "do that on every supported Kubernetes version, one after the\nother, and compare them"},
+		{name: "image", run: commandImage, about: "write podproof as a container image, without a registry"},
+		{name: "job", run: commandJob, about: "print a Job that runs podproof in the cluster that it tests"},
+		{name: "sonobuoy", run: commandSonobuoy, about: "print podproof as a plugin of Sonobuoy"},
 		{name: "report", run: commandReport, about: "make the files of a run again from its record", files: true},
 		{name: "compare", run: commandCompare, about: "say what changed between the records of two or more runs", files: true},
 		{name: "publish", run: commandPublish, about: "write the conformance report of a run, to be published", files: true},
@@ -119,13 +122,18 @@ func (o *outcome) Fail() { o.failed = true }
 
 // commandRun is `podproof run`.
 func commandRun(args []string) int {
-	o, err := runOptions("podproof run", args, func(*flag.FlagSet) {})
+	forSonobuoy := false
+	o, err := runOptions("podproof run", args, func(flags *flag.FlagSet) {
+		flags.BoolVar(&forSonobuoy, "sonobuoy", false, "hand the results over as a plugin of Sonobuoy does")
+	})
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, setup.ErrNothingFailed):
 		fmt.Printf("Nothing to run again: %v.\n", err)
 		return reports.ExitConformant
+	case forSonobuoy:
+		return runForSonobuoy(o, err)
 	case err != nil:
 		return report(err)
 	}
