@@ -80,8 +80,8 @@ func Run(t GinkgoTestingT) {
 	RunSpecs(t, "Pods", suite, reporter)
 }
 
-// load finds the options: those of the environment that the binary made, or
-// our own.
+// load finds the options: those of the environment that the binary made, those
+// that Test was given, or our own.
 func load() (options.Options, *setup.Environment, error) {
 	if path := os.Getenv(setup.EnvironmentVariable); path != "" {
 		data, err := os.ReadFile(path)
@@ -96,6 +96,9 @@ func load() (options.Options, *setup.Environment, error) {
 	}
 	read := func(over options.Options) (options.Options, error) {
 		return options.LoadOver(over, "", os.LookupEnv)
+	}
+	if given != nil {
+		read = func(over options.Options) (options.Options, error) { return given.Over(over), nil }
 	}
 	o, err := setup.ReadOptions(read)
 	if err == nil {
