@@ -206,6 +206,11 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 			return o, options.Usagef("%v", err)
 		}
 	}
+	if o.InCluster {
+		if err := cluster.CheckInCluster(); err != nil {
+			return o, options.Usagef("in-cluster: %v", err)
+		}
+	}
 	if o.Existing() {
 		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
 			return o, options.Usagef("%v", err)

@@ -11,6 +11,14 @@ import (
 )
 
 // inCluster is the name of the cluster, the user and the context in the kubeconfig that
+// CheckInCluster tells whether podproof runs in a pod that can ask its cluster.
+func CheckInCluster() error {
+	if _, err := rest.InClusterConfig(); err != nil {
+		return fmt.Errorf("this is no pod with a service account: %w", err)
+	}
+	return nil
+}
+
 // InCluster writes.
 const inCluster = "in-cluster"
 
@@ -19,9 +27,12 @@ const inCluster = "in-cluster"
 // of their content, so that a token that the kubelet renews is read again. A file, and
 // not only a client's configuration, is what test processes and kubectl can be given.
 func InCluster(dir string) (string, error) {
+	if err := CheckInCluster(); err != nil {
+		return "", err
+	}
 	pod, err := rest.InClusterConfig()
 	if err != nil {
-		return "", fmt.Errorf("this is no pod with a service account: %w", err)
+		return "", err
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters[inCluster] = &clientcmdapi.Cluster{Server: pod.Host, CertificateAuthority: pod.CAFile}
