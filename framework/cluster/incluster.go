@@ -11,26 +11,30 @@ import (
 )
 
 // inCluster is the name of the cluster, the user and the context in the kubeconfig that
-// CheckInCluster tells whether podproof runs in a pod that can ask its cluster.
-func CheckInCluster() error {
-	if _, err := rest.InClusterConfig(); err != nil {
-		return fmt.Errorf("this is no pod with a service account: %w", err)
-	}
-	return nil
-}
-
 // InCluster writes.
 const inCluster = "in-cluster"
+
+// CheckInCluster tells why podproof cannot run in the cluster that it is in: it is in no
+// pod, or in one without a service account's token.
+func CheckInCluster() error {
+	_, err := podConfig()
+	return err
+}
+
+func podConfig() (*rest.Config, error) {
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("this is no pod with a service account: %w", err)
+	}
+	return config, nil
+}
 
 // InCluster writes a kubeconfig into dir for the cluster of the pod that podproof runs
 // in, and returns its path. It names the files of the pod's service account and has none
 // of their content, so that a token that the kubelet renews is read again. A file, and
 // not only a client's configuration, is what test processes and kubectl can be given.
 func InCluster(dir string) (string, error) {
-	if err := CheckInCluster(); err != nil {
-		return "", err
-	}
-	pod, err := rest.InClusterConfig()
+	pod, err := podConfig()
 	if err != nil {
 		return "", err
 	}
