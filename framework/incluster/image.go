@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/reports"
 )
 
 // repository is the name of podproof's image. No registry has it.
@@ -108,13 +109,11 @@ func (i Image) Write(path string) error {
 		return err
 	}
 	images[tag] = image
-	// Whoever finds the file finds it whole.
-	unfinished := path + ".unfinished"
-	defer os.Remove(unfinished)
-	if err := tarball.MultiWriteToFile(unfinished, images); err != nil {
+	var archive bytes.Buffer
+	if err := tarball.MultiWrite(images, &archive); err != nil {
 		return err
 	}
-	return os.Rename(unfinished, path)
+	return reports.WriteFile(path, archive.Bytes())
 }
 
 func (i Image) build() (v1.Image, error) {
@@ -171,12 +170,18 @@ func layer(files []file) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.to, Mode: 0o755, Size: int64(len(content))}); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(content); err != nil {
+		if err := addFile(w, f.to, 0o755, content); err != nil {
 			return nil, err
 		}
 	}
-	return out.Bytes(), w.Close()
+	err := w.Close() // it writes the end of the archive
+	return out.Bytes(), err
+}
+
+func addFile(w *tar.Writer, name string, mode int64, content []byte) error {
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
+		return err
+	}
+	_, err := w.Write(content)
+	return err
 }

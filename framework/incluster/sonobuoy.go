@@ -2,16 +2,18 @@ package incluster
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/podproof/podproof/reports"
 )
 
 // What Sonobuoy and its plugins agree on: a plugin leaves its results in a directory that
@@ -56,18 +58,19 @@ func ResultsDir() string {
 }
 
 // HandOver gives Sonobuoy the files of a run: they are packed into its directory, and
-// then it is told so.
+// then it is told so. Sonobuoy looks for the second file all the time, so it is whole as
+// soon as it is there.
 func HandOver(run, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("hand the results to Sonobuoy: %w", err)
+	packed, err := pack(run)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
 	}
 	results := filepath.Join(dir, resultsFile)
-	err := replaceFile(results, func(w io.Writer) error { return pack(w, run) })
 	if err == nil {
-		err = replaceFile(filepath.Join(dir, doneFile), func(w io.Writer) error {
-			_, err := io.WriteString(w, results)
-			return err
-		})
+		err = reports.WriteFile(results, packed)
+	}
+	if err == nil {
+		err = reports.WriteFile(filepath.Join(dir, doneFile), []byte(results))
 	}
 	if err != nil {
 		return fmt.Errorf("hand the results to Sonobuoy: %w", err)
@@ -75,50 +78,26 @@ func HandOver(run, dir string) error {
 	return nil
 }
 
-// replaceFile writes a file that is whole as soon as it is there: Sonobuoy looks for it
-// all the time.
-func replaceFile(path string, write func(io.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".unfinished-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) // fails once it has been renamed, as it should
-	err = errors.Join(write(file), file.Chmod(0o644), file.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
-}
-
-// pack writes the files below a directory as a compressed tar.
-func pack(w io.Writer, dir string) error {
-	compressed := gzip.NewWriter(w)
+// pack makes a compressed tar of the files below a directory. Links, which are of the
+// machine that they are on, are no files.
+func pack(dir string) ([]byte, error) {
+	var packed bytes.Buffer
+	compressed := gzip.NewWriter(&packed)
 	out := tar.NewWriter(compressed)
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
-		info, err := entry.Info()
+		content, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		header, err := tar.FileInfoHeader(info, "")
+		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
-		if header.Name, err = filepath.Rel(dir, path); err != nil {
-			return err
-		}
-		if err := out.WriteHeader(header); err != nil {
-			return err
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		_, err = io.Copy(out, file)
-		return err
+		return addFile(out, name, 0o644, content)
 	})
-	return errors.Join(err, out.Close(), compressed.Close())
+	err = errors.Join(err, out.Close(), compressed.Close())
+	return packed.Bytes(), err
 }
