@@ -101,9 +101,15 @@ func parseAlone(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
+// The forms of lists, as --format names them: of most, and of that of the claims.
+var (
+	listFormats  = []string{"table", "json"}
+	claimFormats = append(slices.Clip(listFormats), "markdown")
+)
+
 // checkFormat refuses a form of a list that is not among those that there are, of which
 // there are two at least.
-func checkFormat(format string, formats ...string) error {
+func checkFormat(format string, formats []string) error {
 	if slices.Contains(formats, format) {
 		return nil
 	}

@@ -71,7 +71,7 @@ func completionTree() *cobra.Command {
 		about, _, _ := strings.Cut(c.about, "\n")
 		sub := &cobra.Command{Use: c.name, Short: about, ValidArgs: c.words, Run: func(*cobra.Command, []string) {}}
 		if !c.files {
-			sub.ValidArgsFunction = cobra.FixedCompletions(c.words, cobra.ShellCompDirectiveNoFileComp)
+			sub.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		addFlags(sub, c)
 		root.AddCommand(sub)
@@ -88,7 +88,7 @@ func addFlags(to *cobra.Command, c subcommand) {
 	}
 	values := map[string]cobra.CompletionFunc{
 		"profile":   fixed(options.Quick, options.Full),
-		"provider":  fixed("docker", "podman", "nerdctl"),
+		"provider":  fixed(options.Providers...),
 		"component": fixed(mutants.Components()...),
 		"format":    fixed(c.formats...),
 		"k8s":       oneOf(versionIDs),
@@ -101,7 +101,7 @@ func addFlags(to *cobra.Command, c subcommand) {
 		_, added.Usage = flag.UnquoteUsage(f)
 		to.Flags().AddFlag(added)
 		if complete, known := values[f.Name]; known {
-			// The error is that the flag is not there.
+			// It only fails for a flag that is not there.
 			_ = to.RegisterFlagCompletionFunc(f.Name, complete)
 		}
 	})

@@ -24,6 +24,9 @@ const (
 	Full = "full"
 )
 
+// Providers are the container engines that a kind cluster can be made with.
+var Providers = []string{"docker", "podman", "nerdctl"}
+
 // Options is all that a run can be told. The zero value is not valid; start
 // from Defaults.
 type Options struct {
@@ -100,7 +103,8 @@ func Defaults() Options {
 	}
 }
 
-// Over puts others in the place of options that are left out and have no meaning so.
+// Over puts others in the place of options that are left out; all those of which the zero
+// value is not valid, and what kind cluster to make when none is named.
 func (o Options) Over(others Options) Options {
 	o.Profile = cmp.Or(o.Profile, others.Profile)
 	if !o.Existing() && o.Kubernetes == "" && o.NodeImage == "" {
@@ -167,8 +171,8 @@ func (o Options) Validate() error {
 	switch {
 	case !slices.Contains([]string{Quick, Full}, o.Profile):
 		return Usagef("profile %q is unknown; the profiles are quick and full", o.Profile)
-	case !slices.Contains([]string{"", "docker", "podman", "nerdctl"}, o.Provider):
-		return Usagef("provider %q is unknown; the providers are docker, podman and nerdctl", o.Provider)
+	case o.Provider != "" && !slices.Contains(Providers, o.Provider):
+		return Usagef("provider %q is unknown; the providers are %s", o.Provider, strings.Join(Providers, ", "))
 	case o.InCluster && o.Kubeconfig != "":
 		return Usagef("in-cluster and a kubeconfig (%s) contradict each other; unset one of them", o.Kubeconfig)
 	case o.Kubeconfig == "" && o.Context != "":
