@@ -129,11 +129,11 @@ func commandRun(args []string) int {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
+	case forSonobuoy:
+		return runForSonobuoy(o, err)
 	case errors.Is(err, setup.ErrNothingFailed):
 		fmt.Printf("Nothing to run again: %v.\n", err)
 		return reports.ExitConformant
-	case forSonobuoy:
-		return runForSonobuoy(o, err)
 	case err != nil:
 		return report(err)
 	}
@@ -218,6 +218,15 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 	}
 	_, err = suites.Preview(o)
 	return o, err
+}
+
+// refuseFailed is the error of reading the options of a command that cannot run again
+// what failed in a record, when it is told to.
+func refuseFailed(o options.Options, err error) error {
+	if o.Failed != "" && !errors.Is(err, flag.ErrHelp) {
+		return options.Usagef("failed (%s) has a meaning for podproof run only: unset it", o.Failed)
+	}
+	return err
 }
 
 // report prints an error that ended a command, and returns its exit code.

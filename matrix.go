@@ -33,6 +33,7 @@ func commandMatrix(args []string) int {
 	o, err := specsOptions("podproof matrix", args, func(flags *flag.FlagSet) {
 		flags.Lookup("k8s").Usage = "Kubernetes versions, separated by commas, such as 1.37,1.34 (default: all that are supported)"
 	})
+	err = refuseFailed(o, err)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}

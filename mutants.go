@@ -52,6 +52,7 @@ func (f *mutantFlags) register(flags *flag.FlagSet) {
 func commandMutants(args []string) int {
 	var f mutantFlags
 	o, err := runOptions("podproof mutants", args, f.register)
+	err = refuseFailed(o, err)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}

@@ -39,7 +39,7 @@ func TestWhatIsToBeRepeated(t *testing.T) {
 		"a broken law is the claims of the spec that broke it": {
 			specs: []reports.Spec{spec("a", "NET-01", reports.Passed, ""), spec("b", "VOL-01", reports.Passed, "")},
 			laws:  []reports.Law{{ID: "LAW-PHASE-KNOWN", Pods: 2, Broken: []reports.BrokenLaw{{Pod: "x/y", Spec: "b", Message: "because"}}}},
-			want:  []string{"PHASE-00", "VOL-01"}, // and the claim that it speaks for
+			want:  []string{"PHASE-00", "VOL-01"}, // and the claim that the law speaks for
 		},
 		"set-up failed": {run: reports.Run{SetupError: "no engine", Filters: []string{"NET-*"}}, want: []string{"NET-*"}},
 	} {

@@ -47,7 +47,7 @@ var settings = []setting{
 	number("workers", "worker nodes beside the control plane", func(o *Options) *int { return &o.Workers }, "PODPROOF_WORKERS"),
 	number("procs", "parallel test processes", func(o *Options) *int { return &o.Procs }, "PODPROOF_PROCS"),
 	list("focus", "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", func(o *Options) *[]string { return &o.Focus }, "PODPROOF_FOCUS"),
-	text("failed", "run only the claims that failed in this record (a run's directory or its record.json), on the version and with the profile of its run", func(o *Options) *string { return &o.Failed }, "PODPROOF_FAILED"),
+	text("failed", "run only the claims that failed in this record (a run's directory, its record.json, or the log of a pod), on the version and with the profile of its run", func(o *Options) *string { return &o.Failed }, "PODPROOF_FAILED"),
 	boolean("randomize", "shuffle all specs", func(o *Options) *bool { return &o.Randomize }, "PODPROOF_RANDOMIZE"),
 	{flag: "seed", env: []string{"PODPROOF_SEED"}, usage: "seed of the random order (default: from the clock)", set: func(o *Options, v string) error {
 		n, err := strconv.ParseInt(v, 10, 64)

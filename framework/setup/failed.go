@@ -17,7 +17,7 @@ var ErrNothingFailed = errors.New("no claim failed in that record")
 // which are weaker than all that it finds. Where they name a record (Options.Failed), the
 // run is one of only the claims that failed in it, and is told what that record's run was
 // told of profile and version, unless it is told otherwise. The error is ErrNothingFailed
-// when there are none.
+// when the run of the record was conformant.
 func ReadOptions(read func(over options.Options) (options.Options, error)) (options.Options, error) {
 	o, err := read(options.Defaults())
 	if err != nil || o.Failed == "" {
@@ -37,32 +37,44 @@ func ReadOptions(read func(over options.Options) (options.Options, error)) (opti
 			unknown = append(unknown, pattern)
 		}
 	}
-	if len(unknown) > 0 {
+	switch {
+	case len(unknown) > 0:
 		return o, options.Usagef("failed: the record %s is of podproof %s, and this one (%s) has no claim %s; choose the claims by --focus",
 			o.Failed, record.Run.Version, Version(), strings.Join(unknown, ", "))
-	}
-	if len(failed) == 0 && record.Run.SetupError == "" {
+	case len(failed) > 0 || record.Run.SetupError != "":
+	case record.Verdict == reports.Conformant:
 		return o, ErrNothingFailed
+	default:
+		return o, options.Usagef("failed: the record %s says %s (%s), and names no claim that could be run again; choose the claims by --focus",
+			o.Failed, record.Verdict, record.Reason)
 	}
-	o, err = read(toldBefore(o, record))
+	over, err := toldBefore(o, record)
+	if err != nil {
+		return o, err
+	}
+	o, err = read(over)
 	o.Focus = failed
 	return o, err
 }
 
 // toldBefore are the defaults with what the run of a record was told of profile and
 // version. A run that is told of another cluster takes its version from that.
-func toldBefore(o options.Options, record reports.Record) options.Options {
+func toldBefore(o options.Options, record reports.Record) (options.Options, error) {
 	over := options.Defaults()
 	over.Profile = record.Run.Profile
-	if o.Existing() || o.Kubernetes != "" || o.NodeImage != "" || record.Run.Options["kubeconfig"] != "" || record.Run.Options["inCluster"] != "" {
-		return over
+	if o.Existing() || o.Kubernetes != "" || o.NodeImage != "" {
+		return over, nil
 	}
-	if over.NodeImage = record.Run.Options["nodeImage"]; over.NodeImage != "" {
-		return over
+	before := record.Run.Options
+	if before["kubeconfig"] != "" || before["inCluster"] != "" {
+		return over, options.Usagef("failed: the run of the record %s was on an existing cluster; give its kubeconfig, or by --k8s the version of a kind cluster to make instead", o.Failed)
 	}
-	over.Kubernetes = record.Run.Options["kubernetes"]
+	if over.NodeImage = before["nodeImage"]; over.NodeImage != "" {
+		return over, nil
+	}
+	over.Kubernetes = before["kubernetes"]
 	if record.Cluster == nil {
-		return over
+		return over, nil
 	}
 	// The newest supported version may be another one by now, and its patch too.
 	exact := strings.TrimPrefix(record.Cluster.ServerVersion, "v")
@@ -72,5 +84,5 @@ func toldBefore(o options.Options, record reports.Record) options.Options {
 		minor, _, _ := strings.Cut(rest, ".")
 		over.Kubernetes = major + "." + minor
 	}
-	return over
+	return over, nil
 }

@@ -82,6 +82,10 @@ func TestRecordsThatCannotBeRunAgain(t *testing.T) {
 	if err := os.WriteFile(later, []byte(`{"schema":"podproof.record/v2"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	nameless := recorded(t, func(r *reports.Record) {
+		r.Claims = []reports.ClaimResult{{ID: "NET-01", Verdict: reports.Conformant}}
+	})
+	elsewhere := recorded(t, func(r *reports.Record) { r.Run.Options = map[string]string{"kubeconfig": "/k"} })
 	other := recorded(t, func(r *reports.Record) {
 		r.Claims = []reports.ClaimResult{{ID: "OLD-01", Verdict: reports.Nonconformant}}
 	})
@@ -90,10 +94,12 @@ func TestRecordsThatCannotBeRunAgain(t *testing.T) {
 		focus []string
 		want  string
 	}{
-		"absent":             {path: "absent", want: "absent does not exist"},
-		"of another schema":  {path: later, want: `has the schema "podproof.record/v2"`},
-		"of another version": {path: other, want: "is of podproof v9, and this one ("},
-		"and a focus":        {path: other, focus: []string{"NET-01"}, want: "both choose the claims"},
+		"absent":                           {path: "absent", want: "absent does not exist"},
+		"of another schema":                {path: later, want: `has the schema "podproof.record/v2"`},
+		"of another version":               {path: other, want: "is of podproof v9, and this one ("},
+		"of a bad run without a bad claim": {path: nameless, want: "says nonconformant ("},
+		"of an existing cluster":           {path: elsewhere, want: "give its kubeconfig"},
+		"and a focus":                      {path: other, focus: []string{"NET-01"}, want: "both choose the claims"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -103,7 +109,12 @@ func TestRecordsThatCannotBeRunAgain(t *testing.T) {
 			g.Expect(err).To(BeAssignableToTypeOf(usage))
 		})
 	}
-	good := recorded(t, func(r *reports.Record) { r.Claims = []reports.ClaimResult{{ID: "NET-01", Verdict: reports.Conformant}} })
+}
+
+func TestNothingFailed(t *testing.T) {
+	good := recorded(t, func(r *reports.Record) {
+		r.Claims, r.Verdict = []reports.ClaimResult{{ID: "NET-01", Verdict: reports.Conformant}}, reports.Conformant
+	})
 	_, err := ReadOptions(told(func(o *options.Options) { o.Failed = good }))
 	NewWithT(t).Expect(err).To(MatchError(ErrNothingFailed))
 }
