@@ -7,40 +7,59 @@ import (
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
 )
 
-// misuse is set in the processes in which suites.Test is to go wrong.
-const misuse = "PODPROOF_TEST_MISUSE"
+// Environment variables of the processes in which suites.Test has nothing to run.
+const (
+	callVariable   = "PODPROOF_TEST_CALL"   // what is wrong
+	recordVariable = "PODPROOF_TEST_RECORD" // of a conformant run
+)
 
-// TestMisuse is run by TestMisuseOfTheLibraryIsTold only, in processes of its own.
-func TestMisuse(t *testing.T) {
-	how := os.Getenv(misuse)
-	if how == "" {
-		t.Skip("TestMisuseOfTheLibraryIsTold runs it")
-	}
-	o := options.Options{Profile: "fast"}
-	if how == "focus" {
-		o = options.Options{Focus: []string{"BACKOF-02"}}
+// TestCall is run by TestTheLibraryFindsOutBeforeAnythingIsMade only, in processes of its
+// own.
+func TestCall(t *testing.T) {
+	var o options.Options
+	call := os.Getenv(callVariable)
+	switch call {
+	case "":
+		t.Skip("TestTheLibraryFindsOutBeforeAnythingIsMade runs it")
+	case "profile", "twice":
+		o.Profile = "fast"
+	case "focus":
+		o.Focus = []string{"BACKOF-02"}
+	case "no record":
+		o.Failed = "absent"
+	case "nothing failed":
+		o.Failed = os.Getenv(recordVariable)
 	}
 	t.Run("once", func(t *testing.T) { suites.Test(t, o) })
-	if how == "twice" {
+	if call == "twice" {
 		suites.Test(t, options.Options{})
 	}
 }
 
-func TestMisuseOfTheLibraryIsTold(t *testing.T) {
-	for how, want := range map[string]string{
-		"twice":   "suites.Test was called before in this process",
-		"profile": `profile "fast" is unknown`,
-		"focus":   "did you mean BACKOFF-02",
+func TestTheLibraryFindsOutBeforeAnythingIsMade(t *testing.T) {
+	record := written(t, reports.Passed)
+	for call, want := range map[string]string{
+		"twice":          "suites.Test was called before in this process",
+		"profile":        `profile "fast" is unknown`,
+		"focus":          "did you mean BACKOFF-02",
+		"no record":      "absent does not exist",
+		"nothing failed": "no claim failed in that record",
 	} {
-		t.Run(how, func(t *testing.T) {
+		t.Run(call, func(t *testing.T) {
 			g := NewWithT(t)
-			cmd := exec.Command(os.Args[0], "-test.run=^TestMisuse$")
-			cmd.Env = append(os.Environ(), misuse+"="+how)
+			cmd := exec.Command(os.Args[0], "-test.run=^TestCall$", "-test.v")
+			cmd.Env = append(os.Environ(), callVariable+"="+call, recordVariable+"="+record)
 			out, err := cmd.CombinedOutput()
-			g.Expect(err).To(HaveOccurred())
+			if call == "nothing failed" {
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(string(out)).To(ContainSubstring("--- SKIP: TestCall/once"))
+			} else {
+				g.Expect(err).To(HaveOccurred())
+			}
 			g.Expect(string(out)).To(ContainSubstring(want))
 			g.Expect(string(out)).NotTo(ContainSubstring("Running Suite"))
 		})

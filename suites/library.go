@@ -1,10 +1,12 @@
 package suites
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/setup"
 )
 
 // given are the options of Test; nil says that they come from the environment.
@@ -34,12 +36,19 @@ func Test(t *testing.T, o options.Options) {
 	if o.Out == "" {
 		o.Out = t.ArtifactDir()
 	}
+	o, err := setup.ReadOptions(func(over options.Options) (options.Options, error) { return o.Over(over), nil })
+	if errors.Is(err, setup.ErrNothingFailed) {
+		t.Skip(err)
+	}
+	if err == nil {
+		err = o.Validate()
+	}
+	if err == nil {
+		_, err = labelFilter(o, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	given = &o
-	if err := o.Over(options.Defaults()).Validate(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := labelFilter(o, ""); err != nil {
-		t.Fatal(err)
-	}
 	Run(t)
 }
