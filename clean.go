@@ -18,12 +18,9 @@ import (
 func commandClean(args []string) int {
 	flags := flag.NewFlagSet("podproof clean", flag.ContinueOnError)
 	all := flags.Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
-	others, err := parse(flags, args)
+	err := parseAlone(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	}
-	if err == nil && len(others) > 0 {
-		err = options.Usagef("unexpected argument %q; podproof clean -h lists the flags", others[0])
 	}
 	if err != nil {
 		return report(err)

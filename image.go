@@ -20,22 +20,20 @@ import (
 // commandImage is `podproof image`: this program as a container image, in an archive with
 // the witness.
 func commandImage(args []string) int {
-	flags := flag.NewFlagSet("podproof image --out=FILE", flag.ContinueOnError)
-	out := flags.String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive")
+	flags := flag.NewFlagSet("podproof image", flag.ContinueOnError)
+	out := flags.String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (needed)")
 	tag := flags.String("tag", "", "`reference` of the image (default: a name of its own, with the build as its tag)")
 	kubectl := flags.String("kubectl", "", "also put a kubectl of this Kubernetes `version` into it, built from source, for the claims on kubectl")
-	others, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-	case len(others) > 0:
-		err = options.Usagef("unexpected argument %q; podproof image -h lists the flags", others[0])
-	case *out == "":
-		err = options.Usagef("name the file to write with --out")
-	case *tag != "":
-		if wrong := incluster.CheckTag(*tag); wrong != nil {
-			err = options.Usagef("tag: %v", wrong)
+	}
+	if err == nil {
+		err = checkFile(*out)
+	}
+	if err == nil && *tag != "" {
+		if err = incluster.CheckTag(*tag); err != nil {
+			err = options.Usagef("tag: %v", err)
 		}
 	}
 	var version nodeimage.Version
@@ -55,6 +53,20 @@ func commandImage(args []string) int {
 	}
 	fmt.Printf("%s has the images\n  %s\n  %s\n  %s\n", *out, image.Tag, image.Witness.Reference, image.Witness.Twin)
 	return 0
+}
+
+// checkFile finds early why a file could not be written: before it, kubectl is built.
+func checkFile(path string) error {
+	if path == "" {
+		return options.Usagef("name the file to write with --out")
+	}
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return options.Usagef("out: there is no directory %s", filepath.Dir(path))
+	}
+	if file, err := os.Stat(path); err == nil && !file.Mode().IsRegular() {
+		return options.Usagef("out: %s is there and is no file", path)
+	}
+	return nil
 }
 
 // writeImage makes the image, with a kubectl of that version unless it is the zero one.

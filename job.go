@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/podproof/podproof/framework/incluster"
@@ -12,6 +13,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/framework/witness"
 	"github.com/podproof/podproof/suites"
 )
 
@@ -45,10 +47,13 @@ func (f *podFlags) register(flags *flag.FlagSet) {
 	}
 }
 
-// check finds here what would end the run in the pod.
+// check finds here what would end the run in the pod, and names the image.
 func (f *podFlags) check() error {
 	if err := f.options.Validate(); err != nil {
 		return err
+	}
+	if _, _, err := witness.Named(f.options.Witness, f.options.WitnessTwin); err != nil {
+		return options.Usagef("%v", err)
 	}
 	if _, err := suites.Preview(f.options); err != nil {
 		return err
@@ -68,57 +73,42 @@ func commandJob(args []string) int {
 	flags := flag.NewFlagSet("podproof job", flag.ContinueOnError)
 	var f podFlags
 	f.register(flags)
-	named := flags.String("serviceaccount", "podproof/podproof", "the account that the Job has, as `NAMESPACE/NAME`; the Job is in that namespace")
-	others, err := parse(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil && len(others) > 0 {
-		err = options.Usagef("unexpected argument %q; podproof job -h lists the flags", others[0])
-	}
-	if err == nil {
-		err = f.check()
-	}
-	job := incluster.Job{Image: f.image, Namespaces: f.options.Namespaces, Args: f.args}
-	if err == nil {
-		if job.Account, err = rights.ParseAccount(*named); err != nil {
-			err = options.Usagef("serviceaccount: %v", err)
+	named := flags.String("serviceaccount", "podproof/podproof", "the account that the Job has, as `NAMESPACE/NAME`; the Job is in that namespace, which with --namespaces has to be there")
+	return f.print(flags, args, func() ([]byte, error) {
+		account, err := rights.ParseAccount(*named)
+		if err != nil {
+			return nil, options.Usagef("serviceaccount: %v", err)
 		}
-	}
-	if err == nil {
-		var manifest []byte
-		if manifest, err = job.Manifest(); err != nil {
-			err = options.Usagef("%v", err)
-		} else {
-			_, err = os.Stdout.Write(manifest)
+		if slices.Contains(f.options.Namespaces, account.Namespace) {
+			return nil, options.Usagef("the Job itself would be in %s, one of the namespaces that its run is confined to and that must have no other pods; give it another by --serviceaccount=NAMESPACE/NAME", account.Namespace)
 		}
-	}
-	if err != nil {
-		return report(err)
-	}
-	return 0
+		return incluster.Job{Image: f.image, Account: account, Namespaces: f.options.Namespaces, Args: f.args}.Manifest()
+	})
 }
 
 // commandSonobuoy is `podproof sonobuoy`: the definition of a plugin.
 func commandSonobuoy(args []string) int {
-	flags := flag.NewFlagSet("podproof sonobuoy", flag.ContinueOnError)
 	var f podFlags
+	flags := flag.NewFlagSet("podproof sonobuoy", flag.ContinueOnError)
 	f.register(flags)
-	others, err := parse(flags, args)
+	return f.print(flags, args, func() ([]byte, error) { return incluster.Plugin(f.image, f.args) })
+}
+
+// print reads the flags and prints what is made of them; it returns the exit code.
+func (f *podFlags) print(flags *flag.FlagSet, args []string, manifest func() ([]byte, error)) int {
+	err := parseAlone(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	}
-	if err == nil && len(others) > 0 {
-		err = options.Usagef("unexpected argument %q; podproof sonobuoy -h lists the flags", others[0])
 	}
 	if err == nil {
 		err = f.check()
 	}
+	var text []byte
 	if err == nil {
-		var plugin []byte
-		if plugin, err = incluster.Plugin(f.image, f.args); err == nil {
-			_, err = os.Stdout.Write(plugin)
-		}
+		text, err = manifest()
+	}
+	if err == nil {
+		_, err = os.Stdout.Write(text)
 	}
 	if err != nil {
 		return report(err)
@@ -129,7 +119,10 @@ func commandSonobuoy(args []string) int {
 // runForSonobuoy is a run whose results Sonobuoy waits for: whatever becomes of it, also
 // when its options are wrong, there is a record to hand over.
 func runForSonobuoy(o options.Options, wrong error) int {
-	if wrong == nil && o.Repeat > 1 {
+	switch {
+	case o.Failed != "":
+		wrong = options.Usagef("failed (%s) and sonobuoy contradict each other: a plugin has no record of an earlier run", o.Failed)
+	case wrong == nil && o.Repeat > 1:
 		wrong = options.Usagef("repeat is %d, and Sonobuoy takes the results of one run", o.Repeat)
 	}
 	id, dir, err := setup.NewRun(o)

@@ -2,6 +2,7 @@ package incluster
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"io"
 	"os"
@@ -51,7 +52,7 @@ func TestImage(t *testing.T) {
 	out := filepath.Join(dir, "podproof.tar")
 	image := Image{Program: program, Kubectl: program, Tag: "r.test/podproof:1", Witness: known}
 	g.Expect(image.Write(out)).To(Succeed())
-	g.Expect(filepath.Glob(filepath.Join(dir, "*.unfinished"))).To(BeEmpty())
+	g.Expect(filepath.Glob(filepath.Join(dir, ".*"))).To(BeEmpty(), "nothing half-written is left")
 	for _, reference := range []string{"r.test/podproof:1", known.Reference, known.Twin} {
 		tag := tagOf(g, reference)
 		_, err := tarball.ImageFromPath(out, &tag)
@@ -78,6 +79,14 @@ func TestImage(t *testing.T) {
 		found[header.Name] = string(content)
 	}
 	g.Expect(found).To(Equal(map[string]string{"tmp": "", "usr/local/bin/podproof": "the program", "usr/local/bin/kubectl": "the program"}))
+}
+
+func TestLayerIsAWholeArchive(t *testing.T) {
+	g := NewWithT(t)
+	content, err := layer([]file{{"incluster_test.go", "usr/local/bin/podproof"}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(len(content) % 512).To(BeZero())
+	g.Expect(bytes.HasSuffix(content, make([]byte, 1024))).To(BeTrue(), "two empty blocks end a tar")
 }
 
 func TestTagsThatWouldBePulled(t *testing.T) {
@@ -114,10 +123,7 @@ func TestJob(t *testing.T) {
 	g.Expect(pod.Containers[0].Args).To(Equal([]string{"run", "--in-cluster", "--profile=quick"}))
 	g.Expect(documents[4]).NotTo(Or(ContainSubstring("status"), ContainSubstring("metadata: {}")))
 
-	confined := Job{Image: "i:1", Account: rights.Account{Namespace: "a", Name: "runner"}, Namespaces: []string{"a", "b"}}
-	_, err = confined.Manifest()
-	g.Expect(err).To(MatchError(ContainSubstring("--serviceaccount=NAMESPACE/NAME")), "its own pod would be in a namespace that must have none")
-	confined.Account.Namespace = "c"
+	confined := Job{Image: "i:1", Account: rights.Account{Namespace: "c", Name: "runner"}, Namespaces: []string{"a", "b"}}
 	manifest, err = confined.Manifest()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(manifest)).NotTo(ContainSubstring("ClusterRole"))
@@ -184,7 +190,7 @@ func TestHandOver(t *testing.T) {
 	go func() { failed <- HandOver(run, dir) }()
 	g.Expect(worker(g, dir)).To(Equal(map[string]string{"junit.xml": "<testsuites/>", "evidence/story.txt": "a story"}))
 	g.Expect(<-failed).NotTo(HaveOccurred())
-	g.Expect(filepath.Glob(filepath.Join(dir, ".unfinished*"))).To(BeEmpty())
+	g.Expect(filepath.Glob(filepath.Join(dir, ".*"))).To(BeEmpty(), "nothing half-written is left")
 }
 
 func TestWhereSonobuoyWaits(t *testing.T) {

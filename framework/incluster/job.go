@@ -2,7 +2,6 @@ package incluster
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -23,18 +22,15 @@ const endTime = 120
 type Job struct {
 	Image   string
 	Account rights.Account // the Job is in its namespace
-	// Namespaces are those that the run is confined to, if any.
+	// Namespaces are those that the run is confined to, if any. The Job's is none of them:
+	// they must have no pods but the run's.
 	Namespaces []string
 	// Args are what `podproof run` is told, beside --in-cluster.
 	Args []string
 }
 
 // Manifest is, as YAML for kubectl, the Job with the account and the rights that it needs.
-// The specs make no pods in the Job's namespace.
 func (j Job) Manifest() ([]byte, error) {
-	if slices.Contains(j.Namespaces, j.Account.Namespace) {
-		return nil, fmt.Errorf("the Job itself would be in %s, one of the namespaces that its run is confined to and that must have no other pods; give it another by --serviceaccount=NAMESPACE/NAME", j.Account.Namespace)
-	}
 	manifest, err := rights.Manifest(j.Account, j.Namespaces)
 	if err != nil {
 		return nil, err
