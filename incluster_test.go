@@ -72,7 +72,8 @@ func TestNothingToRunAgain(t *testing.T) {
 	NewWithT(t).Expect(commandRun([]string{"--failed=" + written(t, reports.Passed)})).To(Equal(0))
 }
 
-// Sonobuoy waits for hours when nobody tells it that there is nothing to come.
+// Sonobuoy waits for minutes, and then knows no reason, when nobody tells it that there is
+// nothing to come.
 func TestSonobuoyIsToldOfARunThatCannotBe(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	for name, c := range map[string]struct{ arg, want string }{
