@@ -15,6 +15,7 @@
 # Settings, each also a flag of `bin/podproof run` (see its -h):
 #   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
 #   NODE_IMAGE=...       WORKERS=2         PROCS=8    RANDOMIZE=1   SEED=...
+#   FAILED=record        (only the claims that failed in it)
 #   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
 #   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
 #                        WITNESS=...       WITNESS_TWIN=...
@@ -28,7 +29,7 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline) \
 	$(call flag,NAMESPACES,namespaces) $(call flag,NODE_SELECTOR,node-selector) \
-	$(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
+	$(call flag,FAILED,failed) $(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
 
 .PHONY: e2e matrix mutants test lint browser build clean list docs need-go rbac
 
@@ -47,9 +48,10 @@ mutants: build
 	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all) \
 		$(call flag,EVERY,every) $(call flag,UPSTREAM,upstream)
 
+# Static, so that the same program runs in an image of its own (podproof image).
 build: need-go
 	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
-	@$(GO) build -o bin/podproof .
+	@CGO_ENABLED=0 $(GO) build -o bin/podproof .
 
 test: lint browser
 	$(GO) test $$($(GO) list ./... | grep -v /suites$$)

@@ -11,7 +11,6 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
-	"github.com/podproof/podproof/reports"
 )
 
 // commandClean is `podproof clean`: it removes what runs left that could not
@@ -19,11 +18,12 @@ import (
 func commandClean(args []string) int {
 	flags := flag.NewFlagSet("podproof clean", flag.ContinueOnError)
 	all := flags.Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil || flags.NArg() > 0:
-		return reports.ExitUsage
+	}
+	if err != nil {
+		return report(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()

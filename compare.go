@@ -69,6 +69,9 @@ func commandCompare(args []string) int {
 // parse reads flags that may stand before, between and behind the other arguments,
 // which it returns. What is wrong is a usage error; asked for help, it has given it.
 func parse(flags *flag.FlagSet, args []string) ([]string, error) {
+	if describe(flags) {
+		return nil, flag.ErrHelp
+	}
 	flags.SetOutput(io.Discard) // we say ourselves what is wrong
 	var others []string
 	for {
@@ -98,9 +101,15 @@ func parseAlone(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
+// The forms of lists, as --format names them: of most, and of that of the claims.
+var (
+	listFormats  = []string{"table", "json"}
+	claimFormats = append(slices.Clip(listFormats), "markdown")
+)
+
 // checkFormat refuses a form of a list that is not among those that there are, of which
 // there are two at least.
-func checkFormat(format string, formats ...string) error {
+func checkFormat(format string, formats []string) error {
 	if slices.Contains(formats, format) {
 		return nil
 	}

@@ -34,7 +34,7 @@ func commandImages(args []string) int {
 		return 0
 	}
 	if err == nil {
-		err = checkFormat(*format, "table", "json")
+		err = checkFormat(*format, listFormats)
 	}
 	if err != nil {
 		return report(err)

@@ -25,7 +25,7 @@ func commandList(args []string) int {
 		return 0
 	}
 	if err == nil {
-		err = checkFormat(*format, "table", "json", "markdown")
+		err = checkFormat(*format, claimFormats)
 	}
 	if err == nil && *out != "" && *format != "markdown" {
 		err = options.Usagef("a directory of pages is written as markdown only; add --format=markdown")

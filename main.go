@@ -10,79 +10,95 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/witness"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
+	"github.com/spf13/cobra"
 )
 
 const usage = `podproof proves, on real pods, that a Kubernetes cluster treats Pods as documented.
 
-  podproof run       make a kind cluster (or use the one in KUBECONFIG), run the
-                     specs on it, print a verdict for every claim
-  podproof matrix    do that on every supported Kubernetes version, one after the
-                     other, and compare them
-  podproof report    make the files of a run again from its record
-  podproof compare   say what changed between the records of two or more runs
-  podproof publish   write the conformance report of a run, to be published
-  podproof validate  refuse a conformance report that cannot be right
-  podproof list      list the claims with their specs, without a cluster
-  podproof images    list the images that a run needs, without a cluster
-  podproof versions  list the supported Kubernetes versions and their node images
-  podproof rbac      print the roles that a run on an existing cluster needs
-  podproof mutants   run the suite against components that are built wrong, and say
-                     whether it notices
-  podproof clean     remove what interrupted or kept runs left on this machine
-
+%s
 Flags of each: podproof run -h. Exit codes: 0 conformant, 1 nonconformant (compare:
 a claim became worse; validate: refused; mutants: one was not noticed), 2 bad usage,
 3 could not test, 4 interrupted.
 `
+
+// subcommand is one command of podproof.
+type subcommand struct {
+	name string
+	// about says what it does, in one line or two.
+	about string
+	run   func(args []string) int
+
+	// What the shell completes: whether files may follow the flags, other words that
+	// may, and the values of --format.
+	files   bool
+	words   []string
+	formats []string
+}
+
+// commands are all that podproof can be asked for.
+func commands() []subcommand {
+	return []subcommand{
+		{name: "run", run: commandRun, about: "make a kind cluster (or use the one in KUBECONFIG), run the\nspecs on it, print a verdict for every claim"},
+		{name: "matrix", run: commandMatrix, about: "do that on every supported Kubernetes version, one after the\nother, and compare them"},
+		{name: "image", run: commandImage, about: "write podproof as a container image, without a registry"},
+		{name: "job", run: commandJob, about: "print a Job that runs podproof in the cluster that it tests"},
+		{name: "sonobuoy", run: commandSonobuoy, about: "print podproof as a plugin of Sonobuoy"},
+		{name: "report", run: commandReport, about: "make the files of a run again from its record", files: true},
+		{name: "compare", run: commandCompare, about: "say what changed between the records of two or more runs", files: true},
+		{name: "publish", run: commandPublish, about: "write the conformance report of a run, to be published", files: true},
+		{name: "validate", run: commandValidate, about: "refuse a conformance report that cannot be right", files: true},
+		{name: "list", run: commandList, about: "list the claims with their specs, without a cluster", formats: claimFormats},
+		{name: "images", run: commandImages, about: "list the images that a run needs, without a cluster", formats: listFormats},
+		{name: "versions", run: commandVersions, about: "list the supported Kubernetes versions and their node images", formats: listFormats},
+		{name: "rbac", run: commandRBAC, about: "print the roles that a run on an existing cluster needs"},
+		{name: "mutants", run: commandMutants, about: "run the suite against components that are built wrong, and say\nwhether it notices"},
+		{name: "clean", run: commandClean, about: "remove what interrupted or kept runs left on this machine"},
+		{name: "completion", run: commandCompletion, about: "print what makes bash, zsh or fish complete podproof's commands", words: shells},
+	}
+}
+
+// usageText is the usage with the commands.
+func usageText() string {
+	var list strings.Builder
+	for _, c := range commands() {
+		fmt.Fprintf(&list, "  podproof %-11s%s\n", c.name, strings.ReplaceAll(c.about, "\n", "\n"+strings.Repeat(" ", 22)))
+	}
+	return fmt.Sprintf(usage, list.String())
+}
 
 func main() {
 	if isSuite(os.Args[0]) {
 		runSuite()
 	}
 	if len(os.Args) < 2 {
-		fmt.Fprint(os.Stderr, usage)
+		fmt.Fprint(os.Stderr, usageText())
 		os.Exit(reports.ExitUsage)
 	}
-	command, args := os.Args[1], os.Args[2:]
-	switch command {
-	case "run":
-		os.Exit(commandRun(args))
-	case "matrix":
-		os.Exit(commandMatrix(args))
-	case "versions":
-		os.Exit(commandVersions(args))
-	case "list":
-		os.Exit(commandList(args))
-	case "report":
-		os.Exit(commandReport(args))
-	case "mutants":
-		os.Exit(commandMutants(args))
-	case "images":
-		os.Exit(commandImages(args))
-	case "compare":
-		os.Exit(commandCompare(args))
-	case "publish":
-		os.Exit(commandPublish(args))
-	case "validate":
-		os.Exit(commandValidate(args))
-	case "rbac":
-		os.Exit(commandRBAC(args))
-	case "clean":
-		os.Exit(commandClean(args))
+	name, args := os.Args[1], os.Args[2:]
+	for _, c := range commands() {
+		if c.name == name {
+			os.Exit(c.run(args))
+		}
+	}
+	switch name {
 	case ginkgoCommand:
 		runGinkgo(args)
+	case cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+		os.Exit(complete(os.Args[1:]))
 	case "help", "-h", "--help":
-		fmt.Print(usage)
+		fmt.Print(usageText())
 	default:
-		fmt.Fprintf(os.Stderr, "podproof: unknown command %q\n\n%s", command, usage)
+		fmt.Fprintf(os.Stderr, "podproof: unknown command %q\n\n%s", name, usageText())
 		os.Exit(reports.ExitUsage)
 	}
 }
@@ -106,12 +122,23 @@ func (o *outcome) Fail() { o.failed = true }
 
 // commandRun is `podproof run`.
 func commandRun(args []string) int {
-	o, err := runOptions("podproof run", args, func(*flag.FlagSet) {})
-	if errors.Is(err, flag.ErrHelp) {
+	forSonobuoy := false
+	o, err := runOptions("podproof run", args, func(flags *flag.FlagSet) {
+		flags.BoolVar(&forSonobuoy, "sonobuoy", false, "hand the results over as a plugin of Sonobuoy does")
+	})
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		return 0
-	}
-	if err != nil {
+	case forSonobuoy:
+		return runForSonobuoy(o, err)
+	case errors.Is(err, setup.ErrNothingFailed):
+		fmt.Printf("Nothing to run again: %v.\n", err)
+		return reports.ExitConformant
+	case err != nil:
 		return report(err)
+	}
+	if o.Failed != "" {
+		fmt.Printf("Running again what failed in %s: %s\n", o.Failed, strings.Join(o.Focus, ", "))
 	}
 	return launch(o)
 }
@@ -139,6 +166,9 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 	scratch := options.Defaults()
 	options.Register(names, &scratch)
 	more(names)
+	if describe(names) {
+		return scratch, flag.ErrHelp
+	}
 	if err := names.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Printf("Flags of %s; options of a run can also be set by an environment variable such as PODPROOF_PROFILE:\n", command)
@@ -151,16 +181,22 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 	if names.NArg() > 0 {
 		return scratch, options.Usagef("unexpected argument %q; %s -h lists the flags", names.Arg(0), command)
 	}
-	o, err := options.Load(config, os.LookupEnv)
+	o, err := setup.ReadOptions(func(over options.Options) (options.Options, error) {
+		o, err := options.LoadOver(over, config, os.LookupEnv)
+		if err != nil {
+			return o, err
+		}
+		flags := flag.NewFlagSet(command, flag.ContinueOnError)
+		flags.String("config", "", "")
+		options.Register(flags, &o)
+		more(flags)
+		if err := flags.Parse(args); err != nil {
+			return o, options.Usagef("%v", err)
+		}
+		return o, nil
+	})
 	if err != nil {
 		return o, err
-	}
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.String("config", "", "")
-	options.Register(flags, &o)
-	more(flags)
-	if err := flags.Parse(args); err != nil {
-		return o, options.Usagef("%v", err)
 	}
 	if err := o.Validate(); err != nil {
 		return o, err
@@ -169,12 +205,28 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
 			return o, options.Usagef("%v", err)
 		}
+	}
+	if o.InCluster {
+		if err := cluster.CheckInCluster(); err != nil {
+			return o, options.Usagef("in-cluster: %v", err)
+		}
+	}
+	if o.Existing() {
 		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
 			return o, options.Usagef("%v", err)
 		}
 	}
 	_, err = suites.Preview(o)
 	return o, err
+}
+
+// refuseFailed is the error of reading the options of a command that cannot run again
+// what failed in a record, when it is told to.
+func refuseFailed(o options.Options, err error) error {
+	if o.Failed != "" && !errors.Is(err, flag.ErrHelp) {
+		return options.Usagef("failed (%s) has a meaning for podproof run only: unset it", o.Failed)
+	}
+	return err
 }
 
 // report prints an error that ended a command, and returns its exit code.

@@ -33,6 +33,7 @@ func commandMatrix(args []string) int {
 	o, err := specsOptions("podproof matrix", args, func(flags *flag.FlagSet) {
 		flags.Lookup("k8s").Usage = "Kubernetes versions, separated by commas, such as 1.37,1.34 (default: all that are supported)"
 	})
+	err = refuseFailed(o, err)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
@@ -50,7 +51,7 @@ func commandMatrix(args []string) int {
 // matrix of them.
 func matrixVersions(o options.Options) ([]string, error) {
 	switch {
-	case o.Kubeconfig != "":
+	case o.Existing():
 		return nil, options.Usagef("a matrix runs on kind clusters that podproof makes, never on the one of KUBECONFIG: unset it")
 	case o.NodeImage != "":
 		return nil, options.Usagef("a node image (%s) is of one version, and a matrix runs on several: unset it, or use podproof run", o.NodeImage)

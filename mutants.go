@@ -52,6 +52,7 @@ func (f *mutantFlags) register(flags *flag.FlagSet) {
 func commandMutants(args []string) int {
 	var f mutantFlags
 	o, err := runOptions("podproof mutants", args, f.register)
+	err = refuseFailed(o, err)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
@@ -67,7 +68,7 @@ func commandMutants(args []string) int {
 		return listMutants(chosen)
 	case f.check:
 		return checkMutants(chosen, o)
-	case o.Kubeconfig != "":
+	case o.Existing():
 		return report(options.Usagef("mutants are put into a kind cluster that podproof makes, never into the one of KUBECONFIG: unset it"))
 	case len(o.Focus) > 0:
 		return report(options.Usagef("focus has no meaning here: the claims are those of each mutant, or with --all every quick one"))

@@ -12,7 +12,7 @@ import (
 )
 
 // commandReport is `podproof report`: it makes the files of a run again from its
-// record, for instance with a newer podproof.
+// record, for instance with a newer podproof, or from the log of a pod that ran podproof.
 func commandReport(args []string) int {
 	flags := flag.NewFlagSet("podproof report RECORD", flag.ContinueOnError)
 	out := flags.String("out", "", "write to this `directory` and not beside the record")
@@ -22,6 +22,9 @@ func commandReport(args []string) int {
 	}
 	if err == nil && len(paths) != 1 {
 		err = options.Usagef("report needs one record, and was given %d; name the record.json, or the directory, of a run", len(paths))
+	}
+	if err == nil && paths[0] == reports.Stdin && *out == "" {
+		err = options.Usagef("a record from standard input has no directory; name one with --out")
 	}
 	if err != nil {
 		return report(err)

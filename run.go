@@ -52,7 +52,7 @@ func launchIn(o options.Options, id, dir string) int {
 		if errors.As(err, &bad) {
 			record.ExitCode = reports.ExitUsage
 		}
-		return conclude(console, dir, record)
+		return conclude(console, o, dir, record)
 	}
 	code := 0
 	for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
@@ -65,7 +65,7 @@ func launchIn(o options.Options, id, dir string) int {
 		if o.Repeat > 1 {
 			console.Info("run %d of %d", n, o.Repeat)
 		}
-		code = worse(code, conclude(console, env.Dir, runSpecs(stop, console, env, o.Seed+int64(n-1), console.Event)))
+		code = worse(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, o.Seed+int64(n-1), console.Event)))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()
@@ -127,9 +127,9 @@ func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed i
 	return record, nil
 }
 
-// conclude writes the record's files, prints the summary and returns the exit
-// code.
-func conclude(console *progress.Console, dir string, record reports.Record) int {
+// conclude writes the record's files, prints the summary, in a pod also the record, and
+// returns the exit code.
+func conclude(console *progress.Console, o options.Options, dir string, record reports.Record) int {
 	if err := reports.Write(dir, record); err != nil {
 		console.Info("%v", err)
 	}
@@ -141,6 +141,11 @@ func conclude(console *progress.Console, dir string, record reports.Record) int 
 		console.Info("%v", err)
 	}
 	console.Info("\n%s\nrecord: %s", summary.String(), filepath.Join(dir, reports.RecordFile))
+	if o.InCluster {
+		if err := reports.WriteLog(os.Stdout, record); err != nil {
+			console.Info("%v", err)
+		}
+	}
 	return record.ExitCode
 }
 

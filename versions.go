@@ -33,7 +33,7 @@ func commandVersions(args []string) int {
 		return 0
 	}
 	if err == nil {
-		err = checkFormat(*format, "table", "json")
+		err = checkFormat(*format, listFormats)
 	}
 	if err == nil {
 		err = writeVersions(os.Stdout, *format, supportedVersions())

@@ -1,18 +1,31 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// Read reads a record from its file, or from the directory of its run. The error says
-// what is wrong with what was named.
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Read reads a record from its file, from the directory of its run, or from a log that has
+// it (WriteLog); Stdin is one of these on standard input. The error says what is wrong
+// with what was named.
 func Read(path string) (Record, error) {
 	var r Record
+	if path == Stdin {
+		data, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return r, err
+		}
+		return parseRecord("standard input", data)
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, RecordFile)
 	}
@@ -23,11 +36,22 @@ func Read(path string) (Record, error) {
 	if err != nil {
 		return r, err
 	}
+	return parseRecord(path, data)
+}
+
+// parseRecord reads a record from what came from there.
+func parseRecord(path string, data []byte) (Record, error) {
+	var r Record
+	if !json.Valid(data) {
+		if line := inLog(data); line != nil {
+			data = line
+		}
+	}
 	var kind struct {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &kind); err != nil {
-		return r, fmt.Errorf("%s is not JSON, so it is no record of a run: %w", path, err)
+		return r, fmt.Errorf("%s is not JSON and has no record in a line of its own, so it is no record of a run: %w", path, err)
 	}
 	if kind.Schema != Schema {
 		return r, fmt.Errorf("%s has the schema %q where %s is needed: it is no record of a run, or that of another podproof", path, kind.Schema, Schema)
@@ -39,4 +63,25 @@ func Read(path string) (Record, error) {
 		return r, fmt.Errorf("%s has no claims, so it is not a whole record", path)
 	}
 	return r, nil
+}
+
+// logged is how the line of a log starts that is a record.
+var logged = []byte(`{"schema":"` + Schema + `"`)
+
+// WriteLog writes the record as one line, for the log of a pod: that is all of a pod that
+// can be had after its end, without a volume and without a shell in its image.
+func WriteLog(w io.Writer, r Record) error {
+	return json.NewEncoder(w).Encode(r)
+}
+
+// inLog finds the record in a log, the last if there are several; nil says that there is
+// none.
+func inLog(data []byte) []byte {
+	var last []byte
+	for line := range bytes.Lines(data) {
+		if bytes.HasPrefix(line, logged) {
+			last = line
+		}
+	}
+	return last
 }

@@ -4,6 +4,7 @@
 package suites
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,8 +81,8 @@ func Run(t GinkgoTestingT) {
 	RunSpecs(t, "Pods", suite, reporter)
 }
 
-// load finds the options: those of the environment that the binary made, or
-// our own.
+// load finds the options: those of the environment that the binary made, those
+// that Test was given, or our own.
 func load() (options.Options, *setup.Environment, error) {
 	if path := os.Getenv(setup.EnvironmentVariable); path != "" {
 		data, err := os.ReadFile(path)
@@ -94,16 +95,28 @@ func load() (options.Options, *setup.Environment, error) {
 		}
 		return env.Options, env, nil
 	}
-	o, err := options.Load("", os.LookupEnv)
+	if given != nil {
+		return *given, nil, nil
+	}
+	o, err := setup.ReadOptions(func(over options.Options) (options.Options, error) {
+		o, err := options.LoadOver(over, "", os.LookupEnv)
+		// Tests run in the directory of their package; the reports are, and belong,
+		// where `make e2e` puts them.
+		o.Out, o.Failed = inModule(o.Out), inModule(o.Failed)
+		return o, err
+	})
 	if err == nil {
 		err = o.Validate()
 	}
-	if err == nil && !filepath.IsAbs(o.Out) {
-		// Tests run in the directory of their package; the reports belong
-		// where `make e2e` puts them.
-		o.Out = filepath.Join(moduleRoot(), o.Out)
-	}
 	return o, nil, err
+}
+
+// inModule is a path as seen from moduleRoot; "" is none.
+func inModule(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(moduleRoot(), path)
 }
 
 // moduleRoot is the nearest directory upwards with a go.mod, or the current one.
@@ -173,7 +186,10 @@ func Preview(o options.Options) ([]types.SpecReport, error) {
 }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
-	if run.err != nil {
+	switch {
+	case errors.Is(run.err, setup.ErrNothingFailed):
+		Skip(run.err.Error())
+	case run.err != nil:
 		Fail(run.err.Error())
 	}
 	env := run.prepared

@@ -4,6 +4,7 @@
 package options
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,9 @@ const (
 	// Full is every spec.
 	Full = "full"
 )
+
+// Providers are the container engines that a kind cluster can be made with.
+var Providers = []string{"docker", "podman", "nerdctl"}
 
 // Options is all that a run can be told. The zero value is not valid; start
 // from Defaults.
@@ -42,6 +46,9 @@ type Options struct {
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	// Context is the kubeconfig context; empty is the current one.
 	Context string `json:"context,omitempty"`
+	// InCluster says that podproof runs in a pod and tests that pod's cluster, with the
+	// pod's service account: an existing cluster without a kubeconfig.
+	InCluster bool `json:"inCluster,omitempty"`
 	// Namespaces, when set, are existing namespaces of the kubeconfig's cluster
 	// that the run is confined to: it makes none, and asks for nothing outside
 	// them. Each test process has one of them.
@@ -70,6 +77,9 @@ type Options struct {
 	// Focus selects claims by ID or pattern, such as BACKOFF-*; empty is all
 	// claims of the profile.
 	Focus []string `json:"focus,omitempty"`
+	// Failed is the record of an earlier run, or its directory: only the claims run
+	// that failed in it. See setup.ReadOptions.
+	Failed string `json:"failed,omitempty"`
 	// Randomize shuffles all specs, not only their containers. The longest
 	// still start first.
 	Randomize bool `json:"randomize,omitempty"`
@@ -93,6 +103,21 @@ func Defaults() Options {
 	}
 }
 
+// Over puts others in the place of options that are left out; all those of which the zero
+// value is not valid, and what kind cluster to make when none is named.
+func (o Options) Over(others Options) Options {
+	o.Profile = cmp.Or(o.Profile, others.Profile)
+	if !o.Existing() && o.Kubernetes == "" && o.NodeImage == "" {
+		o.Kubernetes, o.NodeImage = others.Kubernetes, others.NodeImage
+	}
+	o.Name = cmp.Or(o.Name, others.Name)
+	o.Workers = cmp.Or(o.Workers, others.Workers)
+	o.Procs = cmp.Or(o.Procs, others.Procs)
+	o.Repeat = cmp.Or(o.Repeat, others.Repeat)
+	o.Out = cmp.Or(o.Out, others.Out)
+	return o
+}
+
 // UsageError says what was wrong with an option, where it came from, and
 // what to do. It ends a run before anything is created.
 type UsageError struct{ Problem string }
@@ -108,7 +133,11 @@ func Usagef(format string, args ...any) error {
 // PODPROOF_CONFIG names one), then the environment as given by lookup.
 // Errors are UsageErrors.
 func Load(path string, lookup func(string) (string, bool)) (Options, error) {
-	o := Defaults()
+	return LoadOver(Defaults(), path, lookup)
+}
+
+// LoadOver does as Load does, with these options in the place of the defaults.
+func LoadOver(o Options, path string, lookup func(string) (string, bool)) (Options, error) {
 	if v, ok := lookup("PODPROOF_CONFIG"); ok && path == "" {
 		path = v
 	}
@@ -142,14 +171,22 @@ func (o Options) Validate() error {
 	switch {
 	case !slices.Contains([]string{Quick, Full}, o.Profile):
 		return Usagef("profile %q is unknown; the profiles are quick and full", o.Profile)
-	case !slices.Contains([]string{"", "docker", "podman", "nerdctl"}, o.Provider):
-		return Usagef("provider %q is unknown; the providers are docker, podman and nerdctl", o.Provider)
-	case o.Kubeconfig == "" && o.onExisting() != "":
+	case o.Provider != "" && !slices.Contains(Providers, o.Provider):
+		return Usagef("provider %q is unknown; the providers are %s", o.Provider, strings.Join(Providers, ", "))
+	case o.InCluster && o.Kubeconfig != "":
+		return Usagef("in-cluster and a kubeconfig (%s) contradict each other; unset one of them", o.Kubeconfig)
+	case o.Kubeconfig == "" && o.Context != "":
+		return Usagef("context %q is given without a kubeconfig; give KUBECONFIG too", o.Context)
+	case !o.Existing() && o.onExisting() != "":
 		return Usagef("%s given without a kubeconfig; give KUBECONFIG too", o.onExisting())
 	case o.WitnessTwin != "" && o.Witness == "":
 		return Usagef("witness-twin %q is given without a witness", o.WitnessTwin)
-	case o.Kubeconfig != "" && (o.Kubernetes != "" || o.NodeImage != ""):
-		return Usagef("a kubeconfig (%s) and a Kubernetes version or node image for a new kind cluster contradict each other; unset one of them", o.Kubeconfig)
+	case o.Existing() && (o.Kubernetes != "" || o.NodeImage != ""):
+		given := fmt.Sprintf("a kubeconfig (%s)", o.Kubeconfig)
+		if o.InCluster {
+			given = "in-cluster"
+		}
+		return Usagef("%s and a Kubernetes version or node image for a new kind cluster contradict each other; unset one of them", given)
 	case o.Workers < 1 || o.Workers > 10:
 		return Usagef("workers is %d; it must be 1 to 10", o.Workers)
 	case o.Procs < 1 || o.Procs > 64:
@@ -165,6 +202,9 @@ func (o Options) Validate() error {
 	}
 	return nil
 }
+
+// Existing says that the run is on a cluster that is there already.
+func (o Options) Existing() bool { return o.Kubeconfig != "" || o.InCluster }
 
 // Processes is how many test processes there are: Procs, but in given namespaces no
 // more than one for each, since a namespace has one spec at a time.
@@ -191,8 +231,6 @@ func CheckNamespaces(names []string) error {
 // onExisting names the options that say something of an existing cluster, and are set.
 func (o Options) onExisting() string {
 	switch {
-	case o.Context != "":
-		return fmt.Sprintf("context %q is", o.Context)
 	case len(o.Namespaces) > 0:
 		return fmt.Sprintf("namespaces %s are", strings.Join(o.Namespaces, ","))
 	case len(o.NodeSelector) > 0:

@@ -107,3 +107,11 @@ func TestBadFlagIsRefused(t *testing.T) {
 	options.Register(fs, &o)
 	g.Expect(fs.Parse([]string{"--procs=x"})).To(MatchError(ContainSubstring("not a whole number")))
 }
+
+func TestWhatIsLeftOutIsTakenFromOthers(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(options.Options{}.Over(options.Defaults())).To(Equal(options.Defaults()))
+	given := options.Options{Kubeconfig: "/k", Profile: options.Quick, Procs: 2}
+	g.Expect(given.Over(options.Options{Profile: options.Full, Kubernetes: "1.37", Procs: 8, Workers: 2})).To(
+		Equal(options.Options{Kubeconfig: "/k", Profile: options.Quick, Procs: 2, Workers: 2}), "what is given stays, and an existing cluster has its version")
+}

@@ -29,6 +29,7 @@ var settings = []setting{
 	text("provider", "container engine: docker, podman or nerdctl (default: the first that answers)", func(o *Options) *string { return &o.Provider }, "PODPROOF_PROVIDER"),
 	text("kubeconfig", "run on this existing cluster, in namespaces of the run's own", func(o *Options) *string { return &o.Kubeconfig }, "PODPROOF_KUBECONFIG", "KUBECONFIG"),
 	text("context", "context of the kubeconfig (default: the current one)", func(o *Options) *string { return &o.Context }, "PODPROOF_CONTEXT"),
+	boolean("in-cluster", "in a pod: run on the cluster of the pod, as its service account, and end the log with the record", func(o *Options) *bool { return &o.InCluster }, "PODPROOF_IN_CLUSTER"),
 	list("namespaces", "run in these existing namespaces only, one for each test process, with no rights outside them", func(o *Options) *[]string { return &o.Namespaces }, "PODPROOF_NAMESPACES"),
 	{flag: "node-selector", env: []string{"PODPROOF_NODE_SELECTOR"}, usage: "use only nodes of the existing cluster that have these labels, KEY=VALUE separated by commas", set: func(o *Options, v string) error {
 		selector, err := labels.ConvertSelectorToLabelsMap(v)
@@ -46,6 +47,7 @@ var settings = []setting{
 	number("workers", "worker nodes beside the control plane", func(o *Options) *int { return &o.Workers }, "PODPROOF_WORKERS"),
 	number("procs", "parallel test processes", func(o *Options) *int { return &o.Procs }, "PODPROOF_PROCS"),
 	list("focus", "claim IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*", func(o *Options) *[]string { return &o.Focus }, "PODPROOF_FOCUS"),
+	text("failed", "run only the claims that failed in this record (a run's directory, its record.json, or the log of a pod), on the version and with the profile of its run", func(o *Options) *string { return &o.Failed }, "PODPROOF_FAILED"),
 	boolean("randomize", "shuffle all specs", func(o *Options) *bool { return &o.Randomize }, "PODPROOF_RANDOMIZE"),
 	{flag: "seed", env: []string{"PODPROOF_SEED"}, usage: "seed of the random order (default: from the clock)", set: func(o *Options, v string) error {
 		n, err := strconv.ParseInt(v, 10, 64)

@@ -83,7 +83,7 @@ func Up(ctx context.Context, o options.Options, id, dir string, log *progress.Co
 	if err != nil {
 		return env, err
 	}
-	if o.Kubeconfig != "" {
+	if o.Existing() {
 		err = env.existing(ctx, cache, log)
 	} else {
 		err = env.create(ctx, cache, log)
@@ -180,8 +180,14 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	if err != nil {
 		return options.Usagef("%v", err)
 	}
+	kubeconfig := o.Kubeconfig
+	if o.InCluster {
+		if kubeconfig, err = cluster.InCluster(filepath.Join(cache, "in-cluster")); err != nil {
+			return options.Usagef("in-cluster: %v", err)
+		}
+	}
 	info, err := cluster.Existing(ctx, cluster.ExistingRequest{
-		Kubeconfig: o.Kubeconfig, Context: o.Context, Namespaces: o.Namespaces, NodeSelector: o.NodeSelector, Log: log,
+		Kubeconfig: kubeconfig, Context: o.Context, Namespaces: o.Namespaces, NodeSelector: o.NodeSelector, Log: log,
 	})
 	var nowhere *cluster.NoSuchNodeError
 	if errors.As(err, &nowhere) {
@@ -195,11 +201,11 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 		return err
 	}
 	info.WitnessImage, info.WitnessTwin, info.WitnessBuild = image.Reference, image.Twin, image.Build
-	advice := fmt.Sprintf("The witness image must be on every node of an existing cluster. On a kind cluster load it with\n  kind load image-archive %s --name CLUSTER\nA cluster that pulls from a registry is told where it is by --witness.", image.Archive)
+	advice := whereToGetWitness(image)
 	patience := time.Duration(0)
 	if reference != "" {
 		info.WitnessImage, info.WitnessTwin = reference, twin
-		advice = fmt.Sprintf("Both images of the archive %s have to be in the registry, as %s and %s.", image.Archive, reference, twin)
+		advice = fmt.Sprintf("Both images of %s have to be in the registry, as %s and %s.", archiveOf(image), reference, twin)
 		patience = cluster.PullPatience
 	}
 	if err := Sweep(ctx, info, e.RunID, log); err != nil {
@@ -244,7 +250,25 @@ func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.L
 	return err
 }
 
+// whereToGetWitness says how the witness comes to the nodes of an existing cluster.
+func whereToGetWitness(image *witness.Image) string {
+	return fmt.Sprintf("The witness image must be on every node of an existing cluster. On a kind cluster load %s with\n  kind load image-archive FILE --name CLUSTER\nA cluster that pulls from a registry is told where it is by --witness.", archiveOf(image))
+}
+
+// archiveOf names the file that has the witness and its twin.
+func archiveOf(image *witness.Image) string {
+	if image.Archive == "" {
+		return "the archive that `podproof image` wrote"
+	}
+	return "the archive " + image.Archive
+}
+
+// buildWitness builds the image, or knows it where podproof is in an image of its own:
+// there is no Go in that.
 func buildWitness(ctx context.Context, cache string, log progress.Log) (*witness.Image, error) {
+	if build := os.Getenv(witness.BuildVariable); build != "" {
+		return witness.Known(build), nil
+	}
 	step := log.Step("build the witness image", 10*time.Second)
 	image, err := witness.Build(ctx, filepath.Join(cache, "witness"))
 	if err != nil {

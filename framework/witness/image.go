@@ -44,10 +44,20 @@ type Image struct {
 	// Build is the beginning of the program's SHA-256, which the program
 	// also tells itself (`witness version`, record.Info).
 	Build string
-	// Archive is the path of the image as a docker archive (tar).
+	// Archive is the path of the image as a docker archive (tar), and Binary that of
+	// the program, a static Linux one. Both are "" of an image that is only Known.
 	Archive string
-	// Binary is the path of the program, a static Linux one.
-	Binary string
+	Binary  string
+}
+
+// BuildVariable is the environment variable that tells podproof in an image of its own
+// which build of the witness goes with it.
+const BuildVariable = "PODPROOF_WITNESS_BUILD"
+
+// Known is the image with that build ID, which is not here but where it is needed.
+func Known(build string) *Image {
+	reference := Repository + ":" + build
+	return &Image{Reference: reference, Twin: reference + twinSuffix, Build: build}
 }
 
 // Build compiles the program and makes the image, in a directory of cacheDir
@@ -86,17 +96,17 @@ const (
 // open returns the image in dir; the error is fs.ErrNotExist when it has not
 // been built.
 func open(dir string) (*Image, error) {
-	image := &Image{Archive: filepath.Join(dir, archiveFile), Binary: filepath.Join(dir, binaryFile)}
-	if _, err := os.Stat(image.Archive); err != nil {
+	archive := filepath.Join(dir, archiveFile)
+	if _, err := os.Stat(archive); err != nil {
 		return nil, err
 	}
-	binary, err := os.ReadFile(image.Binary)
+	program := filepath.Join(dir, binaryFile)
+	binary, err := os.ReadFile(program)
 	if err != nil {
 		return nil, err
 	}
-	image.Build = buildID(binary)
-	image.Reference = Repository + ":" + image.Build
-	image.Twin = image.Reference + twinSuffix
+	image := Known(buildID(binary))
+	image.Archive, image.Binary = archive, program
 	return image, nil
 }
 
@@ -200,5 +210,6 @@ func layerFiles(program []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return out.Bytes(), w.Close()
+	err := w.Close() // it writes the end of the archive
+	return out.Bytes(), err
 }

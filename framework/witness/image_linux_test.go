@@ -46,6 +46,16 @@ func TestArchiveHoldsTheProgramForAnUnprivilegedUser(t *testing.T) {
 	g.Expect(config.Config.Entrypoint).To(Equal([]string{"/witness"}))
 	g.Expect(config.Config.User).To(Equal("65534:65534"))
 
+	layers, err := image.Layers()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(layers).To(HaveLen(1))
+	layer, err := layers[0].Uncompressed()
+	g.Expect(err).NotTo(HaveOccurred())
+	defer layer.Close()
+	files, err := io.ReadAll(layer)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(bytes.HasSuffix(files, make([]byte, 1024))).To(BeTrue(), "two empty blocks end a tar")
+
 	modes := map[string]int64{}
 	var program []byte
 	content := mutate.Extract(image)

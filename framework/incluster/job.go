@@ -1,0 +1,92 @@
+package incluster
+
+import (
+	"bytes"
+	"slices"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/podproof/podproof/framework/rights"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+// endTime is how long a run has to clean up when its pod is deleted.
+const endTime = 120
+
+// Job is podproof as a Job in the cluster that it tests.
+type Job struct {
+	Image   string
+	Account rights.Account // the Job is in its namespace
+	// Namespaces are those that the run is confined to, if any. The Job's is none of them:
+	// they must have no pods but the run's.
+	Namespaces []string
+	// Args are what `podproof run` is told, beside --in-cluster.
+	Args []string
+}
+
+// Manifest is, as YAML for kubectl, the Job with the account and the rights that it needs.
+func (j Job) Manifest() ([]byte, error) {
+	manifest, err := rights.Manifest(j.Account, j.Namespaces)
+	if err != nil {
+		return nil, err
+	}
+	job := &batchv1.Job{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: j.Account.Namespace, Name: "podproof"},
+		Spec: batchv1.JobSpec{
+			// A second try would be another run: whoever reads the log has to see each.
+			BackoffLimit: ptr.To(int32(0)),
+			Template:     corev1.PodTemplateSpec{Spec: j.pod()},
+		},
+	}
+	text, err := yaml.Marshal(job)
+	if err != nil {
+		return nil, err
+	}
+	for _, empty := range []string{"status: {}\n", "    metadata: {}\n"} {
+		text = bytes.ReplaceAll(text, []byte(empty), nil)
+	}
+	return slices.Concat(manifest, []byte("---\n"), text), nil
+}
+
+// pod is one that the strictest Pod Security Standard admits.
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+func (j Job) pod() corev1.PodSpec {
+	return corev1.PodSpec{
+		ServiceAccountName:            j.Account.Name,
+		RestartPolicy:                 corev1.RestartPolicyNever,
+		TerminationGracePeriodSeconds: ptr.To(int64(endTime)),
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   ptr.To(true),
+			RunAsUser:      ptr.To(int64(witness.User)),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Containers: []corev1.Container{{
+			Name:         "podproof",
+			Image:        j.Image,
+			Args:         append([]string{"run", "--in-cluster"}, j.Args...),
+			Resources:    needs(),
+			VolumeMounts: []corev1.VolumeMount{{Name: "tmp", MountPath: writable}},
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: ptr.To(false),
+				ReadOnlyRootFilesystem:   ptr.To(true),
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+		}},
+		Volumes: []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+	}
+}
+
+// needs are what all test processes take together, as measured (see the README's
+// figures), so that the specs measure the cluster and not podproof.
+func needs() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse("200m"),
+		corev1.ResourceMemory: resource.MustParse("512Mi"),
+	}}
+}

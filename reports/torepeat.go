@@ -1,0 +1,34 @@
+package reports
+
+import "slices"
+
+// ToRepeat are the claims that have to be run again, by ID, because the record has no good
+// verdict on them: those that are nonconformant or inconclusive, and those that the run
+// did not come to. A law has no spec of its own: it stands for the claims of the specs on
+// whose pods it was broken. When set-up failed, they are the filters of the run; none of
+// them are all claims.
+func ToRepeat(r Record) []string {
+	if r.Run.SetupError != "" {
+		return r.Run.Filters
+	}
+	specs := map[string][]string{} // claims by text
+	for _, s := range r.Specs {
+		specs[s.Text] = s.Claims
+	}
+	var ids []string
+	law := map[string]bool{}
+	for _, l := range r.Laws {
+		law[l.ID] = true
+		for _, b := range l.Broken {
+			ids = append(ids, specs[b.Spec]...)
+		}
+	}
+	for _, c := range r.Claims {
+		again := c.Verdict == Nonconformant || c.Verdict == Inconclusive || c.Verdict == NotRun && c.Selected
+		if again && !law[c.ID] {
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
