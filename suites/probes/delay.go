@@ -2,12 +2,14 @@ package probes
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
@@ -42,34 +44,66 @@ var _ = Describe("The initial delay of a probe", func() {
 	})
 
 	It("is counted from the start of the container, not from the success of its startup probe", claim.Proves("PROBE-DELAY-01"), func(ctx SpecContext) {
-		const (
-			web       = firstPort
-			startPath = "/start"
-			delay     = 6 // seconds
-		)
-		story := spec.Must(ns.Create(ctx, pod.New("delayed", ns.Witness("w",
-			witness.Serve(witness.HTTP(web),
-				witness.Script(startPath, witness.Times(delay+1, http.StatusServiceUnavailable), witness.Always(http.StatusOK)),
-				witness.Script(livePath, witness.Always(http.StatusOK)), witness.Script(readyPath, witness.Always(http.StatusOK))),
-			pod.Startup(pod.HTTPGet(web, startPath), pod.Timeout(unhurried), pod.Threshold(slowFailures)),
-			pod.Liveness(pod.HTTPGet(web, livePath), pod.Timeout(unhurried), pod.InitialDelay(delay)),
-			pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.InitialDelay(delay)),
-		))))
-		spec.Must(story.Await(ctx, pod.AllRunning()))
-		log := spec.Must(ns.FollowLog(ctx, story, "w", "liveness and readiness probes", func(lines []record.Line) bool {
-			return len(requestsFor(lines, livePath)) > 0 && len(requestsFor(lines, readyPath)) > 0
-		}))
-		starts := requestsFor(log, startPath)
-		passed := starts[len(starts)-1]
-		Expect(passed.Request.Status).To(Equal(http.StatusOK), "the other probes must wait for the startup probe\n%s", story)
-		for kind, path := range map[string]string{"liveness": livePath, "readiness": readyPath} {
-			took := requestsFor(log, path)[0].Since(passed)
-			// A delay that began now would be 6 s, cut to whole seconds; the
-			// next probe of a kubelet that does not wait comes within 1 s, and
-			// somewhat later from a busy one.
-			early := took < (delay-1)*time.Second
-			claim.MeasureTime("PROBE-DELAY-01", "startup probe passed to first "+kind+" probe with initialDelaySeconds of 6 that are over", "6 s (in truth at most the period of 1 s)", took, early)
-			Expect(early).To(BeTrue(), "the first %s probe came %s after the startup probe had passed: its initialDelaySeconds of %d must count from the start of the container, when they were over long ago\n%s", kind, took, delay, story)
+		// A delay that began when the startup probe passed would be 6 s, cut to whole
+		// seconds. The next probe of a kubelet that does not wait comes within 1 s,
+		// and later from a busy one, which is late by chance and not each time.
+		const attempts = 3
+		first := map[string]time.Duration{}
+		var story *journal.Story
+		for attempt := 1; attempt <= attempts; attempt++ {
+			var took map[string]time.Duration
+			story, took = afterStartup(ctx, ns, attempt)
+			late := false
+			for kind, t := range took {
+				if before, known := first[kind]; !known || t < before {
+					first[kind] = t
+				}
+				late = late || !soonAfterStartup(first[kind])
+			}
+			if !late || claim.TimeLeft() < lookAgain {
+				break
+			}
+		}
+		for kind, took := range first {
+			claim.MeasureTime("PROBE-DELAY-01", "startup probe passed to first "+kind+" probe with initialDelaySeconds of 6 that are over", "6 s (in truth at most the period of 1 s)", took, soonAfterStartup(took))
+			Expect(soonAfterStartup(took)).To(BeTrue(), "the first %s probe came %s after the startup probe had passed: its initialDelaySeconds of %d must count from the start of the container, when they were over long ago\n%s", kind, took, initialDelay, story)
 		}
 	})
 })
+
+const (
+	initialDelay = 6 // seconds
+	// lookAgain is enough for one more container to start and pass its startup probe.
+	lookAgain = 45 * time.Second
+)
+
+func soonAfterStartup(took time.Duration) bool { return took < (initialDelay-1)*time.Second }
+
+// afterStartup starts a container whose startup probe passes when the initial delay of
+// its other probes is over, and says how long after that these came first, by kind.
+func afterStartup(ctx SpecContext, ns space, attempt int) (*journal.Story, map[string]time.Duration) {
+	GinkgoHelper()
+	const (
+		web       = firstPort
+		startPath = "/start"
+	)
+	story := spec.Must(ns.Create(ctx, pod.New("delayed-"+strconv.Itoa(attempt), ns.Witness("w",
+		witness.Serve(witness.HTTP(web),
+			witness.Script(startPath, witness.Times(initialDelay+1, http.StatusServiceUnavailable), witness.Always(http.StatusOK)),
+			witness.Script(livePath, witness.Always(http.StatusOK)), witness.Script(readyPath, witness.Always(http.StatusOK))),
+		pod.Startup(pod.HTTPGet(web, startPath), pod.Timeout(unhurried), pod.Threshold(slowFailures)),
+		pod.Liveness(pod.HTTPGet(web, livePath), pod.Timeout(unhurried), pod.InitialDelay(initialDelay)),
+		pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.InitialDelay(initialDelay)),
+	))))
+	spec.Must(story.Await(ctx, pod.AllRunning()))
+	log := spec.Must(ns.FollowLog(ctx, story, "w", "liveness and readiness probes", func(lines []record.Line) bool {
+		return len(requestsFor(lines, livePath)) > 0 && len(requestsFor(lines, readyPath)) > 0
+	}))
+	starts := requestsFor(log, startPath)
+	passed := starts[len(starts)-1]
+	Expect(passed.Request.Status).To(Equal(http.StatusOK), "the other probes must wait for the startup probe\n%s", story)
+	return story, map[string]time.Duration{
+		"liveness":  requestsFor(log, livePath)[0].Since(passed),
+		"readiness": requestsFor(log, readyPath)[0].Since(passed),
+	}
+}
