@@ -91,6 +91,9 @@ func (p *page) head(r Record) {
 		text += ", only " + strings.Join(r.Run.Filters, " and ")
 	}
 	p.WriteString(wrap(text, "  ", columns))
+	if c := r.Cluster; c != nil && c.Doubt != "" {
+		p.WriteString("\n" + wrap("Not to be believed, before the specs began: "+clean(c.Doubt)+".", "  ", columns))
+	}
 }
 
 func pluralProcess(n int) string {
