@@ -65,7 +65,7 @@ func markdownFacts(r Record) string {
 		profile += ", only " + strings.Join(r.Run.Filters, ", ")
 	}
 	if c := r.Cluster; c != nil {
-		rows = append(rows, [2]string{"Not to be believed, before the specs began", c.Doubt})
+		rows = append(rows, [2]string{doubtHeading, c.Doubt})
 	}
 	rows = append(rows, [2]string{"Profile", profile}, [2]string{"Claims", strings.Join(countTexts(r.Summary), ", ")})
 	if held := r.Summary.LawPods; held > 0 {
