@@ -64,6 +64,9 @@ func markdownFacts(r Record) string {
 	if len(r.Run.Filters) > 0 {
 		profile += ", only " + strings.Join(r.Run.Filters, ", ")
 	}
+	if c := r.Cluster; c != nil {
+		rows = append(rows, [2]string{doubtHeading, c.Doubt})
+	}
 	rows = append(rows, [2]string{"Profile", profile}, [2]string{"Claims", strings.Join(countTexts(r.Summary), ", ")})
 	if held := r.Summary.LawPods; held > 0 {
 		rows = append(rows, [2]string{"Laws", fmt.Sprintf("%d broken, checked on %s of %s", r.Summary.LawsBroken, plural(r.Summary.LawVersions, "version"), plural(held, "pod"))})

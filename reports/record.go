@@ -23,7 +23,8 @@ type Record struct {
 	Cluster *Cluster `json:"cluster,omitempty"` // nil when set-up did not get that far
 
 	// Setup lists the set-up steps in order, with the seconds that each took. A step
-	// with an error is the one at which set-up failed.
+	// with an error is the one at which set-up failed, or the trial after which it had
+	// the doubt of Cluster.
 	Setup []progress.Timing `json:"setup,omitempty"`
 
 	Claims []ClaimResult `json:"claims"`
@@ -76,7 +77,10 @@ type Cluster struct {
 	// Gates says of feature gates that claims name whether they are "on" or "off", or
 	// why that is not known.
 	Gates map[string]string `json:"gates,omitempty"`
-	Nodes []Node            `json:"nodes,omitempty"`
+	// Doubt is what the nodes said of pods before the specs began that cannot be, such
+	// as that a container runs which no container runtime has started.
+	Doubt string `json:"doubt,omitempty"`
+	Nodes []Node `json:"nodes,omitempty"`
 }
 
 // Node is one node of the cluster.

@@ -69,6 +69,9 @@ func (p *page) paintVerdict(v Verdict, text string) string {
 	}
 }
 
+// doubtHeading introduces Cluster.Doubt, as the page's template does.
+const doubtHeading = "Before the specs began, the nodes said what cannot be true"
+
 // head says what was tested and how.
 func (p *page) head(r Record) {
 	p.line("%s", p.paint(bold, strings.TrimSpace("podproof "+r.Run.Version)))
@@ -91,6 +94,9 @@ func (p *page) head(r Record) {
 		text += ", only " + strings.Join(r.Run.Filters, " and ")
 	}
 	p.WriteString(wrap(text, "  ", columns))
+	if c := r.Cluster; c != nil && c.Doubt != "" {
+		p.WriteString("\n" + wrap(doubtHeading+": "+clean(c.Doubt)+".", "  ", columns))
+	}
 }
 
 func pluralProcess(n int) string {

@@ -98,6 +98,18 @@ func TestSummaryOfWhatWentWrong(t *testing.T) {
 	g.Expect(text).To(ContainSubstring("documented 10 s, measured 3 s, not as documented"))
 }
 
+func TestADoubtIsOnTopOfEveryReport(t *testing.T) {
+	g := NewWithT(t)
+	r := sample()
+	g.Expect(summary(t, r, false)).NotTo(ContainSubstring(doubtHeading))
+	r.Cluster.Doubt = "node w says <so>"
+	page, err := HTML(r)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(summary(t, r, false)).To(ContainSubstring(doubtHeading + ": node w says <so>.\n"))
+	g.Expect(string(page)).To(ContainSubstring(doubtHeading + ": node w says &lt;so&gt;."))
+	g.Expect(string(Markdown(r))).To(ContainSubstring("| " + doubtHeading + " | node w says"))
+}
+
 func TestTextForPeople(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(duration(0.04)).To(Equal("0.0 s"))

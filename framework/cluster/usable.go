@@ -47,7 +47,7 @@ type Trial struct {
 // reserved one too, in a namespace of its own, which it then deletes without waiting
 // for that. A run that is confined to namespaces has a pod in each of them instead,
 // wherever the scheduler puts it, and leaves none. The error says what became of each
-// pod.
+// pod. It is a DoubtError where the nodes say that the pods ran, and that cannot be.
 func (i *Info) ProveUsable(ctx context.Context, t Trial) error {
 	step := i.logger().Step("pod has run", 3*time.Second)
 	try := i.proveUsable
@@ -68,11 +68,11 @@ func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := t.within(ctx)
+	within, cancel := t.within(ctx)
 	defer cancel()
 	wanted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "podproof-usable-"}}
 	owner.Mark(&wanted.ObjectMeta, "setup", owner.Current())
-	namespace, err := client.CoreV1().Namespaces().Create(ctx, wanted, metav1.CreateOptions{})
+	namespace, err := client.CoreV1().Namespaces().Create(within, wanted, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("creating a namespace: %w", err)
 	}
@@ -84,7 +84,7 @@ func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error)
 			err = fmt.Errorf("deleting namespace %s: %w", namespace.Name, failed)
 		}
 	}()
-	if err := awaitServiceAccount(ctx, client, namespace.Name); err != nil {
+	if err := awaitServiceAccount(within, client, namespace.Name); err != nil {
 		return "", err
 	}
 	var pods []string
@@ -93,7 +93,7 @@ func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error)
 			continue
 		}
 		pod := usablePod(node.Name, t)
-		if _, err := client.CoreV1().Pods(namespace.Name).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+		if _, err := client.CoreV1().Pods(namespace.Name).Create(within, pod, metav1.CreateOptions{}); err != nil {
 			return "", fmt.Errorf("creating a pod for node %s: %w", node.Name, err)
 		}
 		pods = append(pods, pod.Name)
@@ -101,10 +101,7 @@ func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error)
 	if len(pods) == 0 {
 		return "", errors.New("no node is Ready and takes pods without tolerations" + cutIn(i.unusedNodes()))
 	}
-	if err := awaitSucceeded(ctx, client, namespace.Name, pods); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("nodes: %d", len(pods)), t.checkPrinted(ctx, client, namespace.Name, pods)
+	return fmt.Sprintf("nodes: %d", len(pods)), t.await(ctx, within, client, namespace.Name, pods)
 }
 
 // proveNamespaces runs a pod in each of the given namespaces, one after the other.
@@ -113,22 +110,22 @@ func (i *Info) proveNamespaces(ctx context.Context, t Trial) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := t.within(ctx)
+	within, cancel := t.within(ctx)
 	defer cancel()
 	for _, namespace := range i.Namespaces {
-		if err := i.proveNamespace(ctx, client, namespace, t); err != nil {
+		if err := i.proveNamespace(ctx, within, client, namespace, t); err != nil {
 			return "", fmt.Errorf("namespace %s: %w", namespace, err)
 		}
 	}
 	return fmt.Sprintf("namespaces: %d", len(i.Namespaces)), nil
 }
 
-func (i *Info) proveNamespace(ctx context.Context, client kubernetes.Interface, namespace string, t Trial) (err error) {
+func (i *Info) proveNamespace(ctx, within context.Context, client kubernetes.Interface, namespace string, t Trial) (err error) {
 	pod := restrictedPod("podproof-usable", t)
 	pod.Spec.NodeSelector = i.NodeSelector
 	owner.Mark(&pod.ObjectMeta, t.RunID, owner.Current())
 	pods := client.CoreV1().Pods(namespace)
-	if _, err := pods.Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+	if _, err := pods.Create(within, pod, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("creating a pod: %w", err)
 	}
 	defer func() {
@@ -140,10 +137,7 @@ func (i *Info) proveNamespace(ctx context.Context, client kubernetes.Interface, 
 			err = fmt.Errorf("deleting pod %s: %w", pod.Name, failed)
 		}
 	}()
-	if err := awaitSucceeded(ctx, client, namespace, []string{pod.Name}); err != nil {
-		return err
-	}
-	return t.checkPrinted(ctx, client, namespace, []string{pod.Name})
+	return t.await(ctx, within, client, namespace, []string{pod.Name})
 }
 
 func (t Trial) within(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -151,23 +145,111 @@ func (t Trial) within(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("not all pods have succeeded after %s", patience))
 }
 
-// checkPrinted reads what the containers of pods that have succeeded printed.
-func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, namespace string, pods []string) error {
-	if t.Prints == "" {
-		return nil
+// await waits within the time of the trial until all pods have succeeded, and then
+// looks whether they have run. Where the time is up and the nodes say that all of them
+// run, that is looked at as well: their program ends by itself.
+func (t Trial) await(ctx, within context.Context, client kubernetes.Interface, namespace string, names []string) error {
+	pods, err := awaitSucceeded(within, client, namespace, names)
+	if err != nil && (ctx.Err() != nil || !saidToRun(pods, names)) {
+		return err
 	}
-	for _, pod := range pods {
-		for n, image := range t.Images {
-			log, err := client.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Container: containerName(n)}).DoRaw(ctx)
+	return t.believe(ctx, client, names, pods)
+}
+
+// DoubtError says what nodes tell of the trial's pods that cannot be: that they ran,
+// though no container runtime knows of it, or that a program runs which ends by itself.
+// It is no reason to stop: how a cluster treats pods is what specs judge.
+type DoubtError struct{ Problem string }
+
+func (e *DoubtError) Error() string { return e.Problem }
+
+// believe looks, in what containers of pods printed that ran by their nodes' word,
+// whether they did. An ImageError is worth more than a DoubtError: with another image
+// specs have nothing to judge by.
+func (t Trial) believe(ctx context.Context, client kubernetes.Interface, names []string, pods map[string]*corev1.Pod) error {
+	var doubts []string
+	logs := t.Prints != ""
+	for _, name := range names {
+		pod := pods[name]
+		if why := withoutRuntime(pod); why != "" {
+			doubts = append(doubts, why)
+			continue
+		}
+		if logs {
+			unread, err := t.checkPrinted(ctx, client, pod)
 			if err != nil {
-				return fmt.Errorf("log of pod %s: %w", pod, err)
+				return err
 			}
-			if printed := strings.TrimSpace(string(log)); printed != t.Prints {
-				return &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod, image, printed, t.Prints)}
+			if unread != nil {
+				doubts = append(doubts, fmt.Sprintf("node %s says that pod %s is %s, and its log cannot be read: %v", pod.Spec.NodeName, name, pod.Status.Phase, unread))
+				logs = false // for each node this takes time, and one is enough
+				continue
 			}
 		}
+		if pod.Status.Phase != corev1.PodSucceeded {
+			doubts = append(doubts, fmt.Sprintf("node %s says that pod %s is %s still, though its program ends at once by itself", pod.Spec.NodeName, name, pod.Status.Phase))
+		}
 	}
-	return nil
+	if len(doubts) == 0 {
+		return nil
+	}
+	return &DoubtError{strings.Join(doubts, "; ")}
+}
+
+// saidToRun holds when all pods run, or have succeeded, by their nodes' word.
+func saidToRun(pods map[string]*corev1.Pod, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		pod := pods[name]
+		return pod == nil || pod.Status.Phase != corev1.PodSucceeded && (pod.Status.Phase != corev1.PodRunning ||
+			slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool {
+				return s.State.Waiting != nil || s.State.Terminated != nil && s.State.Terminated.ExitCode != 0
+			}))
+	})
+}
+
+// withoutRuntime says why a pod cannot have run as its node says: every container that
+// was started has an ID, by which the container runtime knows it.
+// https://kubernetes.io/docs/reference/kubernetes-api/core/pod-v1/#PodStatus
+func withoutRuntime(pod *corev1.Pod) string {
+	for _, container := range pod.Spec.Containers {
+		i := slices.IndexFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container.Name })
+		if i < 0 || pod.Status.ContainerStatuses[i].ContainerID == "" {
+			return fmt.Sprintf("node %s says that pod %s is %s, but names no ID of its container %s, so that no container runtime has started it", pod.Spec.NodeName, pod.Name, pod.Status.Phase, container.Name)
+		}
+	}
+	return ""
+}
+
+// checkPrinted reads what the containers of a pod printed. It tells apart why that
+// cannot be read and that it is not what it has to be.
+func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) (unread, err error) {
+	for n, image := range t.Images {
+		log, err := readLog(ctx, client, pod, containerName(n))
+		if err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			return err, nil
+		}
+		if printed := strings.TrimSpace(string(log)); printed != t.Prints {
+			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod.Name, image, printed, t.Prints)}
+		}
+	}
+	return nil, nil
+}
+
+func readLog(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, container string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, apiTimeout, fmt.Errorf("no answer after %s", apiTimeout))
+	defer cancel()
+	log, err := client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).DoRaw(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil && len(log) > 0 {
+		// What the node answered is in the body of an answer that is no Status.
+		err = fmt.Errorf("%w: %.200s", err, strings.TrimSpace(string(log)))
+	}
+	return log, err
 }
 
 // cutIn puts a text that may be empty behind another.
@@ -228,8 +310,9 @@ func restrictedPod(name string, t Trial) *corev1.Pod {
 func containerName(n int) string { return fmt.Sprintf("witness-%d", n) }
 
 // awaitSucceeded waits for all pods of the namespace to succeed, and no longer
-// than until one of them cannot.
-func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace string, names []string) error {
+// than until one of them cannot. It returns the pods as they are then, but for those
+// that are gone.
+func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace string, names []string) (map[string]*corev1.Pod, error) {
 	pods := map[string]*corev1.Pod{}
 	err := follow(ctx,
 		func(ctx context.Context) (watch.Interface, error) {
@@ -242,6 +325,7 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 				return false, nil
 			}
 			if event.Type == watch.Deleted {
+				delete(pods, pod.Name)
 				return false, fmt.Errorf("pod %s was deleted by somebody else", pod.Name)
 			}
 			pods[pod.Name] = pod
@@ -256,7 +340,7 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 			return true, nil
 		})
 	if err == nil {
-		return nil
+		return pods, nil
 	}
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(pods)) {
@@ -264,7 +348,7 @@ func awaitSucceeded(ctx context.Context, client kubernetes.Interface, namespace 
 			words = append(words, name+": "+whereItIs(pods[name])+lastEvent(ctx, client, pods[name]))
 		}
 	}
-	return fmt.Errorf("%w; %s", err, strings.Join(words, "; "))
+	return pods, fmt.Errorf("%w; %s", err, strings.Join(words, "; "))
 }
 
 // ImageError says that a node does not have the image of ProveUsable and cannot get it, or

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/fake"
 )
 
 func pod(name string, status corev1.PodStatus) *corev1.Pod {
@@ -27,7 +26,8 @@ func waiting(reason, message string) corev1.PodStatus {
 func await(t *testing.T, client kubernetes.Interface) error {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("time is up"))
 	defer cancel()
-	return awaitSucceeded(ctx, client, "n", []string{"on-a", "on-b"})
+	_, err := awaitSucceeded(ctx, client, "n", []string{"on-a", "on-b"})
+	return err
 }
 
 func TestAwaitSucceeded(t *testing.T) {
@@ -83,15 +83,84 @@ func TestPodsOfOthersAreNotAwaited(t *testing.T) {
 	g.Expect(await(t, watched("pods", []runtime.Object{pod("other", failed), pod("on-a", succeeded), pod("on-b", succeeded)}))).To(Succeed())
 }
 
-func TestWhichBuildRuns(t *testing.T) {
+// said is a pod with two containers as its node tells of it.
+func said(phase corev1.PodPhase, state corev1.ContainerState, id string) *corev1.Pod {
+	p := pod("p", corev1.PodStatus{Phase: phase})
+	p.Spec.NodeName = "a"
+	for _, name := range []string{containerName(0), containerName(1)} {
+		p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: name})
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: name, State: state, ContainerID: id})
+	}
+	return p
+}
+
+var (
+	running = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	endedOK = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}
+	endedIn = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}}
+)
+
+// tried is how the trial of a pod ends whose containers logged "fake logs", which is all
+// that the fake client can.
+func tried(t *testing.T, trial Trial, p *corev1.Pod) error {
+	within, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("time is up"))
+	defer cancel()
+	return trial.await(t.Context(), within, watched("pods", []runtime.Object{p}), "n", []string{p.Name})
+}
+
+func TestWhatNodesSayOfTheTrial(t *testing.T) {
+	const id = "containerd://1"
+	ours := Trial{Images: []string{"r.test/w:1", "r.test/w:1-b"}, Prints: "fake logs"}
+	other, any := ours, ours
+	other.Prints, any.Prints = "0a1b", ""
+	const build = `pod p: the image r.test/w:1 is the build "fake logs", but this podproof needs the build "0a1b"`
+	const noID = "but names no ID of its container witness-0, so that no container runtime has started it"
+	tests := map[string]struct {
+		trial Trial
+		pod   *corev1.Pod
+		want  string // "" for success
+		doubt bool
+	}{
+		"it ran":                      {ours, said(corev1.PodSucceeded, endedOK, id), "", false},
+		"nothing has to be printed":   {any, said(corev1.PodSucceeded, endedOK, id), "", false},
+		"another build ran":           {other, said(corev1.PodSucceeded, endedOK, id), build, false},
+		"nothing ran to its end":      {other, said(corev1.PodSucceeded, endedOK, ""), "node a says that pod p is Succeeded, " + noID, true},
+		"nothing runs":                {ours, said(corev1.PodRunning, running, ""), "node a says that pod p is Running, " + noID, true},
+		"it never ends":               {ours, said(corev1.PodRunning, running, id), "node a says that pod p is Running still, though its program ends at once by itself", true},
+		"another image, that runs on": {other, said(corev1.PodRunning, running, id), build, false},
+		"no status of any container": {ours, func() *corev1.Pod {
+			p := said(corev1.PodSucceeded, endedOK, id)
+			p.Status.ContainerStatuses = nil
+			return p
+		}(), "node a says that pod p is Succeeded, " + noID, true},
+		"one has failed, one runs":      {ours, said(corev1.PodRunning, endedIn, id), "time is up; p: phase Running, ended with exit code 1, Error, ended with exit code 1, Error", false},
+		"one of the two is still made":  {ours, said(corev1.PodRunning, waiting("ContainerCreating", "").ContainerStatuses[0].State, ""), "time is up; p: phase Running, waiting, ContainerCreating, waiting, ContainerCreating", false},
+		"it failed, and has no runtime": {ours, said(corev1.PodFailed, endedIn, ""), "pod p: it has failed; p: phase Failed, ended with exit code 1, Error, ended with exit code 1, Error", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			err := tried(t, test.trial, test.pod)
+			if test.want == "" {
+				g.Expect(err).NotTo(HaveOccurred())
+				return
+			}
+			g.Expect(err).To(MatchError(test.want))
+			var doubt *DoubtError
+			g.Expect(errors.As(err, &doubt)).To(Equal(test.doubt))
+		})
+	}
+}
+
+func TestAnInterruptIsNoDoubt(t *testing.T) {
 	g := NewWithT(t)
-	client := fake.NewClientset() // the fake's logs are "fake logs"
-	trial := Trial{Images: []string{"r.test/w:1", "r.test/w:1-b"}, Prints: "fake logs"}
-	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(Succeed())
-	trial.Prints = "0a1b"
-	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(MatchError(`pod p: the image r.test/w:1 is the build "fake logs", but this podproof needs the build "0a1b"`))
-	trial.Prints = ""
-	g.Expect(trial.checkPrinted(t.Context(), client, "n", []string{"p"})).To(Succeed(), "nothing is asked for")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted"))
+	p := said(corev1.PodRunning, running, "")
+	err := Trial{}.await(ctx, ctx, watched("pods", []runtime.Object{p}), "n", []string{p.Name})
+	g.Expect(err).To(MatchError(ContainSubstring("interrupted")))
+	var doubt *DoubtError
+	g.Expect(errors.As(err, &doubt)).To(BeFalse())
 }
 
 func TestUsablePodGoesToItsNodeOnly(t *testing.T) {

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/podproof/podproof/framework/journal"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // Execution is a command to run in a container.
@@ -62,8 +65,26 @@ func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution)
 		result.Code = exit.Code
 		return result, nil
 	}
+	if message := refusedExec(err); message != "" {
+		s.refuse(fmt.Sprintf("exec in container %s of pod %s: %s", e.Container, story.Name(), message))
+	}
 	if err != nil {
 		return result, fmt.Errorf("exec %q in container %s of pod %s: %w %s", e.Command, e.Container, story.Name(), err, result.Stderr)
 	}
 	return result, nil
+}
+
+// refusedExec is the API server's message when it refused an exec for what the user may
+// do, or for what admission lets in, "" when it did not. What the command does goes over
+// a connection of its own, of which api.Meter sees nothing.
+func refusedExec(err error) string {
+	var upgrade *httpstream.UpgradeFailureError
+	if !errors.As(err, &upgrade) {
+		return ""
+	}
+	message := upgrade.Cause.Error()
+	if apierrors.IsForbidden(upgrade.Cause) || strings.Contains(message, deniedByWebhook) {
+		return message
+	}
+	return ""
 }

@@ -175,11 +175,20 @@ func (s *Space) RunKubectl(ctx context.Context, stdin string, args ...string) (k
 	}
 	result, err := s.Kubectl.Run(ctx, stdin, append([]string{"--namespace=" + s.name}, args...)...)
 	if message := refusal(result.Stderr); message != "" {
-		s.mu.Lock()
-		s.refused = append(s.refused, fmt.Sprintf("kubectl %s: %s", strings.Join(args, " "), message))
-		s.mu.Unlock()
+		s.refuse(fmt.Sprintf("kubectl %s: %s", strings.Join(args, " "), message))
 	}
 	return result, err
+}
+
+// deniedByWebhook is in the API server's message when a webhook refuses a request, with
+// whatever status it chooses.
+// Source: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go.
+const deniedByWebhook = "denied the request"
+
+func (s *Space) refuse(message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = append(s.refused, message)
 }
 
 // refusal is the line of kubectl's that says that the API refused a request for what the
@@ -187,14 +196,14 @@ func (s *Space) RunKubectl(ctx context.Context, stdin string, args ...string) (k
 // are not kubectl's, api.Meter tells.
 func refusal(stderr string) string {
 	for line := range strings.Lines(stderr) {
-		if strings.Contains(line, "Error from server (Forbidden)") || strings.Contains(line, "denied the request") {
+		if strings.Contains(line, "Error from server (Forbidden)") || strings.Contains(line, deniedByWebhook) {
 			return strings.TrimSpace(line)
 		}
 	}
 	return ""
 }
 
-// Refused are the calls of kubectl that the API refused, with its messages.
+// Refused are the calls of kubectl and of exec that the API refused, with its messages.
 func (s *Space) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -45,7 +45,7 @@ type Space struct {
 	mu      sync.Mutex
 	seen    []Seen
 	asked   map[types.UID]*corev1.Pod
-	refused []string // calls of kubectl
+	refused []string // calls of kubectl and of exec
 }
 
 // Open makes a namespace, or takes the given one over, and starts its journal.

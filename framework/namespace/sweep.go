@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/owner"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,17 +35,23 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 	}
 	var names []string
 	for _, ns := range list.Items {
-		if !owner.Abandoned(ns.ObjectMeta) {
-			continue
+		if owner.Abandoned(ns.ObjectMeta) {
+			names = append(names, ns.Name)
 		}
-		space := &Space{Ground: &Ground{API: connection}, name: ns.Name}
+	}
+	var removed atomic.Int32
+	if err := several(ctx, names, func(ctx context.Context, name string) error {
+		space := &Space{Ground: &Ground{API: connection}, name: name}
 		if err := space.Close(ctx); err != nil {
-			return len(names), err
+			return err
 		}
-		if err := remove(ctx, connection, ns.Name); err != nil {
-			return len(names), err
+		if err := remove(ctx, connection, name); err != nil {
+			return err
 		}
-		names = append(names, ns.Name)
+		removed.Add(1)
+		return nil
+	}); err != nil {
+		return int(removed.Load()), err
 	}
 	ctx, cancel := context.WithTimeout(ctx, ClearTime)
 	defer cancel()
@@ -52,6 +60,20 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after %s: %s", ClearTime, strings.Join(left, ", "))
 	}
 	return len(names), err
+}
+
+// atOnce is how many namespaces are deleted at the same time: there are a hundred of
+// a run, and an API that answers slowly must not hold its end up for each.
+const atOnce = 8
+
+// several does something with each of the namespaces.
+func several(ctx context.Context, names []string, do func(ctx context.Context, name string) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, name := range names {
+		group.Go(func() error { return do(ctx, name) })
+	}
+	return group.Wait()
 }
 
 // remove asks for the deletion of a namespace, which may be gone already.
@@ -83,15 +105,13 @@ func clearAll(ctx context.Context, connection *api.Connection, selector string) 
 	if err != nil {
 		return nil, fmt.Errorf("look for namespaces with %s: %w", selector, err)
 	}
+	var names []string
 	for _, ns := range list.Items {
-		if ns.DeletionTimestamp != nil {
-			continue
-		}
-		if err := remove(ctx, connection, ns.Name); err != nil {
-			return nil, err
+		if ns.DeletionTimestamp == nil {
+			names = append(names, ns.Name)
 		}
 	}
-	return list, nil
+	return list, several(ctx, names, func(ctx context.Context, name string) error { return remove(ctx, connection, name) })
 }
 
 // AwaitCleared is Clear and waits until no namespace of the run is left, or,

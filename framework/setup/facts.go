@@ -23,7 +23,7 @@ func (e *Environment) Facts() (reports.Run, *reports.Cluster) {
 	}
 	facts := &reports.Cluster{
 		Name: c.Name, Context: c.Context, ServerVersion: c.ServerVersion, Kind: c.Kind, Reused: c.Reused,
-		Provider: c.Provider, NodeImage: e.NodeImage, Cgroup: c.Cgroup, WitnessImage: c.WitnessImage,
+		Provider: c.Provider, NodeImage: e.NodeImage, Cgroup: c.Cgroup, WitnessImage: c.WitnessImage, Doubt: e.Doubt,
 	}
 	for _, n := range c.Nodes {
 		facts.Nodes = append(facts.Nodes, reports.Node{Name: n.Name, Role: n.Role, Kubelet: n.Kubelet, Runtime: n.Runtime, OS: n.OS})

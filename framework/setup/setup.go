@@ -41,10 +41,13 @@ type Environment struct {
 	// Dir is the run's directory, for the record and the evidence.
 	Dir string `json:"dir"`
 	// Owner is the process that the run's namespaces belong to.
-	Owner     string            `json:"owner"`
-	Cluster   *cluster.Info     `json:"cluster"`
-	NodeImage string            `json:"nodeImage,omitempty"`
-	Steps     []progress.Timing `json:"steps,omitempty"`
+	Owner     string        `json:"owner"`
+	Cluster   *cluster.Info `json:"cluster"`
+	NodeImage string        `json:"nodeImage,omitempty"`
+	// Doubt is what the nodes of an existing cluster say of the pods of set-up that
+	// cannot be; see cluster.DoubtError.
+	Doubt string            `json:"doubt,omitempty"`
+	Steps []progress.Timing `json:"steps,omitempty"`
 }
 
 // NewRun makes the directory for a run under the options' Out and returns the
@@ -218,7 +221,13 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 		if errors.As(err, &image) {
 			return fmt.Errorf("%w\n%s", err, advice)
 		}
-		return err
+		var doubt *cluster.DoubtError
+		if !errors.As(err, &doubt) {
+			return err
+		}
+		// Whether that is how pods are to be treated is for the specs to say.
+		e.Doubt = doubt.Problem
+		log.Info("The specs run all the same: what the nodes say of pods is what they judge.")
 	}
 	e.Cluster = info
 	return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -197,14 +198,23 @@ func Must[T any](value T, err error) T {
 }
 
 // Do fails the spec with the error of a step, if it has one. A step that could
-// not see what happened makes the spec inconclusive.
+// not see what happened, or had no answer from the API server, makes the spec
+// inconclusive.
 func Do(err error) {
 	GinkgoHelper()
 	if err == nil {
 		return
 	}
-	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) {
+	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) || unanswered(err) {
 		claim.Inconclusive(err.Error())
 	}
 	Fail(err.Error())
+}
+
+// unanswered tells a step that ended while the API server had not answered its request
+// at all, such as when the time of the spec was up. Of a pod or a node that does not
+// answer, the API server says so itself.
+func unanswered(err error) bool {
+	var request *url.Error // http.Client's, for want of an answer
+	return errors.As(err, &request)
 }
