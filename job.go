@@ -68,6 +68,9 @@ func commandJob(args []string) int {
 	flags := flag.NewFlagSet("podproof job", flag.ContinueOnError)
 	var f podFlags
 	f.register(flags)
+	var nodes nodesFlags
+	flags.StringVar(&nodes.nodes, "nodes", "", "judge these `nodes` one by one, as podproof run --nodes does: all, or names separated by commas")
+	shards := flags.Int("shards", 1, "in as many pods of the Job, each of which judges a part of the nodes")
 	named := flags.String("serviceaccount", "podproof/podproof", "the account that the Job has, as `NAMESPACE/NAME`; the Job is in that namespace")
 	others, err := parse(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -79,7 +82,14 @@ func commandJob(args []string) int {
 	if err == nil {
 		err = f.check()
 	}
-	job := incluster.Job{Image: f.image, Namespaces: f.options.Namespaces, Args: f.args}
+	job := incluster.Job{Namespaces: f.options.Namespaces}
+	if err == nil {
+		job.Shards, err = nodes.shards(f.options, *shards)
+	}
+	job.Image, job.Args = f.image, f.args
+	if job.Shards > 0 {
+		job.Args = append(job.Args, "--nodes="+nodes.nodes)
+	}
 	if err == nil {
 		if job.Account, err = rights.ParseAccount(*named); err != nil {
 			err = options.Usagef("serviceaccount: %v", err)
