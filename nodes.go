@@ -166,7 +166,11 @@ func (r *nodesRun) judge(name string, n int) reports.NodeResult {
 	if result.ExitCode == reports.ExitConformant {
 		r.good = name
 	}
-	r.console.Info("node %s: %s, %s", name, record.Verdict, record.Reason)
+	where := ""
+	if result.ExitCode != reports.ExitConformant {
+		where = ": " + filepath.Join(dir, reports.SummaryFile)
+	}
+	r.console.Info("node %s: %s, %s%s", name, record.Verdict, record.Reason, where)
 	return result
 }
 
