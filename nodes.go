@@ -50,7 +50,7 @@ type nodesRun struct {
 	stop    *stopper
 	console *progress.Console
 	env     *setup.Environment
-	id, dir string
+	dir     string
 	whole   reports.Fleet // without nodes
 	results []reports.NodeResult
 	code    int
@@ -83,7 +83,7 @@ func launchNodes(o options.Options, c fleet.Choice) int {
 		}
 		return conclude(console, o, dir, record)
 	}
-	r := &nodesRun{stop: stop, console: console, env: env, id: id, dir: dir}
+	r := &nodesRun{stop: stop, console: console, env: env, dir: dir}
 	if err := r.judgeAll(c); err != nil {
 		r.code = worse(r.code, report(err))
 	}
@@ -155,9 +155,7 @@ func (r *nodesRun) judge(name string, n int) reports.NodeResult {
 	started := time.Now()
 	dir := filepath.Join(r.dir, nodesDir, name)
 	peer := fleet.Peer(r.env.Cluster.Nodes, name, r.good)
-	// Shards that started in the same second have the same ID.
-	id := fmt.Sprintf("%s-s%d-n%d", r.id, r.whole.Parts[0].Index, n)
-	record := r.record(name, peer, id, dir)
+	record := r.record(name, peer, fmt.Sprintf("%s-n%d", r.env.RunID, n), dir)
 	if err := reports.Write(dir, record); err != nil {
 		r.console.Info("%v", err)
 	}

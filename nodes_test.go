@@ -25,7 +25,7 @@ func onNodes(t *testing.T, nodes ...cluster.Node) *nodesRun {
 	stop := newStopper(console)
 	t.Cleanup(func() { stop.close(); console.Close() })
 	env := &setup.Environment{Options: options.Defaults(), Cluster: &cluster.Info{ServerVersion: "v1.37.2", Nodes: nodes}}
-	return &nodesRun{stop: stop, console: console, env: env, id: "id", dir: t.TempDir()}
+	return &nodesRun{stop: stop, console: console, env: env, dir: t.TempDir()}
 }
 
 func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {

@@ -5,11 +5,13 @@ package setup
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/podproof/podproof/framework/api"
@@ -79,6 +81,26 @@ func NewRun(o options.Options) (id, dir string, err error) {
 	}
 }
 
+// distinct is the ID of a run on an existing cluster, made one that no other run has: of
+// those that start in the same second elsewhere, such as the shards of a Job, each would
+// remove the others' namespaces with its own. On a cluster of its own a run is alone.
+func distinct(o options.Options, id string) string {
+	if !o.Existing() {
+		return id
+	}
+	return id + "-" + strings.ToLower(rand.Text()[:5])
+}
+
+// Again makes the environment that of one more run.
+func (e *Environment) Again() error {
+	id, dir, err := NewRun(e.Options)
+	if err != nil {
+		return err
+	}
+	e.RunID, e.Dir = distinct(e.Options, id), dir
+	return nil
+}
+
 // Up makes the environment. When it fails or ctx ends, nothing that it made
 // is left, but for what the next run can use again (images, built components),
 // and the environment that it returns only tells how far it came.
@@ -96,7 +118,7 @@ func Up(ctx context.Context, o options.Options, id, dir string, log *progress.Co
 // UpUntried does as Up does, but for the proof that pods run on an existing cluster:
 // that is left to the environments of single nodes, see OnNode.
 func UpUntried(ctx context.Context, o options.Options, id, dir string, log *progress.Console) (*Environment, error) {
-	env := &Environment{Options: o, RunID: id, Dir: dir, Owner: owner.Current()}
+	env := &Environment{Options: o, RunID: distinct(o, id), Dir: dir, Owner: owner.Current()}
 	cache, err := options.CacheDir()
 	if err != nil {
 		return env, err
