@@ -19,6 +19,7 @@
 #   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
 #   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
 #                        WITNESS=...       WITNESS_TWIN=...
+#                        NODES=all         (judged one by one)
 SHELL := /bin/bash
 GO ?= go
 
@@ -30,13 +31,14 @@ FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCU
 	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline) \
 	$(call flag,NAMESPACES,namespaces) $(call flag,NODE_SELECTOR,node-selector) \
 	$(call flag,FAILED,failed) $(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
+RUN_FLAGS = $(FLAGS) $(call flag,NODES,nodes) $(call flag,SHARD,shard)
 
 .PHONY: e2e matrix mutants test lint browser build clean list docs need-go rbac
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
 e2e: build
-	@exec bin/podproof run $(FLAGS)
+	@exec bin/podproof run $(RUN_FLAGS)
 
 matrix: build
 	@exec bin/podproof matrix $(FLAGS) $(call flag,VERSIONS,k8s)

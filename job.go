@@ -73,6 +73,9 @@ func commandJob(args []string) int {
 	flags := flag.NewFlagSet("podproof job", flag.ContinueOnError)
 	var f podFlags
 	f.register(flags)
+	var nodes nodesFlags
+	flags.StringVar(&nodes.nodes, "nodes", "", "judge these `nodes` one by one, as podproof run --nodes does: all, or names separated by commas")
+	shards := flags.Int("shards", 1, "in as many pods of the Job, each of which judges a part of the nodes")
 	named := flags.String("serviceaccount", "podproof/podproof", "the account that the Job has, as `NAMESPACE/NAME`; the Job is in that namespace, which with --namespaces has to be there")
 	return f.print(flags, args, func() ([]byte, error) {
 		account, err := rights.ParseAccount(*named)
@@ -82,7 +85,14 @@ func commandJob(args []string) int {
 		if slices.Contains(f.options.Namespaces, account.Namespace) {
 			return nil, options.Usagef("the Job itself would be in %s, one of the namespaces that its run is confined to and that must have no other pods; give it another by --serviceaccount=NAMESPACE/NAME", account.Namespace)
 		}
-		return incluster.Job{Image: f.image, Account: account, Namespaces: f.options.Namespaces, Args: f.args}.Manifest()
+		job := incluster.Job{Image: f.image, Account: account, Namespaces: f.options.Namespaces, Args: f.args}
+		if job.Shards, err = nodes.shards(f.options, *shards); err != nil {
+			return nil, err
+		}
+		if job.Shards > 0 {
+			job.Args = append(job.Args, "--nodes="+nodes.nodes)
+		}
+		return job.Manifest()
 	})
 }
 

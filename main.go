@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/fleet"
 	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
@@ -55,6 +56,7 @@ func commands() []subcommand {
 		{name: "sonobuoy", run: commandSonobuoy, about: "print podproof as a plugin of Sonobuoy"},
 		{name: "report", run: commandReport, about: "make the files of a run again from its record", files: true},
 		{name: "compare", run: commandCompare, about: "say what changed between the records of two or more runs", files: true},
+		{name: "fleet", run: commandFleet, about: "make one result of those of the shards of a run on many nodes", files: true},
 		{name: "publish", run: commandPublish, about: "write the conformance report of a run, to be published", files: true},
 		{name: "validate", run: commandValidate, about: "refuse a conformance report that cannot be right", files: true},
 		{name: "list", run: commandList, about: "list the claims with their specs, without a cluster", formats: claimFormats},
@@ -123,9 +125,18 @@ func (o *outcome) Fail() { o.failed = true }
 // commandRun is `podproof run`.
 func commandRun(args []string) int {
 	forSonobuoy := false
+	var nodes nodesFlags
 	o, err := runOptions("podproof run", args, func(flags *flag.FlagSet) {
+		nodes.register(flags)
 		flags.BoolVar(&forSonobuoy, "sonobuoy", false, "hand the results over as a plugin of Sonobuoy does")
 	})
+	var choice *fleet.Choice
+	if err == nil {
+		choice, err = nodes.choice(o)
+	}
+	if err == nil && choice != nil && forSonobuoy {
+		err = options.Usagef("Sonobuoy takes the results of one run, and --nodes makes one for each node")
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -139,6 +150,9 @@ func commandRun(args []string) int {
 	}
 	if o.Failed != "" {
 		fmt.Printf("Running again what failed in %s: %s\n", o.Failed, strings.Join(o.Focus, ", "))
+	}
+	if choice != nil {
+		return launchNodes(o, *choice)
 	}
 	return launch(o)
 }

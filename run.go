@@ -57,7 +57,7 @@ func launchIn(o options.Options, id, dir string) int {
 	code := 0
 	for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
 		if n > 1 {
-			if env.RunID, env.Dir, err = setup.NewRun(o); err != nil {
+			if err := env.Again(); err != nil {
 				code = report(err)
 				break
 			}

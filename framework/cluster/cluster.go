@@ -40,6 +40,9 @@ type Info struct {
 	Namespaces []string `json:"namespaces,omitempty"`
 	// NodeSelector are the labels of the nodes that are used; none means all.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// Only is the one node that the run is on, see OnNode; "" means that it is on all
+	// that it may use.
+	Only string `json:"only,omitempty"`
 	// The image that specs run, once it is in the cluster, and the one that they
 	// change it to. Set by whoever loads them.
 	WitnessImage string `json:"witnessImage,omitempty"`
@@ -61,7 +64,8 @@ type Info struct {
 // Node is a node as it was when the cluster was made or looked at.
 type Node struct {
 	Name        string   `json:"name"`
-	Role        string   `json:"role"` // control-plane or worker
+	Hostname    string   `json:"hostname,omitempty"` // its label kubernetes.io/hostname
+	Role        string   `json:"role"`               // control-plane or worker
 	InternalIPs []string `json:"internalIPs"`
 	PodCIDRs    []string `json:"podCIDRs"`
 	Kubelet     string   `json:"kubelet"` // v1.37.2

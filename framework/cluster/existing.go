@@ -79,7 +79,7 @@ func Existing(ctx context.Context, r ExistingRequest) (*Info, error) {
 func (i *Info) unusedNodes() string {
 	var words []string
 	for _, n := range i.Nodes {
-		if why := n.unused(); why != "" && !n.Reserved {
+		if why := n.Unused(); why != "" && !n.Reserved {
 			words = append(words, fmt.Sprintf("node %s (%s)", n.Name, why))
 		}
 	}

@@ -27,6 +27,7 @@ func listNodes(ctx context.Context, client kubernetes.Interface) ([]corev1.Node,
 func describeNode(n *corev1.Node) Node {
 	node := Node{
 		Name:        n.Name,
+		Hostname:    n.Labels[corev1.LabelHostname],
 		Role:        "worker",
 		PodCIDRs:    n.Spec.PodCIDRs,
 		Kubelet:     n.Status.NodeInfo.KubeletVersion,
@@ -118,8 +119,8 @@ func keepsOff(t corev1.Taint) bool {
 	return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
 }
 
-// unused says why no plain pod of the run comes to the node, "" when some do.
-func (n Node) unused() string {
+// Unused says why no plain pod of the run comes to the node, "" when some do.
+func (n Node) Unused() string {
 	switch {
 	case n.Unchosen:
 		return "not chosen by its labels"

@@ -44,7 +44,7 @@ type Trial struct {
 }
 
 // ProveUsable runs a pod to its successful end on every node that takes pods, the
-// reserved one too, in a namespace of its own, which it then deletes without waiting
+// reserved one too, or on the one that Only names, in a namespace of its own, which it then deletes without waiting
 // for that. A run that is confined to namespaces has a pod in each of them instead,
 // wherever the scheduler puts it, and leaves none. The error says what became of each
 // pod. It is a DoubtError where the nodes say that the pods ran, and that cannot be.
@@ -89,7 +89,7 @@ func (i *Info) proveUsable(ctx context.Context, t Trial) (ran string, err error)
 	}
 	var pods []string
 	for _, node := range i.Nodes {
-		if node.unused() != "" && !(node.Reserved && node.Ready) {
+		if node.Unused() != "" && !(node.Reserved && node.Ready) || i.Only != "" && node.Name != i.Only {
 			continue
 		}
 		pod := usablePod(node.Name, t)

@@ -129,6 +129,23 @@ func TestJob(t *testing.T) {
 	g.Expect(string(manifest)).NotTo(ContainSubstring("ClusterRole"))
 }
 
+func TestShardsOfAJob(t *testing.T) {
+	g := NewWithT(t)
+	args := []string{"--nodes=all"}
+	manifest, err := Job{Image: "i:1", Account: rights.Account{Namespace: "a", Name: "runner"}, Shards: 3, Args: args}.Manifest()
+	g.Expect(err).NotTo(HaveOccurred())
+	documents := strings.Split(string(manifest), "---\n")
+	var job batchv1.Job
+	g.Expect(yaml.UnmarshalStrict([]byte(documents[4]), &job)).To(Succeed())
+	g.Expect(*job.Spec.CompletionMode).To(Equal(batchv1.IndexedCompletion))
+	g.Expect(*job.Spec.Completions).To(BeEquivalentTo(3))
+	g.Expect(*job.Spec.Parallelism).To(BeEquivalentTo(3))
+	g.Expect(job.Spec.BackoffLimit).To(BeNil(), "one nonconformant node would end all shards")
+	g.Expect(*job.Spec.BackoffLimitPerIndex).To(BeZero())
+	g.Expect(job.Spec.Template.Spec.Containers[0].Args).To(Equal([]string{"run", "--in-cluster", "--nodes=all", "--shard=$(JOB_COMPLETION_INDEX)/3"}))
+	g.Expect(args).To(HaveLen(1))
+}
+
 func TestPlugin(t *testing.T) {
 	g := NewWithT(t)
 	text, err := Plugin("r.test/podproof:1", []string{"--focus=NET-01"})

@@ -2,6 +2,7 @@ package incluster
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -18,6 +19,13 @@ import (
 // endTime is how long a run has to clean up when its pod is deleted.
 const endTime = 120
 
+// MostShards is as many pods as a Job has that judge nodes one by one.
+const MostShards = 1000
+
+// shardIndex is the number of a pod of an Indexed Job, put in by the kubelet.
+// https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
+const shardIndex = "$(JOB_COMPLETION_INDEX)"
+
 // Job is podproof as a Job in the cluster that it tests.
 type Job struct {
 	Image   string
@@ -25,6 +33,8 @@ type Job struct {
 	// Namespaces are those that the run is confined to, if any. The Job's is none of them:
 	// they must have no pods but the run's.
 	Namespaces []string
+	// Shards, when above 0, is how many pods judge a part of the nodes each.
+	Shards int
 	// Args are what `podproof run` is told, beside --in-cluster.
 	Args []string
 }
@@ -35,6 +45,9 @@ func (j Job) Manifest() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.Shards > 0 {
+		j.Args = append(slices.Clone(j.Args), fmt.Sprintf("--shard=%s/%d", shardIndex, j.Shards))
+	}
 	job := &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: j.Account.Namespace, Name: "podproof"},
@@ -43,6 +56,12 @@ func (j Job) Manifest() ([]byte, error) {
 			BackoffLimit: ptr.To(int32(0)),
 			Template:     corev1.PodTemplateSpec{Spec: j.pod()},
 		},
+	}
+	if j.Shards > 0 {
+		job.Spec.CompletionMode = ptr.To(batchv1.IndexedCompletion)
+		job.Spec.Completions, job.Spec.Parallelism = ptr.To(int32(j.Shards)), ptr.To(int32(j.Shards))
+		// A shard that finds a node nonconformant fails, and must not end the others.
+		job.Spec.BackoffLimit, job.Spec.BackoffLimitPerIndex = nil, ptr.To(int32(0))
 	}
 	text, err := yaml.Marshal(job)
 	if err != nil {

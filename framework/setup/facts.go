@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 )
@@ -26,9 +27,14 @@ func (e *Environment) Facts() (reports.Run, *reports.Cluster) {
 		Provider: c.Provider, NodeImage: e.NodeImage, Cgroup: c.Cgroup, WitnessImage: c.WitnessImage, Doubt: e.Doubt,
 	}
 	for _, n := range c.Nodes {
-		facts.Nodes = append(facts.Nodes, reports.Node{Name: n.Name, Role: n.Role, Kubelet: n.Kubelet, Runtime: n.Runtime, OS: n.OS})
+		facts.Nodes = append(facts.Nodes, NodeFacts(n))
 	}
 	return run, facts
+}
+
+// NodeFacts is a node in the record's words.
+func NodeFacts(n cluster.Node) reports.Node {
+	return reports.Node{Name: n.Name, Role: n.Role, Kubelet: n.Kubelet, Runtime: n.Runtime, OS: n.OS}
 }
 
 // Version of this build of podproof: the module's version, or the revision

@@ -5,11 +5,13 @@ package setup
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/podproof/podproof/framework/api"
@@ -48,6 +50,11 @@ type Environment struct {
 	// cannot be; see cluster.DoubtError.
 	Doubt string            `json:"doubt,omitempty"`
 	Steps []progress.Timing `json:"steps,omitempty"`
+
+	// trial is what proves that pods run, and advice what to do where they lack their
+	// image; of the process that has set up.
+	trial  cluster.Trial
+	advice string
 }
 
 // NewRun makes the directory for a run under the options' Out and returns the
@@ -77,11 +84,44 @@ func NewRun(o options.Options) (id, dir string, err error) {
 	}
 }
 
+// distinct is the ID of a run on an existing cluster, made one that no other run has: of
+// those that start in the same second elsewhere, such as the shards of a Job, each would
+// remove the others' namespaces with its own. On a cluster of its own a run is alone.
+func distinct(o options.Options, id string) string {
+	if !o.Existing() {
+		return id
+	}
+	return id + "-" + strings.ToLower(rand.Text()[:5])
+}
+
+// Again makes the environment that of one more run.
+func (e *Environment) Again() error {
+	id, dir, err := NewRun(e.Options)
+	if err != nil {
+		return err
+	}
+	e.RunID, e.Dir = distinct(e.Options, id), dir
+	return nil
+}
+
 // Up makes the environment. When it fails or ctx ends, nothing that it made
 // is left, but for what the next run can use again (images, built components),
 // and the environment that it returns only tells how far it came.
 func Up(ctx context.Context, o options.Options, id, dir string, log *progress.Console) (*Environment, error) {
-	env := &Environment{Options: o, RunID: id, Dir: dir, Owner: owner.Current()}
+	env, err := UpUntried(ctx, o, id, dir, log)
+	if err == nil && o.Existing() {
+		if err = env.try(ctx, log); err != nil {
+			env.Cluster = nil
+		}
+		env.Steps = log.Timings()
+	}
+	return env, err
+}
+
+// UpUntried does as Up does, but for the proof that pods run on an existing cluster:
+// that is left to the environments of single nodes, see OnNode.
+func UpUntried(ctx context.Context, o options.Options, id, dir string, log *progress.Console) (*Environment, error) {
+	env := &Environment{Options: o, RunID: distinct(o, id), Dir: dir, Owner: owner.Current()}
 	cache, err := options.CacheDir()
 	if err != nil {
 		return env, err
@@ -172,7 +212,8 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 			return err
 		}
 	}
-	return e.Cluster.ProveUsable(ctx, cluster.Trial{Images: []string{image.Reference}, Args: witness.Version()})
+	e.trial = cluster.Trial{Images: []string{image.Reference}, Args: witness.Version()}
+	return e.Cluster.ProveUsable(ctx, e.trial)
 }
 
 // existing looks at the cluster of the kubeconfig. Nothing is loaded into its
@@ -204,33 +245,37 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 		return err
 	}
 	info.WitnessImage, info.WitnessTwin, info.WitnessBuild = image.Reference, image.Twin, image.Build
-	advice := whereToGetWitness(image)
-	patience := time.Duration(0)
+	e.advice = whereToGetWitness(image)
+	e.trial = cluster.Trial{Args: witness.Version(), Prints: image.Build, RunID: e.RunID}
 	if reference != "" {
 		info.WitnessImage, info.WitnessTwin = reference, twin
-		advice = fmt.Sprintf("Both images of %s have to be in the registry, as %s and %s.", archiveOf(image), reference, twin)
-		patience = cluster.PullPatience
+		e.advice = fmt.Sprintf("Both images of %s have to be in the registry, as %s and %s.", archiveOf(image), reference, twin)
+		e.trial.Patience = cluster.PullPatience
 	}
+	e.trial.Images = []string{info.WitnessImage, info.WitnessTwin}
 	if err := Sweep(ctx, info, e.RunID, log); err != nil {
 		return err
 	}
-	if err := info.ProveUsable(ctx, cluster.Trial{
-		Images: []string{info.WitnessImage, info.WitnessTwin}, Args: witness.Version(), Prints: image.Build, Patience: patience, RunID: e.RunID,
-	}); err != nil {
-		var image *cluster.ImageError
-		if errors.As(err, &image) {
-			return fmt.Errorf("%w\n%s", err, advice)
-		}
-		var doubt *cluster.DoubtError
-		if !errors.As(err, &doubt) {
-			return err
-		}
-		// Whether that is how pods are to be treated is for the specs to say.
-		e.Doubt = doubt.Problem
-		log.Info("The specs run all the same: what the nodes say of pods is what they judge.")
-	}
 	e.Cluster = info
 	return nil
+}
+
+// try proves that pods run, and tells where they get their image if they lack it.
+// What cannot be true of what the nodes tell is no error but a doubt: whether that is how
+// pods are to be treated is for the specs to say.
+func (e *Environment) try(ctx context.Context, log progress.Log) error {
+	err := e.Cluster.ProveUsable(ctx, e.trial)
+	var image *cluster.ImageError
+	if errors.As(err, &image) && e.advice != "" {
+		return fmt.Errorf("%w\n%s", err, e.advice)
+	}
+	var doubt *cluster.DoubtError
+	if errors.As(err, &doubt) {
+		e.Doubt = doubt.Problem
+		log.Info("The specs run all the same: what the nodes say of pods is what they judge.")
+		return nil
+	}
+	return err
 }
 
 // Sweep removes from a cluster the namespaces that dead runs left there, or, for a run

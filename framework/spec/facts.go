@@ -44,6 +44,8 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	spare := slices.IndexFunc(g.Cluster.Nodes, func(n cluster.Node) bool { return n.Ready && n.Reserved })
 	if spare >= 0 {
 		found(claims.NeedSpareNode, true, "podproof made node "+g.Cluster.Nodes[spare].Name+" to be taken away", "")
+	} else if g.Cluster.Only != "" {
+		found(claims.NeedSpareNode, false, "", "a run on one node of many takes none away")
 	} else {
 		found(claims.NeedSpareNode, false, "", "podproof has made no node that it may take away")
 	}
