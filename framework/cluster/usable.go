@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -26,6 +28,9 @@ const (
 	usableTimeout = 60 * time.Second
 	// PullPatience is for one that may have to be pulled by every node.
 	PullPatience = 5 * time.Minute
+	// logTimeout bounds the answer to a request for a log: of a node that it cannot
+	// reach, the API server says so after 30 s.
+	logTimeout = 40 * time.Second
 )
 
 // Trial is what ProveUsable runs.
@@ -220,18 +225,25 @@ func withoutRuntime(pod *corev1.Pod) string {
 	return ""
 }
 
-// checkPrinted reads what the containers of a pod printed. It tells apart why that
-// cannot be read and that it is not what it has to be.
+// checkPrinted reads what the containers of a pod printed. It tells apart why the node
+// does not tell, and that it is not what it has to be or that the API server is in the way.
 func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) (unread, err error) {
 	for n, image := range t.Images {
 		log, err := readLog(ctx, client, pod, containerName(n))
-		if err != nil && ctx.Err() != nil {
+		switch answer := apierrors.APIStatus(nil); {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
+		case err == nil:
+		case errors.As(err, &answer) && !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err):
+			return err, nil // by the word of the node, or of it
+		default:
+			return nil, fmt.Errorf("log of pod %s: %w", pod.Name, err)
 		}
-		if err != nil {
-			return err, nil
-		}
-		if printed := strings.TrimSpace(string(log)); printed != t.Prints {
+		switch printed := strings.TrimSpace(string(log)); printed {
+		case t.Prints:
+		case "":
+			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is another than the witness: it printed nothing, where the witness prints its build %q", pod.Name, image, t.Prints)}
+		default:
 			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod.Name, image, printed, t.Prints)}
 		}
 	}
@@ -239,17 +251,20 @@ func (t Trial) checkPrinted(ctx context.Context, client kubernetes.Interface, po
 }
 
 func readLog(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, container string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, apiTimeout, fmt.Errorf("no answer after %s", apiTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, logTimeout, fmt.Errorf("no answer after %s", logTimeout))
 	defer cancel()
-	log, err := client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).DoRaw(ctx)
+	stream, err := client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).Stream(ctx)
+	if err == nil {
+		defer stream.Close()
+		var log []byte
+		if log, err = io.ReadAll(stream); err == nil {
+			return log, nil
+		}
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err != nil && len(log) > 0 {
-		// What the node answered is in the body of an answer that is no Status.
-		err = fmt.Errorf("%w: %.200s", err, strings.TrimSpace(string(log)))
-	}
-	return log, err
+	return nil, err
 }
 
 // cutIn puts a text that may be empty behind another.

@@ -3,6 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
 func pod(name string, status corev1.PodStatus) *corev1.Pod {
@@ -148,6 +152,40 @@ func TestWhatNodesSayOfTheTrial(t *testing.T) {
 			g.Expect(err).To(MatchError(test.want))
 			var doubt *DoubtError
 			g.Expect(errors.As(err, &doubt)).To(Equal(test.doubt))
+		})
+	}
+}
+
+func TestWhoDoesNotTellTheLog(t *testing.T) {
+	const status = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":%q,"reason":%q,"code":%d}`
+	for name, test := range map[string]struct {
+		code           int
+		reason         metav1.StatusReason
+		message        string
+		unread, failed string
+	}{
+		"the node":                   {400, metav1.StatusReasonBadRequest, "no logs found", "no logs found", ""},
+		"the node is not reached":    {500, metav1.StatusReasonInternalError, "dial tcp: no route to host", "dial tcp: no route to host", ""},
+		"the user has not the right": {403, metav1.StatusReasonForbidden, "cannot get pods/log", "", "log of pod p: cannot get pods/log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(test.code)
+				fmt.Fprintf(w, status, test.message, test.reason, test.code)
+			}))
+			defer server.Close()
+			client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+			g.Expect(err).NotTo(HaveOccurred())
+			trial := Trial{Images: []string{"r.test/w:1"}, Prints: "0a1b"}
+			unread, err := trial.checkPrinted(t.Context(), client, said(corev1.PodSucceeded, endedOK, "containerd://1"))
+			if test.failed != "" {
+				g.Expect(err).To(MatchError(test.failed))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(unread).To(MatchError(test.unread))
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -95,12 +94,10 @@ var _ = Describe("A Pod's address", func() {
 
 	It("is its own, neither a node's nor another Pod's", claim.Proves("NET-01"), func(ctx SpecContext) {
 		nodeIPs := map[string]bool{}
-		podCIDRs := map[string][]string{}
 		for _, n := range ns.Cluster.Nodes {
 			for _, ip := range n.InternalIPs {
 				nodeIPs[ip] = true
 			}
-			podCIDRs[n.Name] = n.PodCIDRs
 		}
 		Expect(nodeIPs).NotTo(BeEmpty())
 
@@ -120,9 +117,6 @@ var _ = Describe("A Pod's address", func() {
 			Expect(nodeIPs).NotTo(HaveKey(ip), "the Pod's IP must not be a node's\n%s", story)
 			Expect(seen).NotTo(HaveKey(ip), "Pods that live at the same time must not have the same IP; Pod %s has this one too\n%s", seen[ip], story)
 			seen[ip] = p.Name
-			if cidrs := podCIDRs[p.Spec.NodeName]; len(cidrs) > 0 {
-				Expect(inAny(ip, cidrs)).To(BeTrue(), "the Pod's IP %s must be in the Pod range of its node, %v\n%s", ip, cidrs, story)
-			}
 			spec.Must(story.Await(ctx, pod.Ready()))
 			var inside record.Info
 			getJSON(ctx, ns, story, 8080, "/info", nil, &inside)
@@ -170,17 +164,4 @@ func addresses(i record.Info) []string {
 		}
 	}
 	return all
-}
-
-func inAny(ip string, cidrs []string) bool {
-	address, err := netip.ParseAddr(ip)
-	if err != nil {
-		return false
-	}
-	for _, c := range cidrs {
-		if prefix, err := netip.ParsePrefix(c); err == nil && prefix.Contains(address) {
-			return true
-		}
-	}
-	return false
 }
