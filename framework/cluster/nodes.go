@@ -28,7 +28,6 @@ func describeNode(n *corev1.Node) Node {
 	node := Node{
 		Name:        n.Name,
 		Role:        "worker",
-		PodCIDRs:    n.Spec.PodCIDRs,
 		Kubelet:     n.Status.NodeInfo.KubeletVersion,
 		Runtime:     n.Status.NodeInfo.ContainerRuntimeVersion,
 		OS:          n.Status.NodeInfo.OperatingSystem,
