@@ -67,7 +67,6 @@ type Node struct {
 	Hostname    string   `json:"hostname,omitempty"` // its label kubernetes.io/hostname
 	Role        string   `json:"role"`               // control-plane or worker
 	InternalIPs []string `json:"internalIPs"`
-	PodCIDRs    []string `json:"podCIDRs"`
 	Kubelet     string   `json:"kubelet"` // v1.37.2
 	Runtime     string   `json:"runtime"` // containerd://2.4.0
 	OS          string   `json:"os"`      // linux

@@ -29,7 +29,6 @@ func describeNode(n *corev1.Node) Node {
 		Name:        n.Name,
 		Hostname:    n.Labels[corev1.LabelHostname],
 		Role:        "worker",
-		PodCIDRs:    n.Spec.PodCIDRs,
 		Kubelet:     n.Status.NodeInfo.KubeletVersion,
 		Runtime:     n.Status.NodeInfo.ContainerRuntimeVersion,
 		OS:          n.Status.NodeInfo.OperatingSystem,

@@ -139,7 +139,7 @@ func TestDescribeNode(t *testing.T) {
 		n.Status.NodeInfo = corev1.NodeSystemInfo{KubeletVersion: "v1.37.2", ContainerRuntimeVersion: "containerd://2.4.0", OperatingSystem: "linux"}
 	})
 	g.Expect(describeNode(controlPlane)).To(Equal(Node{
-		Name: "cp", Role: "control-plane", InternalIPs: []string{"172.18.0.2"}, PodCIDRs: []string{"10.244.0.0/24"},
+		Name: "cp", Role: "control-plane", InternalIPs: []string{"172.18.0.2"},
 		Kubelet: "v1.37.2", Runtime: "containerd://2.4.0", OS: "linux", Ready: true, Schedulable: false,
 		Taints: []string{controlPlaneLabel},
 	}))
