@@ -451,9 +451,12 @@ func (r *mutantRun) afterwards() {
 			concerned = append(concerned, m.Expected...)
 		}
 	}
-	focus, _ := focusOf(mutants.Mutant{Claims: concerned}, r.all)
 	if len(concerned) == 0 {
 		return
+	}
+	var focus []string
+	if !r.all {
+		focus = quickOf(concerned)
 	}
 	step := r.console.Step("the restored cluster", time.Minute)
 	record, err := r.specs("restored", focus, options.Quick, step)
@@ -467,6 +470,17 @@ func (r *mutantRun) afterwards() {
 	}
 	step.Done(string(record.Verdict))
 	r.record.Afterwards, r.record.AfterwardsReason = record.Verdict, record.Reason
+}
+
+// quickOf gives those of the claims, and of the claims that laws among them speak for,
+// that are quick. When none is, it gives none, which are all quick ones: the others take
+// up to a quarter of an hour, and whether the cluster is whole again any claim can tell.
+func quickOf(concerned []string) []string {
+	focus, _ := focusOf(mutants.Mutant{Claims: concerned}, false)
+	return slices.DeleteFunc(focus, func(id string) bool {
+		c, err := claims.Find(id)
+		return err != nil || c.Profile == claims.Full
+	})
 }
 
 // focusOf gives the claims whose specs show the mutant, and their profile. A law is

@@ -35,6 +35,12 @@ func TestASampleOfMutantsIsTakenFromAllThatAreSelected(t *testing.T) {
 	g.Expect(sample[:2]).To(Equal([]string{quick[7], quick[15]}))
 }
 
+func TestTheRestoredClusterIsTriedWithQuickClaims(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(quickOf([]string{"PHASE-UNK-01", "RESTART-03", "RESTART-03"})).To(Equal([]string{"RESTART-03"}))
+	g.Expect(quickOf([]string{"PHASE-UNK-01", "PHASE-UNK-02"})).To(BeEmpty(), "which are all quick ones")
+}
+
 func TestFlagsThatSelectNoMutantAreBadUsage(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags mutantFlags
