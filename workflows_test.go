@@ -174,10 +174,12 @@ func TestWorkflowSteps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(all).To(HaveKey(name))
+			w := all[name]
 			r := &workflowRun{source: ".", outputs: map[string]map[string]string{}, values: values, dir: t.TempDir()}
 			g.Expect(r.prepare()).To(Succeed())
-			for _, name := range all[name].inOrder() {
-				job := all[name].Jobs[name]
+			for _, name := range w.inOrder() {
+				job := w.Jobs[name]
+				g.Expect(job.Steps).NotTo(BeEmpty(), "steps of job %s", name)
 				matrix, err := r.matrix(job)
 				g.Expect(err).NotTo(HaveOccurred())
 				for _, values := range matrix {
