@@ -163,9 +163,9 @@ func TestStepsOfAWorkflowAreRun(t *testing.T) {
 // from job to job through a directory; other actions do nothing. A narrower run is had by
 // podproof's own variables, such as PODPROOF_FOCUS.
 func TestWorkflowSteps(t *testing.T) {
-	names := os.Getenv("PODPROOF_WORKFLOWS")
+	names := os.Getenv(workflowsVariable)
 	if names == "" {
-		t.Skip("PODPROOF_WORKFLOWS names no workflow")
+		t.Skip(workflowsVariable + " names no workflow")
 	}
 	values, err := strconv.Atoi(cmp.Or(os.Getenv("PODPROOF_WORKFLOWS_VALUES"), "2"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -191,6 +191,9 @@ func TestWorkflowSteps(t *testing.T) {
 		})
 	}
 }
+
+// workflowsVariable names the workflows that TestWorkflowSteps runs.
+const workflowsVariable = "PODPROOF_WORKFLOWS"
 
 // workflowRun runs the steps of one workflow.
 type workflowRun struct {
@@ -264,7 +267,9 @@ func (r *workflowRun) job(t *testing.T, name string, j job, matrix map[string]an
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	output := filepath.Join(r.dir, name+".output")
-	env := append(os.Environ(), "CI=true", "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+filepath.Join(r.dir, "summary.md"))
+	// Without the name of the workflow: `make test` is one of the steps.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, workflowsVariable+"=") })
+	env = append(env, "CI=true", "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+filepath.Join(r.dir, "summary.md"))
 	for variable, value := range j.Env {
 		env = append(env, variable+"="+r.expand(value, matrix))
 	}
