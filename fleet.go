@@ -54,7 +54,7 @@ func commandFleet(args []string) int {
 // readFleets reads the results of nodes from a file, the directory of a run, or "-".
 func readFleets(path string) ([]reports.Fleet, error) {
 	var in io.Reader = os.Stdin
-	if path != "-" {
+	if path != reports.Stdin {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			path = filepath.Join(path, reports.FleetFile)
 		}

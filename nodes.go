@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -57,7 +56,7 @@ type nodesRun struct {
 	good    string // the last node that was judged conformant
 }
 
-// launchNodes makes the environment, runs the specs on one node after the other, and
+// launchNodes runs the specs on one node after the other, in the same order on each, and
 // returns the worst exit code. A node that cannot be judged keeps no other from its turn;
 // an interrupt does.
 func launchNodes(o options.Options, c fleet.Choice) int {
@@ -65,35 +64,13 @@ func launchNodes(o options.Options, c fleet.Choice) int {
 	if err != nil {
 		return report(err)
 	}
-	if o.Seed == 0 {
-		o.Seed = time.Now().Unix() // the same order on every node
-	}
-	started := time.Now()
-	console := progress.NewConsole(os.Stdout, progress.Options{})
-	defer console.Close()
-	stop := newStopper(console)
-	defer stop.close()
-
-	env, err := setup.UpUntried(stop.ctx, o, id, dir, console)
-	if err != nil {
-		record := suites.FailedSetup(env, started, stop.ctx.Err() != nil, err)
-		var bad *options.UsageError
-		if errors.As(err, &bad) {
-			record.ExitCode = reports.ExitUsage
+	return inEnvironment(setup.UpUntried, o, id, dir, func(stop *stopper, console *progress.Console, env *setup.Environment) int {
+		r := &nodesRun{stop: stop, console: console, env: env, dir: dir}
+		if err := r.judgeAll(c); err != nil {
+			return worse(r.code, report(err))
 		}
-		return conclude(console, o, dir, record)
-	}
-	r := &nodesRun{stop: stop, console: console, env: env, dir: dir}
-	if err := r.judgeAll(c); err != nil {
-		r.code = worse(r.code, report(err))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
-	defer cancel()
-	if err := env.Down(ctx, console); err != nil {
-		console.Info("%v", err)
-		r.code = worse(r.code, reports.ExitCouldNotTest)
-	}
-	return r.code
+		return r.code
+	})
 }
 
 // judgeAll judges the chosen nodes and shows what came of it.

@@ -32,10 +32,35 @@ func launch(o options.Options) int {
 	return launchIn(o, id, dir)
 }
 
-// launchIn makes the environment, runs the specs as often as is asked for,
-// removes the environment, and returns the worst exit code. The record lands in dir,
-// those of repetitions in directories beside it.
+// launchIn runs the specs as often as is asked for, in an environment of their own, and
+// returns the worst exit code. The record lands in dir, those of repetitions in
+// directories beside it.
 func launchIn(o options.Options, id, dir string) int {
+	return inEnvironment(setup.Up, o, id, dir, func(stop *stopper, console *progress.Console, env *setup.Environment) int {
+		code := 0
+		for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
+			if n > 1 {
+				if err := env.Again(); err != nil {
+					code = report(err)
+					break
+				}
+			}
+			if o.Repeat > 1 {
+				console.Info("run %d of %d", n, o.Repeat)
+			}
+			code = worse(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, env.Options.Seed+int64(n-1), console.Event)))
+		}
+		return code
+	})
+}
+
+// inEnvironment makes the environment by up, does there what is to be done, removes it,
+// and returns the worst exit code. A set-up that fails has a record in dir too.
+func inEnvironment(
+	up func(context.Context, options.Options, string, string, *progress.Console) (*setup.Environment, error),
+	o options.Options, id, dir string,
+	do func(*stopper, *progress.Console, *setup.Environment) int,
+) int {
 	if o.Seed == 0 {
 		o.Seed = time.Now().Unix()
 	}
@@ -45,7 +70,7 @@ func launchIn(o options.Options, id, dir string) int {
 	stop := newStopper(console)
 	defer stop.close()
 
-	env, err := setup.Up(stop.ctx, o, id, dir, console)
+	env, err := up(stop.ctx, o, id, dir, console)
 	if err != nil {
 		record := suites.FailedSetup(env, started, stop.ctx.Err() != nil, err)
 		var bad *options.UsageError
@@ -54,19 +79,7 @@ func launchIn(o options.Options, id, dir string) int {
 		}
 		return conclude(console, o, dir, record)
 	}
-	code := 0
-	for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
-		if n > 1 {
-			if err := env.Again(); err != nil {
-				code = report(err)
-				break
-			}
-		}
-		if o.Repeat > 1 {
-			console.Info("run %d of %d", n, o.Repeat)
-		}
-		code = worse(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, o.Seed+int64(n-1), console.Event)))
-	}
+	code := do(stop, console, env)
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 	defer cancel()
 	if err := env.Down(ctx, console); err != nil {
