@@ -11,6 +11,7 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/namespace"
@@ -144,6 +145,11 @@ func explain(ctx context.Context, space *namespace.Space) {
 	}
 	for _, story := range space.Journal().Stories() {
 		if reason := withoutWitness(story.Last()); reason != "" {
+			claim.Inconclusive(reason)
+		}
+	}
+	if CurrentSpecReport().State.Is(types.SpecStateTimedout) {
+		if reason := tooSlow(space.Journal().Stories()); reason != "" {
 			claim.Inconclusive(reason)
 		}
 	}

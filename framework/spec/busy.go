@@ -1,0 +1,64 @@
+package spec
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/podproof/podproof/framework/journal"
+)
+
+// slowStart is how long a node takes from getting a pod to its first container only
+// when it is too busy, or too slow, for the time that specs have: a second or two is
+// usual, and no claim promises that it is not more.
+const slowStart = 10 * time.Second
+
+// tooSlow says why a spec whose time was up tells nothing about the cluster: none of its
+// pods was started in a usual time. It is "" when one was, or when none could be.
+func tooSlow(stories []*journal.Story) string {
+	var quickest time.Duration
+	for _, story := range stories {
+		if took := firstStart(story); took > 0 && (quickest == 0 || took < quickest) {
+			quickest = took
+		}
+	}
+	if quickest <= slowStart {
+		return ""
+	}
+	return fmt.Sprintf("the nodes are too slow: no pod of the spec had its first container in less than %.1f s after it was given to a node, and then the spec's time was up", quickest.Seconds())
+}
+
+// firstStart is how long after the pod was given to a node the first of its containers
+// was seen to run or to have run. It is zero when none was, and when the pod itself
+// asked for what was not there, such as a volume.
+func firstStart(story *journal.Story) time.Duration {
+	for _, e := range story.Events() {
+		if e.Event.Reason == "FailedMount" {
+			return 0
+		}
+	}
+	var bound time.Time
+	for _, v := range story.Versions() {
+		if v.Pod.Spec.NodeName == "" {
+			continue
+		}
+		if bound.IsZero() {
+			bound = v.At
+		}
+		started, prevented := false, false
+		for _, s := range append(v.Pod.Status.InitContainerStatuses, v.Pod.Status.ContainerStatuses...) {
+			switch waiting := s.State.Waiting; {
+			case waiting == nil:
+				started = true
+			case waiting.Reason != "ContainerCreating" && waiting.Reason != "PodInitializing":
+				prevented = true
+			}
+		}
+		switch {
+		case started:
+			return v.At.Sub(bound)
+		case prevented:
+			return 0
+		}
+	}
+	return 0
+}

@@ -1,0 +1,62 @@
+package spec
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/pod"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+func TestTooSlow(t *testing.T) {
+	created := time.Now()
+	// told is a pod that is bound after 1 s and tells of its container so many seconds
+	// after that.
+	type status struct {
+		seconds int
+		state   corev1.ContainerState
+	}
+	waiting := func(reason string) corev1.ContainerState {
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	told := func(event string, told ...status) *journal.Story {
+		p := pod.New("p", pod.Container("w", "r.test/w:1", nil))
+		versions := []journal.Version{{At: created, Type: watch.Added, Pod: p.DeepCopy()}}
+		p.Spec.NodeName = "n"
+		bound := created.Add(time.Second)
+		versions = append(versions, journal.Version{At: bound, Type: watch.Modified, Pod: p.DeepCopy()})
+		for _, s := range told {
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "w", State: s.state}}
+			versions = append(versions, journal.Version{At: bound.Add(time.Duration(s.seconds) * time.Second), Type: watch.Modified, Pod: p.DeepCopy()})
+		}
+		return journal.Recorded(versions, journal.Event{Event: &corev1.Event{Reason: event}})
+	}
+	slow := told("Started", status{0, waiting("ContainerCreating")}, status{45, running})
+	for name, c := range map[string]struct {
+		stories []*journal.Story
+		want    string
+	}{
+		"the only pod is slow":            {[]*journal.Story{slow}, "less than 45.0 s"},
+		"another one is less slow":        {[]*journal.Story{slow, told("Started", status{30, ended})}, "less than 30.0 s"},
+		"another one is quick":            {[]*journal.Story{slow, told("Started", status{2, running})}, ""},
+		"it had to wait for its image":    {[]*journal.Story{told("Started", status{1, waiting("ErrImagePull")}, status{45, running})}, ""},
+		"it had to wait for its volume":   {[]*journal.Story{told("FailedMount", status{1, waiting("ContainerCreating")}, status{45, running})}, ""},
+		"none was started":                {[]*journal.Story{told("Scheduled", status{1, waiting("ContainerCreating")})}, ""},
+		"none was even given to a node":   {nil, ""},
+		"one waits, and another was slow": {[]*journal.Story{told("Scheduled"), slow}, "less than 45.0 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := tooSlow(c.stories)
+			if c.want == "" {
+				NewWithT(t).Expect(got).To(BeEmpty())
+				return
+			}
+			NewWithT(t).Expect(got).To(ContainSubstring(c.want))
+		})
+	}
+}
