@@ -34,6 +34,16 @@ func (s *Space) Log(ctx context.Context, story *journal.Story, container string,
 	return lines, err
 }
 
+// LogText is the log of a container as it is, also where it is not of the witness's
+// lines alone.
+func (s *Space) LogText(ctx context.Context, story *journal.Story, container string) (string, error) {
+	text, err := s.API.Client.CoreV1().Pods(s.name).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container}).DoRaw(ctx)
+	if err != nil {
+		return "", fmt.Errorf("log of container %s of pod %s: %w", container, story.Name(), err)
+	}
+	return string(text), nil
+}
+
 // FollowLog reads the log of a running container as it grows, until enough
 // says so for all lines so far, and returns them. When the container ends or
 // ctx does before that, the error says what was wanted.

@@ -88,6 +88,10 @@ func Talk(lines, code int, aside string) []string {
 	return Command([]string{"talk", "--lines=" + strconv.Itoa(lines), "--exit=" + strconv.Itoa(code), "--aside=" + aside})
 }
 
+// Say is a container that logs that it starts and ends, on stdout like all others, and
+// between the two writes the aside to stderr.
+func Say(aside string) []string { return []string{"talk", "--lines=0", "--aside=" + aside} }
+
 // WriteFile is a container that writes a file and ends: with 0, or with 1 and
 // the errno in its log.
 func WriteFile(path, text string) []string { return []string{"file", "write", path, "--text=" + text} }

@@ -31,6 +31,7 @@ var _ = Describe("kubectl logs", func() {
 
 		ended := spec.Must(ns.Log(ctx, story, "ended", false))
 		expectExit(ended, 0, "the log of a container that has ended must reach to its last line", story)
+		expectAside(spec.Must(ns.LogText(ctx, story, "aloud")), story)
 
 		expectExit(before, 3, "the log of the instance before must reach to its last line", story)
 		expectInstance(before, 0, "the previous log of a container that was restarted once must be that of its first instance", story)
@@ -55,6 +56,9 @@ var _ = Describe("kubectl logs", func() {
 			return logs(story, "-c", "again", "--previous")
 		})
 		expectExit(logs(story, "-c", "ended"), 0, "kubectl logs of a container that has ended must print up to its last line", story)
+		aloud := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "aloud"))
+		Expect(aloud.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", aloud, story)
+		expectAside(aloud.Stdout, story)
 		expectInstance(before, 0, "kubectl logs --previous must print the instance before the present one", story)
 		expectExit(before, 3, "kubectl logs --previous must print up to the last line", story)
 		expectInstance(logs(story, "-c", "again"), 1, "kubectl logs must print the present instance", story)
@@ -66,8 +70,8 @@ var _ = Describe("kubectl logs", func() {
 	})
 })
 
-// loggers is a Pod with a container that has ended, one whose second instance
-// runs, and one that cannot start, and what previous reads of the log of the
+// loggers is a Pod with two containers that have ended, of which "aloud" also wrote
+// to stderr, one whose second instance runs, and one that cannot start, and what previous reads of the log of the
 // second one's first instance.
 //
 // The kubelet keeps one instance of a container that does not run. One that is
@@ -90,6 +94,7 @@ func logger(ctx SpecContext, ns *spec.Space, name string) *journal.Story {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New(name, pod.Volume("state"),
 		pod.InitContainer("ended", ns.Cluster.WitnessImage, witness.Run(witness.For(0*time.Second))),
+		pod.InitContainer("aloud", ns.Cluster.WitnessImage, witness.Say(aside)),
 		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
 		pod.Container("absent", noRegistry, nil),
 	)))
@@ -106,6 +111,18 @@ func expectExit(lines []record.Line, code int, must string, story *journal.Story
 	last := lines[len(lines)-1]
 	Expect(last.Event).To(Equal(record.Exit), "%s: the event of the last line\n%s", must, story)
 	Expect(last.Code).To(HaveValue(Equal(code)), "%s: the exit code that the last line tells\n%s", must, story)
+}
+
+// expectAside wants in the log what the container wrote to stdout, and what it wrote to
+// stderr, in whichever order.
+func expectAside(log string, story *journal.Story) {
+	GinkgoHelper()
+	Expect(strings.Split(log, "\n")).To(ContainElement(aside), "a log must tell what the container wrote to stderr\n%s", story)
+	events := []record.Event{}
+	for _, l := range said(log) {
+		events = append(events, l.Event)
+	}
+	Expect(events).To(Equal([]record.Event{record.Start, record.Exit}), "a log must tell what the container wrote to stdout\n%s", story)
 }
 
 func expectInstance(lines []record.Line, index int, must string, story *journal.Story) {
