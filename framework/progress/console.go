@@ -163,7 +163,7 @@ func (c *Console) specDone(e Event) {
 	word, code := e.State, green
 	switch e.State {
 	case "passed":
-	case "skipped":
+	case "skipped", "known deviation":
 		code = faint
 	default:
 		word, code = strings.ToUpper(e.State), red

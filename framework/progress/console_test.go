@@ -106,13 +106,15 @@ func TestConsoleFollowsSpecs(t *testing.T) {
 		c.Event(Event{Kind: SpecDone, Text: "Volume is shared", Process: 2, State: "passed", Seconds: 1.4, Claims: []string{"VOL-01"}})
 		c.Event(Event{Kind: SpecDone, Text: "STATUS column", Process: 2, State: "skipped"})
 		c.Event(Event{Kind: SpecDone, Text: "Force", Process: 2, State: "failed", Seconds: 62})
+		c.Event(Event{Kind: SpecDone, Text: "Exec probe", Process: 2, State: "known deviation", Seconds: 5})
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		g.Expect(out.lines()).To(Equal([]string{
 			" 1/12  passed     1.4 s  Volume is shared  VOL-01",
 			" 2/12  skipped    0.0 s  STATUS column",
 			" 3/12  FAILED     1m02s  Force",
-			"still at it: specs 3/12 done, 1 failed, 1 running: Back-off doubles (31 s)",
+			" 4/12  known deviation    5.0 s  Exec probe",
+			"still at it: specs 4/12 done, 1 failed, 1 running: Back-off doubles (31 s)",
 		}))
 
 		c.Event(Event{Kind: SpecsTotal, Total: 7})
