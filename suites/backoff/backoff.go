@@ -3,6 +3,7 @@
 package backoff
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,4 +53,13 @@ func ladder(ctx SpecContext, ns *spec.Space, beside, first, last int) {
 	}
 	climbers := start(ctx, ns, all...)
 	climb(ctx, ns, climbers, last, rungs(first, last, kubelet(ctx, ns, climbers)))
+	// A kubelet looks again so late that a delay which is too long can pass for one that
+	// is right. It also says what the delay is, where it is seen to wait at all; how it
+	// words that is another claim.
+	for _, c := range climbers {
+		said, _ := waits(c.story.Versions())
+		if err := judgeWaits(said, 1, 0); err != nil {
+			Fail(fmt.Sprintf("%v\n%s", err, c.story))
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package deletion
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -80,28 +82,43 @@ func (c collector) await(ctx SpecContext, ns space, name string, event record.Ev
 // beats, so that one that is late on a busy machine does not count.
 const quiet = 2 * time.Second
 
+// mostAlive is for how long a process may go on once its end is awaited: longer than any
+// grace period here, with what a busy machine adds, and within the time of each spec.
+const mostAlive = 60 * time.Second
+
 // series is all that the process of that name sent, once it has fallen silent.
 // The collector answers only then.
 func (c collector) series(ctx SpecContext, ns space, name string) record.Series {
 	GinkgoHelper()
-	return c.ask(ctx, ns, map[string]string{"id": name, "quiet": quiet.String()})
+	soon, cancel := context.WithTimeout(ctx, mostAlive)
+	defer cancel()
+	s, err := c.ask(soon, ns, map[string]string{"id": name, "quiet": quiet.String()})
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		now := c.mark(ctx, ns)
+		if last, beats := c.soFar(ctx, ns, name).Last(""); beats && last.BT > now.BT-quiet.Nanoseconds() {
+			Fail(fmt.Sprintf("the process %s must have ended, but %s after its end was first waited for it is still alive\n%s", name, mostAlive, ns.Journal().Story(name)))
+		}
+	}
+	return spec.Must(s, err)
 }
 
 // soFar is all that the process of that name has sent until now.
 func (c collector) soFar(ctx SpecContext, ns space, name string) record.Series {
 	GinkgoHelper()
-	return c.ask(ctx, ns, map[string]string{"id": name})
+	return spec.Must(c.ask(ctx, ns, map[string]string{"id": name}))
 }
 
-func (c collector) ask(ctx SpecContext, ns space, query map[string]string) record.Series {
-	GinkgoHelper()
+func (c collector) ask(ctx context.Context, ns space, query map[string]string) (record.Series, error) {
 	var s record.Series
-	data := spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/series", query))
-	spec.Do(json.Unmarshal(data, &s))
+	data, err := ns.Get(ctx, c.story, collectorHTTP, "/series", query)
+	if err != nil {
+		return s, err
+	}
 	// Victims send under the name of their pod, and their container is w. Who
 	// sends under another name has no pod of it, and is noted where that is known.
+	err = json.Unmarshal(data, &s)
 	ns.Saw(ns.Journal().Story(query["id"]), "w", lines(s))
-	return s
+	return s, err
 }
 
 // lines are those that a process sent.

@@ -131,13 +131,15 @@ var _ = Describe("Deleting a Pod", func() {
 		for attempt := 1; ; attempt++ {
 			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt), pod.Grace(20))
 			spec.Do(ns.Delete(ctx, victim, 0))
-			spec.Must(victim.AwaitGone(ctx))
+			ns.expectGone(ctx, victim, "when its forced deletion has been answered")
+			gone := spec.Must(victim.AwaitGone(ctx))
+			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "the object must go while the process still runs\n%s", victim)
 			var err error
 			if took, _, err = measure(collector.series(ctx, ns, victim.Name())); err != nil {
 				Fail(fmt.Sprintf("%v\n%s", err, victim))
 			}
 			sharp := took.blur <= forcedGrace/4
-			early, never := !took.reaches(forcedGrace), took.lasted > 10*time.Second
+			early, never := !took.reaches(forcedGrace), took.lasted > 2*mostForced
 			if early || never || sharp && (took.lasted <= mostForced || attempt == attempts) {
 				break
 			}

@@ -48,7 +48,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 				when: pod.AllRunning(), during: corev1.PodRunning, after: corev1.PodFailed, exits: map[string]int32{"obeys": 3, "ignores": 137}, status: "Error", ignores: true},
 			{pod: pod.New("initialises", append(keep, pod.InitContainer("init", ns.Cluster.WitnessImage, stays), ns.Witness("w", stays))...),
 				when: pod.ContainerRunning("init"), during: corev1.PodPending, after: corev1.PodFailed, exits: map[string]int32{"init": 137}, ignores: true},
-			{pod: pod.New("obeys", append(keep, ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))...),
+			{pod: pod.New("obeys", append(keep, ns.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(time.Second, 0)))))...),
 				when: pod.AllRunning(), during: corev1.PodRunning, after: corev1.PodSucceeded, exits: map[string]int32{"w": 0}, status: "Completed"},
 		}
 		stories := map[string]*journal.Story{}

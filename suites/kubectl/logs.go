@@ -33,6 +33,10 @@ var _ = Describe("kubectl logs", func() {
 		expectExit(ended, 0, "the log of a container that has ended must reach to its last line", story)
 		expectAside(spec.Must(ns.LogText(ctx, story, "aloud")), story)
 
+		over := spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0*time.Second))))))
+		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
+		expectExit(spec.Must(ns.Log(ctx, over, "w", false)), 0, "the log of a Pod that has ended must still be told", over)
+
 		expectExit(before, 3, "the log of the instance before must reach to its last line", story)
 		expectInstance(before, 0, "the previous log of a container that was restarted once must be that of its first instance", story)
 		now := spec.Must(ns.Log(ctx, story, "again", false))

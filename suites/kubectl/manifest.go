@@ -57,6 +57,7 @@ func expectDefaults(p *corev1.Pod, pull corev1.PullPolicy, because string) {
 	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the default of restartPolicy")
 	Expect(p.Spec.DNSPolicy).To(Equal(corev1.DNSClusterFirst), "the default of dnsPolicy")
 	Expect(p.Spec.TerminationGracePeriodSeconds).To(HaveValue(Equal(int64(30))), "the default of terminationGracePeriodSeconds")
+	Expect(p.Spec.EnableServiceLinks).To(HaveValue(BeTrue()), "the default of enableServiceLinks")
 	Expect(p.Spec.SchedulerName).To(Equal("default-scheduler"), "the default of schedulerName")
 	Expect(p.Spec.Containers[0].TerminationMessagePath).To(Equal("/dev/termination-log"), "the default of terminationMessagePath")
 	Expect(p.Spec.Containers[0].TerminationMessagePolicy).To(Equal(corev1.TerminationMessageReadFile), "the default of terminationMessagePolicy")

@@ -45,7 +45,7 @@ var _ = Describe("A Pod as a unit", func() {
 
 		By("changing which containers there are, once the Pod is there")
 		for change, patch := range map[string]string{
-			"a container more": fmt.Sprintf(`[{"op":"add","path":"/spec/containers/-","value":{"name":"c","image":%q}}]`, ns.Cluster.WitnessImage),
+			"a container more": fmt.Sprintf(`[{"op":"add","path":"/spec/containers/-","value":{"name":"c","image":%q,"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}}]`, ns.Cluster.WitnessImage),
 			"a container less": `[{"op":"remove","path":"/spec/containers/1"}]`,
 		} {
 			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, fits.Name(), types.JSONPatchType, []byte(patch), metav1.PatchOptions{})

@@ -39,6 +39,8 @@ const (
 	// waits 40 s for it to come back, and looks again every 20 s.
 	// Source: pkg/controller/podgc/gc_controller.go (quarantineTime, gcCheckPeriod).
 	quarantine, collected = 40 * time.Second, 120 * time.Second
+	// collecting is how long a round of that garbage collector may be off.
+	collecting = 20 * time.Second
 	// soon is for what a controller does at once.
 	soon = 30 * time.Second
 )
@@ -86,6 +88,7 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		for _, story := range []*journal.Story{elsewhere, evicted, patient} {
 			spec.Must(story.Await(ctx, pod.Ready()))
 		}
+		unbound := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Finalizer("podproof.test/hold"), ns.Witness("w", witness.Run()))))
 		node, lost := loseNode(ctx, ns, evicted, patient)
 		lastSign := spec.Must(ns.API.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, node, metav1.GetOptions{})).Spec.RenewTime
 
@@ -122,6 +125,10 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		// later, comes to its end.
 		spec.Do(ns.Delete(ctx, elsewhere, -1))
 		spec.Must(elsewhere.AwaitGone(ctx))
+		// The garbage collector ends a deleted Pod that has no node, in a round in which
+		// it has looked at the Pod on the lost node before.
+		spec.Do(ns.Delete(ctx, unbound, -1))
+		spec.Must(unbound.AwaitWithin(ctx, collecting+soon, pod.InPhase(corev1.PodFailed)))
 		for _, story := range []*journal.Story{evicted, patient} {
 			Expect(story.Deleted()).To(BeFalse(), "the object of a Pod on a lost node must stay, since nobody knows whether the Pod has ended\n%s", story)
 			Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodFailed)))
