@@ -8,12 +8,13 @@ import (
 )
 
 // slowStart is how long a node takes from getting a pod to its first container only
-// when it is too busy, or too slow, for the time that specs have: a second or two is
-// usual, and no claim promises that it is not more.
-const slowStart = 10 * time.Second
+// when it is too busy, or too slow, for the time that specs give a conformant cluster: a
+// second or two is usual, and no claim promises that it is not more.
+const slowStart = 5 * time.Second
 
-// tooSlow says why a spec whose time was up tells nothing about the cluster: none of its
-// pods was started in a usual time. It is "" when one was, or when none could be.
+// tooSlow says why a spec for which something came too late tells nothing about the
+// cluster: none of its pods was started in a usual time. It is "" when one was, or when
+// none could be.
 func tooSlow(stories []*journal.Story) string {
 	var quickest time.Duration
 	for _, story := range stories {
@@ -24,7 +25,7 @@ func tooSlow(stories []*journal.Story) string {
 	if quickest <= slowStart {
 		return ""
 	}
-	return fmt.Sprintf("the nodes are too slow: no pod of the spec had its first container in less than %.1f s after it was given to a node, and then the spec's time was up", quickest.Seconds())
+	return fmt.Sprintf("the nodes are too slow: no pod of the spec had its first container in less than %.1f s after it was given to a node, and then something was late", quickest.Seconds())
 }
 
 // firstStart is how long after the pod was given to a node the first of its containers

@@ -35,6 +35,8 @@ var (
 	environment *setup.Environment
 	ground      *namespace.Ground
 	facts       claim.Facts
+	// late says of the running spec that it failed because something was late.
+	late bool
 )
 
 // Use gives this test process the environment that its specs run in.
@@ -85,6 +87,7 @@ func atLevel(level string) *Space {
 			}
 		}
 		ground.API.Meter.Reset()
+		late = false
 		opened, err := namespace.Open(ctx, ground, level)
 		space.Space = opened
 		if err != nil {
@@ -148,7 +151,7 @@ func explain(ctx context.Context, space *namespace.Space) {
 			claim.Inconclusive(reason)
 		}
 	}
-	if CurrentSpecReport().State.Is(types.SpecStateTimedout) {
+	if late || CurrentSpecReport().State.Is(types.SpecStateTimedout) {
 		if reason := tooSlow(space.Journal().Stories()); reason != "" {
 			claim.Inconclusive(reason)
 		}
@@ -205,7 +208,7 @@ func Must[T any](value T, err error) T {
 
 // Do fails the spec with the error of a step, if it has one. A step that could
 // not see what happened, or had no answer from the API server, makes the spec
-// inconclusive.
+// inconclusive; one whose time was up does so as Late says.
 func Do(err error) {
 	GinkgoHelper()
 	if err == nil {
@@ -214,7 +217,16 @@ func Do(err error) {
 	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) || unanswered(err) {
 		claim.Inconclusive(err.Error())
 	}
+	late = late || errors.Is(err, context.DeadlineExceeded)
 	Fail(err.Error())
+}
+
+// Late fails the spec because something came later than it may, or not in its time. On
+// nodes that are too slow to tell whose fault that is, the spec is inconclusive.
+func Late(message string) {
+	GinkgoHelper()
+	late = true
+	Fail(message)
 }
 
 // unanswered tells a step that ended while the API server had not answered its request

@@ -1,6 +1,7 @@
 package backoff
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -128,24 +129,18 @@ func TestJudgeTellsALateStepBeforeItHasCome(t *testing.T) {
 	g.Expect(judge(want, []course{waiting(append(capped, 300*time.Second), 9999)})).To(Succeed(), "restart 9 is nobody's business")
 }
 
-func TestDoubtOfTheMachine(t *testing.T) {
+func TestTheClockOfTheNodeWasMoved(t *testing.T) {
 	g := NewWithT(t)
-	late, soon := judge(rungs(1, 1, sleeping), beside(seconds(12))), judge(rungs(1, 2, sleeping), beside(seconds(1, 2)))
-	began := func(after ...float64) []*climber {
-		var all []*climber
-		for _, d := range seconds(after...) {
-			all = append(all, &climber{begin: d})
-		}
-		return all
-	}
-	g.Expect(doubt(began(13, 8), late)).To(ContainSubstring("none of the pods was started in less than 8.0 s"))
-	g.Expect(doubt(began(13, 2), late)).To(BeEmpty(), "one of the nodes was not busy")
-	g.Expect(doubt(began(13, 8), soon)).To(BeEmpty(), "a busy node does not shorten a delay")
-	moved := began(1)
-	moved[0].instances = ran(30)
-	g.Expect(doubt(moved, soon)).To(ContainSubstring("the clock of the node was moved by 30.0 s"))
-	moved[0].instances = ran(0)
-	g.Expect(doubt(moved, soon)).To(BeEmpty())
+	moved := &climber{instances: ran(30)}
+	g.Expect(clockMoved([]*climber{moved})).To(ContainSubstring("the clock of the node was moved by 30.0 s"))
+	moved.instances = ran(0)
+	g.Expect(clockMoved([]*climber{moved})).To(BeEmpty())
+}
+
+func TestOnlyAnUpperBoundIsALateStep(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(errors.As(judge(rungs(1, 1, sleeping), beside(seconds(12))), &tooLate{})).To(BeTrue())
+	g.Expect(errors.As(judge(rungs(1, 2, sleeping), beside(seconds(1, 2))), &tooLate{})).To(BeFalse(), "a busy node does not shorten a delay")
 }
 
 func TestJudgeHoldsEveryContainerToTheLowerBound(t *testing.T) {

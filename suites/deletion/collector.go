@@ -96,7 +96,7 @@ func (c collector) series(ctx SpecContext, ns space, name string) record.Series 
 	if err != nil && soon.Err() != nil && ctx.Err() == nil {
 		now := c.mark(ctx, ns)
 		if last, beats := c.soFar(ctx, ns, name).Last(""); beats && last.BT > now.BT-quiet.Nanoseconds() {
-			Fail(fmt.Sprintf("the process %s must have ended, but %s after its end was first waited for it is still alive\n%s", name, mostAlive, ns.Journal().Story(name)))
+			spec.Late(fmt.Sprintf("the process %s must have ended, but %s after its end was first waited for it is still alive\n%s", name, mostAlive, ns.Journal().Story(name)))
 		}
 	}
 	return spec.Must(s, err)

@@ -83,7 +83,9 @@ var _ = Describe("Deleting a Pod", func() {
 		gone := spec.Must(story.AwaitGone(ctx))
 		took := gone.At.Sub(asked)
 		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than the grace period of 100 s", took, took < most)
-		Expect(took).To(BeNumerically("<", most), "a Pod whose process ends on SIGTERM must be gone long before its grace period is over\n%s", story)
+		if took >= most {
+			spec.Late(fmt.Sprintf("a Pod whose process ends on SIGTERM must be gone long before its grace period of %s is over, but it took %s\n%s", patient, took, story))
+		}
 		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported so, and not be killed\n%s", story)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose process ended with 0 must end as Succeeded\n%s", story)
 	})

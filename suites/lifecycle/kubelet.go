@@ -68,7 +68,9 @@ var _ = Describe("The kubelet", func() {
 			finished = min(finished, terminated.FinishedAt.Sub(exits[0].At()))
 		}
 		claim.MeasureTime("KUBELET-01", "end of a process to its container shown as terminated", "about 1 s", shown, shown <= noticed)
-		Expect(shown).To(BeNumerically("<=", noticed), "that a process has ended must be in the API within seconds\n%s", story)
+		if shown > noticed {
+			spec.Late(fmt.Sprintf("that a process has ended must be in the API within %s, but it took %s\n%s", noticed, shown, story))
+		}
 		claim.MeasureTime("KUBELET-01", "end of a process to finishedAt, which is cut to whole seconds", "-1 s to 0 s", finished, finished <= time.Second)
 		Expect(finished).To(BeNumerically("<=", time.Second), "finishedAt must be the time when the process ended, not when somebody looked\n%s", story)
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))

@@ -57,7 +57,7 @@ func expectTurn(ctx SpecContext, story *journal.Story, container string, ready b
 		version, err = story.AwaitAfter(soon, *after, state)
 	}
 	if journal.IsUnmet(err) {
-		Fail(fmt.Sprintf("the readiness probe of container %s finds %s, so it must %s\n%v", container, finds, must, err))
+		err = fmt.Errorf("the readiness probe of container %s finds %s, so it must %s\n%w", container, finds, must, err)
 	}
 	spec.Do(err)
 	return &version
