@@ -57,11 +57,20 @@ var _ = Describe("Deleting a Pod", func() {
 
 	It("kills a process that ignores SIGTERM after the grace period, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
-		victim := collector.victim(ctx, ns, "stubborn")
-		spec.Do(ns.Delete(ctx, victim, -1))
-		gone := spec.Must(victim.AwaitGone(ctx))
-
-		took := fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
+		var victim *journal.Story
+		var gone journal.Version
+		var took span
+		for attempt := 1; ; attempt++ {
+			victim = collector.victim(ctx, ns, fmt.Sprintf("stubborn-%d", attempt))
+			spec.Do(ns.Delete(ctx, victim, -1))
+			gone = spec.Must(victim.AwaitGone(ctx))
+			took = fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
+			// A process that was told late seems to be killed a moment too early. A
+			// kubelet that is early is so once more.
+			if took.reaches(grace) || took.lasted < grace-2*time.Second || attempt == 2 {
+				break
+			}
+		}
 		// Later by up to 4 s is the runtime and a busy machine.
 		took.expect("DELETE-03", grace, grace+4*time.Second, victim)
 
@@ -126,9 +135,9 @@ var _ = Describe("Deleting a Pod", func() {
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
 		var took span
-		// A busy machine can blur two seconds beyond use, and be late with the
-		// kill: then they are measured again. It is never early, though, and a
-		// kubelet that gives the Pod's own grace period needs no second look.
+		// A busy machine can blur two seconds beyond use, be late with the kill, or
+		// with telling the process: then they are measured again. A kubelet that kills
+		// at once, or gives the Pod's own grace period, needs no second look.
 		const attempts = 3
 		for attempt := 1; ; attempt++ {
 			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt), pod.Grace(20))
@@ -140,9 +149,10 @@ var _ = Describe("Deleting a Pod", func() {
 			if took, _, err = measure(collector.series(ctx, ns, victim.Name())); err != nil {
 				Fail(fmt.Sprintf("%v\n%s", err, victim))
 			}
-			sharp := took.blur <= forcedGrace/4
-			early, never := !took.reaches(forcedGrace), took.lasted > 2*mostForced
-			if early || never || sharp && (took.lasted <= mostForced || attempt == attempts) {
+			sharp := took.blur <= 3*forcedGrace/8
+			right := took.reaches(forcedGrace) && took.lasted <= mostForced
+			atOnce, never := took.lasted < forcedGrace/4, took.lasted > 2*mostForced
+			if atOnce || never || sharp && (right || attempt == attempts) {
 				break
 			}
 			if attempt == attempts || claim.TimeLeft() < lookAgain {

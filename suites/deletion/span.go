@@ -31,10 +31,12 @@ func fromTermToEnd(s record.Series, victim *journal.Story) span {
 
 // measure works out the span from what the victim sent, and the longest time
 // that it stood still after SIGTERM. The process may have been told a while
-// before it could say so: since its last beat before, at most, and for as long
-// as the line that says it was on its way longer than the fastest one. And it may
-// have lived on for a while after its last beat: as long as it stood still between
-// two others.
+// before it could say so: since its last beat before, and for as long as the line
+// that says it was on its way longer than the fastest one; and, as the thread that
+// is told need not be the one that beats, for as long as it ever stood still. (On
+// two busy cores, where a Pod that requests no CPU is served last, half a second was
+// seen.) And it may have lived on for a while after its last beat: as long as it
+// stood still between two others.
 func measure(s record.Series) (took span, stood time.Duration, err error) {
 	term := -1
 	for i, a := range s.Arrivals {
@@ -59,11 +61,16 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 		fastest = min(fastest, transit(a))
 	}
 	late += transit(told) - fastest
-	for i := term + 1; i < len(s.Arrivals); i++ {
-		stood = max(stood, s.Arrivals[i].Since(s.Arrivals[i-1]))
+	var ever time.Duration
+	for i := 1; i < len(s.Arrivals); i++ {
+		gap := s.Arrivals[i].Since(s.Arrivals[i-1])
+		ever = max(ever, gap)
+		if i > term {
+			stood = max(stood, gap)
+		}
 	}
 	last := s.Arrivals[len(s.Arrivals)-1]
-	return span{lasted: last.Since(told), blur: late + stood}, stood, nil
+	return span{lasted: last.Since(told), blur: late + ever + stood}, stood, nil
 }
 
 // transit is from the moment at which a line says that it was written to its
