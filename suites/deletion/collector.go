@@ -2,8 +2,10 @@ package deletion
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -119,6 +121,24 @@ func (c collector) ask(ctx context.Context, ns space, query map[string]string) (
 	err = json.Unmarshal(data, &s)
 	ns.Saw(ns.Journal().Story(query["id"]), "w", lines(s))
 	return s, err
+}
+
+// mark is a request to the collector, which so has a moment on its clock that
+// is not after the present one.
+func (c collector) mark(ctx SpecContext, ns space) record.Request {
+	GinkgoHelper()
+	query := url.Values{"mark": {rand.Text()}}
+	spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/info", map[string]string{"mark": query.Get("mark")}))
+	var mark record.Request
+	spec.Must(ns.FollowLog(ctx, c.story, "w", "a request of the spec", func(lines []record.Line) bool {
+		for _, l := range witness.Select(lines, record.Requested) {
+			if l.Request.Query == query.Encode() {
+				mark = *l.Request
+			}
+		}
+		return mark.BT != 0
+	}))
+	return mark
 }
 
 // lines are those that a process sent.

@@ -118,22 +118,3 @@ func compare(hook, process record.Series, asked record.Request) (hooked, error) 
 	}
 	return h, nil
 }
-
-// mark is a request to the collector, which so has a moment on its clock that
-// is not after the present one.
-func (c collector) mark(ctx SpecContext, ns space) record.Request {
-	GinkgoHelper()
-	const path = "/info"
-	spec.Must(ns.Get(ctx, c.story, collectorHTTP, path, nil))
-	var marks []record.Request
-	spec.Must(ns.FollowLog(ctx, c.story, "w", "a request of the spec", func(lines []record.Line) bool {
-		marks = nil
-		for _, l := range witness.Select(lines, record.Requested) {
-			if l.Request.Path == path {
-				marks = append(marks, *l.Request)
-			}
-		}
-		return len(marks) > 0
-	}))
-	return marks[0]
-}
