@@ -172,10 +172,10 @@ func Labels(labels map[string]string) Option {
 	}
 }
 
-// Finalizer keeps the deleted pod in the API until the finalizer is removed;
-// the name is a qualified one such as podproof.test/hold.
-func Finalizer(name string) Option {
-	return func(pod *corev1.Pod) { pod.Finalizers = append(pod.Finalizers, name) }
+// Held keeps the deleted pod in the API, to be looked at, until its finalizer is
+// removed.
+func Held() Option {
+	return func(pod *corev1.Pod) { pod.Finalizers = append(pod.Finalizers, "podproof.test/hold") }
 }
 
 // Mount mounts a volume of the pod.

@@ -16,7 +16,7 @@ func everything() *corev1.Pod {
 	return pod.New("web",
 		pod.Restart(corev1.RestartPolicyNever), pod.Grace(7), pod.Deadline(60),
 		pod.Volume("data"), pod.OnNode("w1"), pod.NodeSelector("zone", "a"), pod.ShareProcesses(),
-		pod.Label("a", "1"), pod.Labels(map[string]string{"b": "2"}), pod.Finalizer("podproof.test/hold"),
+		pod.Label("a", "1"), pod.Labels(map[string]string{"b": "2"}), pod.Held(),
 		pod.InitContainer("i", "image:1", []string{"exit", "0"}),
 		pod.Sidecar("s", "image:1", []string{"serve"}),
 		pod.Container("c", "image:1", []string{"serve", "8080"},

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -127,12 +126,12 @@ func (c collector) ask(ctx context.Context, ns space, query map[string]string) (
 // is not after the present one.
 func (c collector) mark(ctx SpecContext, ns space) record.Request {
 	GinkgoHelper()
-	query := url.Values{"mark": {rand.Text()}}
-	spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/info", map[string]string{"mark": query.Get("mark")}))
+	id := rand.Text()
+	spec.Must(ns.Get(ctx, c.story, collectorHTTP, "/info", map[string]string{"mark": id}))
 	var mark record.Request
 	spec.Must(ns.FollowLog(ctx, c.story, "w", "a request of the spec", func(lines []record.Line) bool {
 		for _, l := range witness.Select(lines, record.Requested) {
-			if l.Request.Query == query.Encode() {
+			if l.Request.Query == "mark="+id {
 				mark = *l.Request
 			}
 		}

@@ -18,9 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// hold is a finalizer that keeps a deleted Pod there, to be looked at.
-const hold = "podproof.test/hold"
-
 // shownFor is how long the Pods here take to end, in seconds: long enough to
 // look at them meanwhile on a busy machine.
 const shownFor = 5
@@ -34,7 +31,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 
 	It("is Terminating in the STATUS column only, and goes on to a terminal phase that a finalizer keeps", claim.Proves("DELETE-01"), claim.Proves("DELETE-09"), claim.Proves("DELETE-11"), func(ctx SpecContext) {
 		stays := witness.Run(witness.OnTerm(witness.Ignore))
-		keep := []pod.Option{pod.Finalizer(hold), pod.Grace(shownFor)}
+		keep := []pod.Option{pod.Held(), pod.Grace(shownFor)}
 		cases := []struct {
 			pod     *corev1.Pod
 			when    journal.State

@@ -20,9 +20,6 @@ import (
 // short is how long a container lives that is meant to end.
 const short = 300 * time.Millisecond
 
-// hold is a finalizer that keeps a deleted Pod there, to be looked at.
-const hold = "podproof.test/hold"
-
 var _ = Describe("kubectl get pods", func() {
 	ns := spec.Namespace()
 
@@ -49,7 +46,7 @@ var _ = Describe("kubectl get pods", func() {
 			{pod: pod.New("initialises", onFailure, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()), stays), when: pod.ContainerRunning("init"), phase: corev1.PodPending, status: "Init:0/1"},
 			{pod: pod.New("gated", pod.Gated(), stays), when: pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), phase: corev1.PodPending, status: "SchedulingGated"},
 			{pod: pod.New("terminates", pod.Grace(15), stays), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodRunning, status: "Terminating"},
-			{pod: pod.New("ended-in-deletion", pod.Finalizer(hold), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0))))), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodSucceeded, status: "Completed"},
+			{pod: pod.New("ended-in-deletion", pod.Held(), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0))))), when: pod.InPhase(corev1.PodRunning), delete: true, phase: corev1.PodSucceeded, status: "Completed"},
 		}
 		stories := map[string]*journal.Story{}
 		for _, c := range cases {

@@ -88,7 +88,7 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		for _, story := range []*journal.Story{elsewhere, evicted, patient} {
 			spec.Must(story.Await(ctx, pod.Ready()))
 		}
-		unbound := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Finalizer("podproof.test/hold"), ns.Witness("w", witness.Run()))))
+		unbound := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Held(), ns.Witness("w", witness.Run()))))
 		node, lost := loseNode(ctx, ns, evicted, patient)
 		lastSign := spec.Must(ns.API.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, node, metav1.GetOptions{})).Spec.RenewTime
 

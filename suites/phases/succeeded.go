@@ -36,9 +36,8 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 	})
 
 	It("or Failed, by its exit code, when it is deleted, also under Always", claim.Proves("PHASE-SUC-01"), claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
-		const hold = "podproof.test/hold"
 		start := func(name string, code int) *journal.Story {
-			return spec.Must(ns.Create(ctx, pod.New(name, pod.Finalizer(hold), pod.Restart(corev1.RestartPolicyAlways),
+			return spec.Must(ns.Create(ctx, pod.New(name, pod.Held(), pod.Restart(corev1.RestartPolicyAlways),
 				ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(code)))))))
 		}
 		cases := []struct {
