@@ -16,6 +16,7 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -168,10 +169,28 @@ func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node
 			expectWhole(ctx, ns, node, pods)
 		}
 	}, NodeTimeout(cluster.RecoverTimeout+time.Minute))
+	awaitLease(ctx, ns, node)
 	By("cutting node " + node + " off and stopping its kubelet")
 	when = time.Now()
 	spec.Do(ns.Cluster.Lose(ctx))
 	return node, when
+}
+
+// awaitLease waits until the kubelet of the node has given a sign of life by a Lease,
+// which it may do only some seconds after its node has become Ready.
+func awaitLease(ctx context.Context, ns *spec.Space, node string) {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	leases := cache.NewListWatchFromClient(ns.API.Client.CoordinationV1().RESTClient(), "leases", corev1.NamespaceNodeLease, fields.OneTermEqualSelector("metadata.name", node))
+	_, err := watchtools.UntilWithSync(ctx, leases, &coordinationv1.Lease{}, nil, func(e watch.Event) (bool, error) {
+		lease, ok := e.Object.(*coordinationv1.Lease)
+		return ok && e.Type != watch.Deleted && lease.Spec.RenewTime != nil, nil
+	})
+	if err != nil {
+		claim.Inconclusive(fmt.Sprintf("node %s has no Lease, which is its last sign of life: %v", node, err))
+		spec.Do(err)
+	}
 }
 
 // onReservedNode is a Pod on the node that is to be lost, which tolerates that
