@@ -66,8 +66,7 @@ func TestCNIConfig(t *testing.T) {
 					"ranges": [[{"subnet": "10.244.1.0/24"}]],
 					"routes": [{"dst": "0.0.0.0/0"}]
 				}
-			},
-			{"type": "portmap", "capabilities": {"portMappings": true}}
+			}
 		]
 	}`))
 }
