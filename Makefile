@@ -14,7 +14,7 @@
 #
 # Settings, each also a flag of `bin/podproof run` (see its -h):
 #   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
-#   NODE_IMAGE=...       WORKERS=2         PROCS=8    RANDOMIZE=1   SEED=...
+#   NODE_IMAGE=...       WORKERS=2         PROCS=10   RANDOMIZE=1   SEED=...
 #   FAILED=record        (only the claims that failed in it)
 #   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
 #   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
@@ -84,7 +84,7 @@ docs: build
 	@$(GO) test ./reports -run '^TestSchemaFiles$$' -update
 
 clean: build
-	@bin/podproof clean $(if $(ALL),--all)
+	@$(if $(CONTEXT),PODPROOF_CONTEXT='$(CONTEXT)') $(if $(NAMESPACES),PODPROOF_NAMESPACES='$(NAMESPACES)') bin/podproof clean $(if $(ALL),--all)
 	rm -rf bin
 
 need-go:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -43,7 +44,7 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 	if err := cluster.Clean(ctx, clusters, log); err != nil {
 		return err
 	}
-	if path := os.Getenv("KUBECONFIG"); path != "" {
+	if path := cmp.Or(os.Getenv("PODPROOF_KUBECONFIG"), os.Getenv("KUBECONFIG")); path != "" {
 		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
 		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
 			return err

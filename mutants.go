@@ -35,7 +35,7 @@ type mutantFlags struct {
 func (f *mutantFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.mutants, "mutant", "", "IDs of mutants or patterns, separated by commas, such as backoff-*")
 	flags.StringVar(&f.component, "component", "", "only mutants of this component, such as kubelet")
-	flags.BoolVar(&f.all, "all", false, "run every quick claim on each mutant, not only those that have to turn red")
+	flags.BoolVar(&f.all, "all", false, "run every quick claim on each mutant whose own claims are all quick, not only those that have to turn red")
 	flags.IntVar(&f.every, "every", 1, "a sample: only every N-th of the mutants that the other flags select")
 	flags.BoolVar(&f.upstream, "upstream", false, "also run the conformance specs on Pods of Kubernetes' own end-to-end suite on each mutant, for comparison")
 	flags.BoolVar(&f.list, "list", false, "only list the mutants")

@@ -31,14 +31,16 @@ func Pages(entries []Entry) []Page {
 	pages := []Page{{}}
 	for _, subject := range claims.Subjects() {
 		var of []Entry
-		specs := 0
+		specs := map[string]bool{} // by text, for one can prove several claims
 		for _, e := range entries {
 			if e.Subject == subject {
 				of = append(of, e)
-				specs += len(e.Specs)
+				for _, s := range e.Specs {
+					specs[s.Text] = true
+				}
 			}
 		}
-		fmt.Fprintf(index, "| [%s](%s.md) | %d | %s |\n", subject, subject, len(of), numberOf(specs, subject))
+		fmt.Fprintf(index, "| [%s](%s.md) | %d | %s |\n", subject, subject, len(of), numberOf(len(specs), subject))
 		pages = append(pages, Page{File: subject + ".md", Text: page(subject, of)})
 	}
 	pages[0] = Page{File: "README.md", Text: index.String()}

@@ -373,6 +373,9 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 		return err
 	}
 	step.Done("")
+	if e.Cluster.Own {
+		log.Info("the cluster stays: KUBECONFIG=%s, until a run without keep, or podproof clean", e.Cluster.Kubeconfig)
+	}
 	return e.Cluster.Down(ctx) // of a kept one it only lets go
 }
 
