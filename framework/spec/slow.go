@@ -29,15 +29,21 @@ func tooSlow(stories []*journal.Story) string {
 }
 
 // firstStart is how long after the pod was given to a node the first of its containers
-// was seen to run or to have run. It is zero when none was, and when the pod itself
-// asked for what was not there, such as a volume.
+// was started. It is zero when none was, and when the pod itself asked for what was not
+// there, such as a volume. The kubelet tells of it by an event at once, in the status only
+// when it has started all containers of the pod that it can.
 func firstStart(story *journal.Story) time.Duration {
+	var bound, started time.Time
 	for _, e := range story.Events() {
-		if e.Event.Reason == "FailedMount" {
+		switch e.Event.Reason {
+		case "FailedMount":
 			return 0
+		case "Started":
+			if started.IsZero() {
+				started = e.At
+			}
 		}
 	}
-	var bound time.Time
 	for _, v := range story.Versions() {
 		if v.Pod.Spec.NodeName == "" {
 			continue
@@ -45,21 +51,28 @@ func firstStart(story *journal.Story) time.Duration {
 		if bound.IsZero() {
 			bound = v.At
 		}
-		started, prevented := false, false
+		inStatus, prevented := false, false
 		for _, s := range append(v.Pod.Status.InitContainerStatuses, v.Pod.Status.ContainerStatuses...) {
 			switch waiting := s.State.Waiting; {
 			case waiting == nil:
-				started = true
+				inStatus = true
 			case waiting.Reason != "ContainerCreating" && waiting.Reason != "PodInitializing":
 				prevented = true
 			}
 		}
-		switch {
-		case started:
-			return v.At.Sub(bound)
-		case prevented:
+		if inStatus {
+			if started.IsZero() || v.At.Before(started) {
+				started = v.At
+			}
+			break
+		}
+		if prevented {
 			return 0
 		}
 	}
-	return 0
+	if bound.IsZero() || started.IsZero() {
+		return 0
+	}
+	// The event can overtake the version that says where the pod went.
+	return max(started.Sub(bound), time.Nanosecond)
 }
