@@ -126,6 +126,25 @@ func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, erro
 	return s.journal.StoryOf(p.UID), nil
 }
 
+// CreateAgain creates the story's pod once more, as the spec asked for it, under another
+// name, because it tells nothing of the first instance of a container that runs again. A
+// cluster that forgets it does so twice.
+//
+// A conformant kubelet can lose it: it keeps one instance of a container that does not
+// run, and one that is created and not started counts as such, so its collector, which
+// comes every minute, can take the first instance, log and all, while the second one
+// starts. A pod that is created then is out of its reach.
+// Source: pkg/kubelet/kuberuntime/kuberuntime_gc.go (evictableContainers).
+func (s *Space) CreateAgain(ctx context.Context, story *journal.Story) (*journal.Story, error) {
+	asked := s.Asked(story.UID())
+	if asked == nil {
+		return nil, fmt.Errorf("pod %s cannot be created again: it was not created by the spec", story.Name())
+	}
+	p := asked.DeepCopy()
+	p.Name += "-once-more"
+	return s.Create(ctx, p)
+}
+
 // SetImage changes the image of a container of the story's pod, such as to
 // Cluster.WitnessTwin, and returns the pod as the API server answered it.
 func (s *Space) SetImage(ctx context.Context, story *journal.Story, container, image string) (*corev1.Pod, error) {

@@ -19,13 +19,18 @@ var _ = Describe("kubectl describe pod", func() {
 	It("shows where a Pod is, how its containers are and were, and its events", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume("state"),
 			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")))))
-		p := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.Ready()))).Pod
+		restarted := pod.All(pod.Restarted("w", 1), pod.Ready())
+		p := spec.Must(story.Await(ctx, restarted)).Pod
+		if pod.Status(p, "w").LastTerminationState.Terminated == nil {
+			story = spec.Must(ns.CreateAgain(ctx, story))
+			p = spec.Must(story.Await(ctx, restarted)).Pod
+		}
 		spec.Must(story.AwaitEvent(ctx, "to have a Started event", func(e *corev1.Event) bool { return e.Reason == "Started" }))
 
 		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))
 		Expect(got.Code).To(BeZero(), "%s", got)
 		for _, line := range []string{
-			"Name: +told", "Namespace: +" + ns.Name(),
+			"Name: +" + story.Name(), "Namespace: +" + ns.Name(),
 			"Node: +" + regexp.QuoteMeta(p.Spec.NodeName) + "/.*", "IP: +" + regexp.QuoteMeta(p.Status.PodIP),
 			"Status: +Running", " +State: +Running", " +Last State: +Terminated", " +Exit Code: +3", " +Restart Count: +1",
 			" +Ready +True *", "Events:", " +Normal +Started .*",

@@ -77,36 +77,32 @@ var _ = Describe("kubectl logs", func() {
 // loggers is a Pod with two containers that have ended, of which "aloud" also wrote
 // to stderr, one whose second instance runs, and one that cannot start, and what previous reads of the log of the
 // second one's first instance.
-//
-// The kubelet keeps one instance of a container that does not run. One that is
-// created and not started counts as such, so its collector, which comes every
-// minute, can take the first instance, log and all, while the second one starts.
-// Where that has happened a second Pod is out of the collector's reach.
-// Source: pkg/kubelet/kuberuntime/kuberuntime_gc.go (evictableContainers).
+// The collector can have taken that instance, see CreateAgain; then there is a second Pod.
 func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []record.Line) (*journal.Story, []record.Line) {
 	GinkgoHelper()
-	story := logger(ctx, ns, "logs")
-	if lines := previous(story); len(lines) > 0 {
-		return story, lines
-	}
-	GinkgoWriter.Printf("the previous log is empty, as it is when the kubelet has just collected that instance\n%s\n", story)
-	story = logger(ctx, ns, "logs-once-more")
-	return story, previous(story)
-}
-
-func logger(ctx SpecContext, ns *spec.Space, name string) *journal.Story {
-	GinkgoHelper()
-	story := spec.Must(ns.Create(ctx, pod.New(name, pod.Volume("state"),
+	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
 		pod.InitContainer("ended", ns.Cluster.WitnessImage, witness.Run(witness.For(0*time.Second))),
 		pod.InitContainer("aloud", ns.Cluster.WitnessImage, witness.Say(aside)),
 		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
 		pod.Container("absent", noRegistry, nil),
 	)))
+	awaitLogger(ctx, ns, story)
+	if lines := previous(story); len(lines) > 0 {
+		return story, lines
+	}
+	GinkgoWriter.Printf("the previous log is empty, as it is when the kubelet has just collected that instance\n%s\n", story)
+	story = spec.Must(ns.CreateAgain(ctx, story))
+	awaitLogger(ctx, ns, story)
+	return story, previous(story)
+}
+
+// awaitLogger waits until all containers of loggers are where they are to be.
+func awaitLogger(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
 	spec.Must(story.Await(ctx, pod.All(pod.Restarted("again", 1), pod.ContainerRunning("again"), pod.ContainerWaiting("absent", "ErrImagePull", "ImagePullBackOff"))))
 	spec.Must(ns.FollowLog(ctx, story, "again", "that it has started", func(lines []record.Line) bool {
 		return witness.Count(lines, record.Start) > 0
 	}))
-	return story
 }
 
 func expectExit(lines []record.Line, code int, must string, story *journal.Story) {
