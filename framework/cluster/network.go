@@ -33,7 +33,7 @@ const (
 // cniConfig is the network of one node in the form in which the kubelet's
 // runtime reads it: a pair of interfaces for each pod, and an address out of the
 // node's own range. Host ports, which no pod here asks for, are left out: their plugin
-// asks iptables several times for each pod, which made a run use 8 % more of the cores.
+// asks iptables several times for each pod, which made a run use 9 % more of the cores.
 // https://www.cni.dev/docs/spec/#network-configuration-format
 func cniConfig(podCIDRs []string) ([]byte, error) {
 	var ranges [][]map[string]string
