@@ -24,8 +24,11 @@ func TestTooSlow(t *testing.T) {
 	}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
-	started := 0 * time.Second // after it was bound, when its event tells of a start
-	told := func(event string, told ...status) *journal.Story {
+	type event struct {
+		reason  string
+		seconds int // after it was bound
+	}
+	told := func(e event, told ...status) *journal.Story {
 		p := pod.New("p", pod.Container("w", "r.test/w:1", nil))
 		versions := []journal.Version{{At: created, Type: watch.Added, Pod: p.DeepCopy()}}
 		p.Spec.NodeName = "n"
@@ -35,29 +38,25 @@ func TestTooSlow(t *testing.T) {
 			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "w", State: s.state}}
 			versions = append(versions, journal.Version{At: bound.Add(time.Duration(s.seconds) * time.Second), Type: watch.Modified, Pod: p.DeepCopy()})
 		}
-		return journal.Recorded(versions, journal.Event{At: bound.Add(started), Event: &corev1.Event{Reason: event}})
+		return journal.Recorded(versions, journal.Event{At: bound.Add(time.Duration(e.seconds) * time.Second), Event: &corev1.Event{Reason: e.reason}})
 	}
-	slow := told("Pulled", status{0, waiting("ContainerCreating")}, status{45, running})
-	startedAfter := func(seconds int, statuses ...status) *journal.Story {
-		started = time.Duration(seconds) * time.Second
-		return told("Started", statuses...)
-	}
+	slow := told(event{"Pulled", 0}, status{0, waiting("ContainerCreating")}, status{45, running})
 	for name, c := range map[string]struct {
 		stories []*journal.Story
 		want    string
 	}{
 		"the only pod is slow":            {[]*journal.Story{slow}, "less than 45.0 s"},
-		"another one is less slow":        {[]*journal.Story{slow, told("Pulled", status{30, ended})}, "less than 30.0 s"},
-		"another one is quick":            {[]*journal.Story{slow, told("Pulled", status{2, running})}, ""},
-		"it had to wait for its image":    {[]*journal.Story{told("Started", status{1, waiting("ErrImagePull")}, status{45, running})}, ""},
-		"it had to wait for its volume":   {[]*journal.Story{told("FailedMount", status{1, waiting("ContainerCreating")}, status{45, running})}, ""},
-		"none was started":                {[]*journal.Story{told("Scheduled", status{1, waiting("ContainerCreating")})}, ""},
+		"another one is less slow":        {[]*journal.Story{slow, told(event{"Pulled", 0}, status{30, ended})}, "less than 30.0 s"},
+		"another one is quick":            {[]*journal.Story{slow, told(event{"Pulled", 0}, status{2, running})}, ""},
+		"it had to wait for its image":    {[]*journal.Story{told(event{"Pulling", 0}, status{1, waiting("ErrImagePull")}, status{45, running})}, ""},
+		"it had to wait for its volume":   {[]*journal.Story{told(event{"FailedMount", 0}, status{1, waiting("ContainerCreating")}, status{45, running})}, ""},
+		"none was started":                {[]*journal.Story{told(event{"Scheduled", 0}, status{1, waiting("ContainerCreating")})}, ""},
 		"none was even given to a node":   {nil, ""},
-		"its other containers took long":  {[]*journal.Story{startedAfter(3, status{45, running})}, ""},
-		"its others are not there yet":    {[]*journal.Story{startedAfter(8, status{1, waiting("ContainerCreating")})}, "less than 8.0 s"},
-		"its event was late":              {[]*journal.Story{startedAfter(9, status{7, running})}, "less than 7.0 s"},
-		"its event was early":             {[]*journal.Story{startedAfter(-1, status{45, running})}, ""},
-		"one waits, and another was slow": {[]*journal.Story{told("Scheduled"), slow}, "less than 45.0 s"},
+		"its other containers took long":  {[]*journal.Story{told(event{"Started", 3}, status{45, running})}, ""},
+		"its others are not there yet":    {[]*journal.Story{told(event{"Started", 8}, status{1, waiting("ContainerCreating")})}, "less than 8.0 s"},
+		"its event was late":              {[]*journal.Story{told(event{"Started", 9}, status{7, running})}, "less than 7.0 s"},
+		"its event was early":             {[]*journal.Story{told(event{"Started", -1}, status{45, running})}, ""},
+		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "less than 45.0 s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tooSlow(c.stories)
