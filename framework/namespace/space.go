@@ -145,6 +145,26 @@ func (s *Space) CreateAgain(ctx context.Context, story *journal.Story) (*journal
 	return s.Create(ctx, p)
 }
 
+// AwaitLastState waits for a state in which the container of the story's pod has been
+// restarted. If the pod does not tell then how the instance before ended, it is created
+// once more, for the reason that CreateAgain gives, and the second one counts, whether it
+// tells or not.
+func (s *Space) AwaitLastState(ctx context.Context, story *journal.Story, container string, restarted journal.State) (*journal.Story, *corev1.Pod, error) {
+	version, err := story.Await(ctx, restarted)
+	if err != nil {
+		return story, nil, err
+	}
+	if status := pod.Status(version.Pod, container); status != nil && status.LastTerminationState.Terminated != nil {
+		return story, version.Pod, nil
+	}
+	again, err := s.CreateAgain(ctx, story)
+	if err != nil {
+		return story, nil, err
+	}
+	version, err = again.Await(ctx, restarted)
+	return again, version.Pod, err
+}
+
 // SetImage changes the image of a container of the story's pod, such as to
 // Cluster.WitnessTwin, and returns the pod as the API server answered it.
 func (s *Space) SetImage(ctx context.Context, story *journal.Story, container, image string) (*corev1.Pod, error) {

@@ -19,12 +19,8 @@ var _ = Describe("kubectl describe pod", func() {
 	It("shows where a Pod is, how its containers are and were, and its events", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume("state"),
 			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")))))
-		restarted := pod.All(pod.Restarted("w", 1), pod.Ready())
-		p := spec.Must(story.Await(ctx, restarted)).Pod
-		if pod.Status(p, "w").LastTerminationState.Terminated == nil {
-			story = spec.Must(ns.CreateAgain(ctx, story))
-			p = spec.Must(story.Await(ctx, restarted)).Pod
-		}
+		story, p, err := ns.AwaitLastState(ctx, story, "w", pod.All(pod.Restarted("w", 1), pod.Ready()))
+		spec.Do(err)
 		spec.Must(story.AwaitEvent(ctx, "to have a Started event", func(e *corev1.Event) bool { return e.Reason == "Started" }))
 
 		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))

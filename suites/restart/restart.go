@@ -144,12 +144,8 @@ func (s space) endsOnce(first witness.Life) pod.Option {
 // runs again, and checks that nothing but the container is new.
 func (s space) expectRestartInPlace(ctx SpecContext, story *journal.Story, code int32) {
 	GinkgoHelper()
-	restarted := pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))
-	again := spec.Must(story.Await(ctx, restarted)).Pod
-	if pod.Status(again, "w").LastTerminationState.Terminated == nil {
-		story = spec.Must(s.CreateAgain(ctx, story))
-		again = spec.Must(story.Await(ctx, restarted)).Pod
-	}
+	story, again, err := s.AwaitLastState(ctx, story, "w", pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w")))
+	spec.Do(err)
 	status := pod.Status(again, "w")
 	last := status.LastTerminationState.Terminated
 	Expect(last).NotTo(BeNil(), "the restarted container must tell how the instance before it ended\n%s", story)
