@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -72,6 +73,8 @@ type LawTally struct {
 	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
 	// Exempt is, by law, what of Pods and Versions it was not checked on.
 	Exempt map[string]Exemption `json:"exempt,omitempty"`
+	// Apart is, by law, what of the others it is not about (journal.Law.About).
+	Apart map[string]Exemption `json:"apart,omitempty"`
 }
 
 // Exemption counts pods that a spec took out of a law, for what it did to them
@@ -88,7 +91,7 @@ func (e Exemption) plus(other Exemption) Exemption {
 // CheckLaws checks every law on every pod of the journal, notes the result
 // for the record, and returns an error that tells all that is broken.
 func CheckLaws(j *journal.Journal) error {
-	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}}
+	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
 	spec := ginkgo.CurrentSpecReport().LeafNodeText
 	var problems []error
 	for _, story := range j.Stories() {
@@ -102,6 +105,11 @@ func CheckLaws(j *journal.Journal) error {
 		exempt := story.Exempted()
 		for _, law := range exempt {
 			tally.Exempt[law] = tally.Exempt[law].plus(Exemption{1, len(versions)})
+		}
+		for _, law := range journal.Laws {
+			if law.About != nil && !law.About(versions) && !slices.Contains(exempt, law.ID) {
+				tally.Apart[law.ID] = tally.Apart[law.ID].plus(Exemption{1, len(versions)})
+			}
 		}
 		for _, b := range journal.CheckLaws(versions, exempt...) {
 			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})

@@ -12,6 +12,9 @@ import (
 type Facts struct {
 	// Server is the API server's version.
 	Server *version.Version
+	// Oldest is the lowest version of the API server and of the kubelets that can run
+	// the pods: what is new in Kubernetes takes both.
+	Oldest *version.Version
 	// Capabilities are those of claims.Need… that this cluster and this
 	// machine offer.
 	Capabilities []string
@@ -24,8 +27,8 @@ type Facts struct {
 // parts of the claim are those of a spec's other claims.
 func (f Facts) NotApplicable(c claims.Claim, parts ...string) string {
 	minor := fmt.Sprintf("%d.%d", f.Server.Major(), f.Server.Minor())
-	if c.Since != "" && f.Server.LessThan(version.MustParseGeneric(c.Since)) {
-		return fmt.Sprintf("%s holds since Kubernetes %s; the cluster is %s", c.ID, c.Since, minor)
+	if c.Since != "" && f.Oldest.LessThan(version.MustParseGeneric(c.Since)) {
+		return fmt.Sprintf("%s holds since Kubernetes %s; the cluster is %s%s", c.ID, c.Since, minor, f.oldestNode())
 	}
 	if c.Until != "" && version.MustParseGeneric(minor).GreaterThan(version.MustParseGeneric(c.Until)) {
 		return fmt.Sprintf("%s holds up to Kubernetes %s; the cluster is %s", c.ID, c.Until, minor)
@@ -41,6 +44,14 @@ func (f Facts) NotApplicable(c claims.Claim, parts ...string) string {
 		}
 	}
 	return ""
+}
+
+// oldestNode says of a cluster with kubelets that are older than its API server how old.
+func (f Facts) oldestNode() string {
+	if !f.Oldest.LessThan(f.Server) {
+		return ""
+	}
+	return fmt.Sprintf(", with nodes of %d.%d", f.Oldest.Major(), f.Oldest.Minor())
 }
 
 func (f Facts) lacking(what string, needs []string) string {

@@ -15,10 +15,18 @@ import (
 // Filtered specs are among them, for the count.
 func Outcomes(report types.Report) []reports.Spec {
 	var specs []reports.Spec
+	chosen, err := types.ParseLabelFilter(report.SuiteConfig.LabelFilter)
 	for _, s := range report.SpecReports {
-		if s.LeafNodeType.Is(types.NodeTypeIt) {
-			specs = append(specs, Outcome(s))
+		if !s.LeafNodeType.Is(types.NodeTypeIt) {
+			continue
 		}
+		out := Outcome(s)
+		// Of a spec that was not reached before the run was given up Ginkgo tells no
+		// more than of one that was left out.
+		if out.State == reports.Filtered && err == nil && len(report.SuiteConfig.FocusStrings) == 0 && chosen(s.Labels()) {
+			out.State, out.Message = reports.Unstarted, "the run ended before it"
+		}
+		specs = append(specs, out)
 	}
 	return specs
 }
@@ -44,11 +52,8 @@ func Outcome(s types.SpecReport) reports.Spec {
 	started := s.NumAttempts > 0
 	switch {
 	case s.State.Is(types.SpecStatePassed):
-		out.State = reports.Passed
-		if found := readEntries[reports.Deviation](s, entryDeviation); len(found) > 0 {
-			out.State, out.Deviation = reports.Deviated, &found[0]
-		}
-	case s.State.Is(types.SpecStateInterrupted):
+		out.State, out.Deviation = passed(s)
+	case s.State.Is(types.SpecStateInterrupted), s.State.Is(types.SpecStateTimedout) && strings.HasPrefix(s.Failure.Message, suiteTimeout):
 		out.State, out.Message = reports.Interrupted, "the run was stopped before the spec had a result"
 	case s.State.Is(types.SpecStateSkipped) && started:
 		out.State, out.SkipReason = reports.Skipped, s.Failure.Message
@@ -61,7 +66,7 @@ func Outcome(s types.SpecReport) reports.Spec {
 		out.State, out.Message = reports.Unstarted, "the spec is marked pending"
 	case s.State.Is(types.SpecStateFailureStates) && brokeOnlyLaws(s):
 		// The spec's own claims hold; Laws carries what does not.
-		out.State = reports.Passed
+		out.State, out.Deviation = passed(s)
 	case s.State.Is(types.SpecStateFailureStates):
 		out.State, out.Failure, out.Message = reports.Failed, reports.ClusterFailure, message(s)
 		if reasons := inconclusive(s); len(reasons) > 0 {
@@ -72,6 +77,18 @@ func Outcome(s types.SpecReport) reports.Spec {
 		out.State, out.Message = reports.Unstarted, "the run ended before it"
 	}
 	return out
+}
+
+// suiteTimeout is how Ginkgo's message begins when the time for the whole run is over,
+// which says nothing about the spec that ran then.
+const suiteTimeout = "A suite timeout occurred"
+
+// passed is the state of a spec whose own steps all passed.
+func passed(s types.SpecReport) (reports.State, *reports.Deviation) {
+	if found := readEntries[reports.Deviation](s, entryDeviation); len(found) > 0 {
+		return reports.Deviated, &found[0]
+	}
+	return reports.Passed, nil
 }
 
 // message is what a failed spec says. Of a spec that ran out of time Ginkgo
@@ -104,12 +121,15 @@ func inconclusive(s types.SpecReport) []string {
 // brokeOnlyLaws tells a spec whose own steps all passed, but on whose pods a
 // law was broken: that is found after the spec's body.
 func brokeOnlyLaws(s types.SpecReport) bool {
-	if s.Failure.FailureNodeType.Is(types.NodeTypeIt) {
+	// Further failures, before or after, are of other clean-ups.
+	if s.Failure.FailureNodeType.Is(types.NodeTypeIt) || len(s.AdditionalFailures) > 0 {
 		return false
 	}
 	for _, t := range readEntries[LawTally](s, entryLaws) {
-		if len(t.Broken) > 0 {
-			return true
+		for _, broken := range t.Broken {
+			if strings.Contains(s.Failure.Message, broken[0].Message) {
+				return true
+			}
 		}
 	}
 	return false
@@ -117,7 +137,7 @@ func brokeOnlyLaws(s types.SpecReport) bool {
 
 // Laws adds up what the laws found on the pods of all specs.
 func Laws(report types.Report) []reports.Law {
-	total := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}}
+	total := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
 	for _, s := range report.SpecReports {
 		for _, t := range readEntries[LawTally](s, entryLaws) {
 			total.Pods += t.Pods
@@ -128,11 +148,15 @@ func Laws(report types.Report) []reports.Law {
 			for law, e := range t.Exempt {
 				total.Exempt[law] = total.Exempt[law].plus(e)
 			}
+			for law, e := range t.Apart {
+				total.Apart[law] = total.Apart[law].plus(e)
+			}
 		}
 	}
 	var laws []reports.Law
 	for _, l := range journal.Laws {
-		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods - total.Exempt[l.ID].Pods, Versions: total.Versions - total.Exempt[l.ID].Versions, Exempt: total.Exempt[l.ID].Pods, Broken: total.Broken[l.ID]})
+		left := total.Exempt[l.ID].plus(total.Apart[l.ID])
+		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods - left.Pods, Versions: total.Versions - left.Versions, Exempt: total.Exempt[l.ID].Pods, Broken: total.Broken[l.ID]})
 	}
 	return laws
 }

@@ -50,6 +50,8 @@ func TestWhoseFailureItIs(t *testing.T) {
 	broken := LawTally{Pods: 1, Broken: map[string][]reports.BrokenLaw{"LAW-PHASE-KNOWN": {{Pod: "n/p", Message: "is Gone"}}}}
 	panicked := failedIn(types.NodeTypeIt, "a panic")
 	panicked.State = types.SpecStatePanicked
+	timedOut := failedIn(types.NodeTypeIt, "A suite timeout occurred")
+	timedOut.State = types.SpecStateTimedout
 	withEntry := func(s types.SpecReport, e types.ReportEntry) types.SpecReport {
 		s.ReportEntries = append(s.ReportEntries, e)
 		return s
@@ -59,17 +61,20 @@ func TestWhoseFailureItIs(t *testing.T) {
 		state   reports.State
 		failure reports.FailureKind
 	}{
-		"an assertion":           {failedIn(types.NodeTypeIt, "expected pod …"), reports.Failed, reports.ClusterFailure},
-		"no namespace":           {failedIn(types.NodeTypeBeforeEach, "create a namespace"), reports.Failed, reports.SuiteFailure},
-		"clean-up":               {failedIn(types.NodeTypeCleanupAfterEach, "timed out"), reports.Failed, reports.SuiteFailure},
-		"a panic":                {panicked, reports.Failed, reports.SuiteFailure},
-		"the API was away":       {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryInconclusive, "the API failed")), reports.Failed, reports.SuiteFailure},
-		"only a law is broken":   {withEntry(failedIn(types.NodeTypeCleanupAfterEach, "x"), entry(t, entryLaws, broken)), reports.Passed, ""},
-		"an assertion and a law": {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryLaws, broken)), reports.Failed, reports.ClusterFailure},
-		"passed":                 {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStatePassed}, reports.Passed, ""},
-		"a gate":                 {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateSkipped, Failure: types.Failure{Message: "needs x"}}, reports.Skipped, ""},
-		"filtered":               {types.SpecReport{LeafNodeType: types.NodeTypeIt, State: types.SpecStateSkipped}, reports.Filtered, ""},
-		"interrupted":            {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateInterrupted}, reports.Interrupted, ""},
+		"an assertion":               {failedIn(types.NodeTypeIt, "expected pod …"), reports.Failed, reports.ClusterFailure},
+		"no namespace":               {failedIn(types.NodeTypeBeforeEach, "create a namespace"), reports.Failed, reports.SuiteFailure},
+		"clean-up":                   {failedIn(types.NodeTypeCleanupAfterEach, "timed out"), reports.Failed, reports.SuiteFailure},
+		"a panic":                    {panicked, reports.Failed, reports.SuiteFailure},
+		"the API was away":           {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryInconclusive, "the API failed")), reports.Failed, reports.SuiteFailure},
+		"only a law is broken":       {withEntry(failedIn(types.NodeTypeCleanupAfterEach, "pod n/p breaks it: is Gone"), entry(t, entryLaws, broken)), reports.Passed, ""},
+		"a law and another clean-up": {withEntry(failedIn(types.NodeTypeCleanupAfterEach, "the node did not come back"), entry(t, entryLaws, broken)), reports.Failed, reports.SuiteFailure},
+		"a deviation and a law":      {withEntry(withEntry(failedIn(types.NodeTypeCleanupAfterEach, "is Gone"), entry(t, entryLaws, broken)), entry(t, entryDeviation, reports.Deviation{Claim: "NET-01"})), reports.Deviated, ""},
+		"the run's time was over":    {timedOut, reports.Interrupted, ""},
+		"an assertion and a law":     {withEntry(failedIn(types.NodeTypeIt, "x"), entry(t, entryLaws, broken)), reports.Failed, reports.ClusterFailure},
+		"passed":                     {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStatePassed}, reports.Passed, ""},
+		"a gate":                     {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateSkipped, Failure: types.Failure{Message: "needs x"}}, reports.Skipped, ""},
+		"filtered":                   {types.SpecReport{LeafNodeType: types.NodeTypeIt, State: types.SpecStateSkipped}, reports.Filtered, ""},
+		"interrupted":                {types.SpecReport{LeafNodeType: types.NodeTypeIt, NumAttempts: 1, State: types.SpecStateInterrupted}, reports.Interrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -78,6 +83,18 @@ func TestWhoseFailureItIs(t *testing.T) {
 			g.Expect(out.Failure).To(Equal(c.failure))
 		})
 	}
+}
+
+func TestSpecsThatWereNotReachedAreNotLeftOut(t *testing.T) {
+	g := NewWithT(t)
+	never := func(labels ...string) types.SpecReport {
+		return types.SpecReport{LeafNodeType: types.NodeTypeIt, LeafNodeLabels: labels, State: types.SpecStateSkipped}
+	}
+	report := types.Report{SpecReports: types.SpecReports{never("quick"), never("full")}}
+	report.SuiteConfig.LabelFilter = "quick"
+	out := Outcomes(report)
+	g.Expect(out[0].State).To(Equal(reports.Unstarted))
+	g.Expect(out[1].State).To(Equal(reports.Filtered))
 }
 
 func TestTimelinesCrossInTheirOrder(t *testing.T) {

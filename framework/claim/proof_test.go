@@ -101,6 +101,12 @@ func TestFilterSelectsByProfileAndClaim(t *testing.T) {
 	}
 }
 
+func TestWhatIsNewTakesNewKubeletsToo(t *testing.T) {
+	facts := Facts{Server: version.MustParseGeneric("1.36.3"), Oldest: version.MustParseGeneric("1.34.4")}
+	NewWithT(t).Expect(facts.NotApplicable(claims.Claim{ID: "X-01", Since: "1.35"})).To(Equal("X-01 holds since Kubernetes 1.35; the cluster is 1.36, with nodes of 1.34"))
+	NewWithT(t).Expect(facts.NotApplicable(claims.Claim{ID: "X-01", Since: "1.34"})).To(BeEmpty())
+}
+
 func TestGatesNameTheirReason(t *testing.T) {
 	client := claims.Claim{ID: "X-01", Parts: []claims.Part{{Name: "with kubectl", Needs: []string{claims.NeedKubectl}}}}
 	otherPart := claims.Claim{ID: "X-01", Parts: []claims.Part{{Name: "by hand", Needs: []string{claims.NeedKubectl}}}}
@@ -117,7 +123,7 @@ func TestGatesNameTheirReason(t *testing.T) {
 		"other part":  {otherPart, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Sources: map[string]string{claims.NeedKubectl: "none on PATH"}}
+			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Oldest: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Sources: map[string]string{claims.NeedKubectl: "none on PATH"}}
 			NewWithT(t).Expect(facts.NotApplicable(c.claim, "with kubectl")).To(Equal(c.want))
 		})
 	}

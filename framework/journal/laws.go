@@ -21,6 +21,10 @@ type Law struct {
 	// Check judges all versions of one pod, in the order of the watch, and
 	// says where the law is broken first.
 	Check func([]Version) error
+	// About says whether the versions are such that they could break the law, so
+	// that a law is held by no pod that only never came to what it is about. Nil
+	// stands for all pods.
+	About func([]Version) bool
 }
 
 // Broken is one law that a story breaks.
@@ -42,45 +46,56 @@ var Laws = []Law{
 		Sentence: "A pod's phase never leaves Succeeded or Failed, and a pod without init containers never goes back from Running to Pending.",
 		Exempt:   "a spec that writes pods/status itself",
 		Check:    phaseForward,
+		About:    changed,
 	},
 	{
 		ID:       "LAW-RESTARTS-GROW",
 		Sentence: "The restartCount of a container never falls, as long as its node keeps its state.",
 		Exempt:   "a spec that restarts a node or takes containers from its runtime",
 		Check:    restartsGrow,
+		About:    func(versions []Version) bool { return someBefore(versions, restarted) },
 	},
 	{
 		ID:       "LAW-RUNNING-CREATED",
 		Sentence: "A pod in phase Running is bound to a node and each of its containers has been created at least once.",
 		Exempt:   "a spec that writes pods/status itself",
 		Check:    runningCreated,
+		About:    func(versions []Version) bool { return slices.ContainsFunc(versions, isRunning) },
 	},
 	{
 		ID:       "LAW-IP-STABLE",
 		Sentence: "The IP of a pod does not change as long as one of its containers goes on running.",
 		Exempt:   "a spec that writes pods/status itself",
 		Check:    ipStable,
+		About:    func(versions []Version) bool { return someBefore(versions, runsWithIP) },
 	},
 	{
 		ID:       "LAW-NODE-STABLE",
 		Sentence: "A pod that is bound to a node stays bound to that node.",
 		Check:    nodeStable,
+		About:    func(versions []Version) bool { return someBefore(versions, isBound) },
 	},
 	{
 		ID:       "LAW-CONTAINERS-FIXED",
 		Sentence: "The containers and init containers of a pod are the same from its creation to its end.",
 		Check:    containersFixed,
+		About:    changed,
 	},
 	{
 		ID:       "LAW-DELETION-FINAL",
 		Sentence: "The deletion of a pod is never taken back and its grace period is never lengthened.",
 		Check:    deletionFinal,
+		About:    func(versions []Version) bool { return someBefore(versions, isDeleted) },
 	},
 	{
 		ID:       "LAW-TERMINAL-BEFORE-GONE",
 		Sentence: "A pod on a node that is deleted with a grace period is in phase Succeeded or Failed before it is gone.",
 		Exempt:   "a spec that deletes a pod with grace period 0 while it is being deleted gracefully",
 		Check:    terminalBeforeGone,
+		About: func(versions []Version) bool {
+			_, waits := goneAfterGrace(versions)
+			return waits
+		},
 	},
 }
 
@@ -98,6 +113,36 @@ func CheckLaws(versions []Version, exempt ...string) []Broken {
 		}
 	}
 	return broken
+}
+
+// changed says whether there is a version after the first one.
+func changed(versions []Version) bool { return len(versions) > 1 }
+
+// someBefore says whether one of the versions but the last is so, after which another
+// one can be what it must not be.
+func someBefore(versions []Version, so func(Version) bool) bool {
+	return len(versions) > 1 && slices.ContainsFunc(versions[:len(versions)-1], so)
+}
+
+func isRunning(v Version) bool { return v.Pod.Status.Phase == corev1.PodRunning }
+func isBound(v Version) bool   { return v.Pod.Spec.NodeName != "" }
+func isDeleted(v Version) bool { return v.Pod.DeletionTimestamp != nil }
+
+func restarted(v Version) bool {
+	return someContainer(v, func(s corev1.ContainerStatus) bool { return s.RestartCount > 0 })
+}
+
+func runsWithIP(v Version) bool {
+	return v.Pod.Status.PodIP != "" && !v.Pod.Spec.HostNetwork && someContainer(v, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+}
+
+func someContainer(v Version, is func(corev1.ContainerStatus) bool) bool {
+	for _, group := range containerGroups(v.Pod) {
+		if slices.ContainsFunc(group.statuses, is) {
+			return true
+		}
+	}
+	return false
 }
 
 // brokenAt is the error for the version at which a law is broken.
@@ -163,10 +208,14 @@ func nodeLostState(v Version) bool {
 // restartsGrow: the API documents that the count "may be reset to 0" when the
 // state is lost due to a node restart (ContainerStatus in the core/v1 types).
 // For a container that it cannot find the kubelet guesses one restart, and
-// takes that back when it is found; so the law ends where state was lost.
+// takes that back when it is found; so the law ends where state was lost. And while it
+// removes what is left of a deleted pod, the newest container first, a kubelet before 1.36
+// can look when only an earlier one is left, and tell of that one with its own count
+// (cleanUpContainersInPod in pkg/kubelet/kubelet.go, SyncTerminatedPod).
 func restartsGrow(versions []Version) error {
 	type key struct{ kind, name string }
 	highest := map[key]int32{}
+	counts := map[string]int32{} // by ID of a container that was seen
 	for i, v := range versions {
 		if nodeLostState(v) {
 			return nil
@@ -174,10 +223,15 @@ func restartsGrow(versions []Version) error {
 		for _, group := range containerGroups(v.Pod) {
 			for _, status := range group.statuses {
 				k := key{group.prefix, status.Name}
-				if status.RestartCount < highest[k] {
+				count, seen := counts[status.ContainerID]
+				earlier := v.Pod.DeletionTimestamp != nil && seen && count == status.RestartCount
+				if status.RestartCount < highest[k] && !earlier {
 					return brokenAt(versions, i, "the restartCount of %s%s fell from %d to %d", k.kind, k.name, highest[k], status.RestartCount)
 				}
-				highest[k] = status.RestartCount
+				highest[k] = max(highest[k], status.RestartCount)
+				if !seen && status.ContainerID != "" {
+					counts[status.ContainerID] = status.RestartCount
+				}
 			}
 		}
 	}
@@ -315,21 +369,32 @@ func deletionFinal(versions []Version) error {
 // somebody forced a deletion which had begun gracefully cannot be told from
 // the kubelet's own last step; a spec that does so must exempt itself.
 func terminalBeforeGone(versions []Version) error {
-	last := len(versions) - 1
-	if last < 0 || versions[last].Type != watch.Deleted {
+	grace, waits := goneAfterGrace(versions)
+	if !waits {
 		return nil
 	}
-	begun := slices.IndexFunc(versions, func(v Version) bool { return v.Pod.DeletionTimestamp != nil })
+	last := len(versions) - 1
+	if phase := versions[last].Pod.Status.Phase; !terminal(phase) {
+		return brokenAt(versions, last, "it is gone in phase %s after a deletion with grace %ds", phase, grace)
+	}
+	return nil
+}
+
+// goneAfterGrace says whether the pod is gone after a deletion that had something to wait
+// for, and with which grace period that began, in seconds.
+func goneAfterGrace(versions []Version) (grace int64, waits bool) {
+	last := len(versions) - 1
+	if last < 0 || versions[last].Type != watch.Deleted {
+		return 0, false
+	}
+	begun := slices.IndexFunc(versions, isDeleted)
 	if begun < 0 {
-		return nil
+		return 0, false
 	}
 	pod := versions[begun].Pod
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	if mirror || pod.Spec.NodeName == "" || pod.DeletionGracePeriodSeconds == nil || *pod.DeletionGracePeriodSeconds == 0 {
-		return nil
+		return 0, false
 	}
-	if phase := versions[last].Pod.Status.Phase; !terminal(phase) {
-		return brokenAt(versions, last, "it is gone in phase %s after a deletion with grace %ds", phase, *pod.DeletionGracePeriodSeconds)
-	}
-	return nil
+	return *pod.DeletionGracePeriodSeconds, true
 }

@@ -27,6 +27,12 @@ func TestLawsHoldForConformantPods(t *testing.T) {
 			then(deleting(30)).
 			then(phase(corev1.PodSucceeded), status(terminated("c", "id-0", 0, 0))).
 			then(deleting(0)).deleted(),
+		"a deleted pod, of which an earlier container is removed last": plain().
+			then(status(after(running("c", "id-1", 1), ended("id-0", "Completed", 0)))).
+			then(deleting(30)).
+			then(phase(corev1.PodSucceeded), status(terminated("c", "id-1", 1, 0))).
+			then(status(terminated("c", "id-0", 0, 0))).
+			then(deleting(0)).deleted(),
 		"deletion by force leaves the phase": plain().then(deleting(0)).deleted(),
 		"deleted after it was shortened": plain().
 			then(deleting(30)).then(deleting(5)).
@@ -132,6 +138,9 @@ func TestLawsAreBroken(t *testing.T) {
 			g.Expect(broken[0].Law).To(Equal(c.law))
 			g.Expect(broken[0].Message).To(HavePrefix("pod ns/web broke " + c.law))
 			g.Expect(broken[0].Message).To(ContainSubstring(c.message))
+			for _, law := range Laws {
+				g.Expect(law.ID == c.law && law.About != nil && !law.About(c.history)).To(BeFalse(), "a pod that breaks the law is one that it is about")
+			}
 		})
 	}
 	t.Run("every law was broken once", func(t *testing.T) {
@@ -145,6 +154,22 @@ func TestLawsAreBroken(t *testing.T) {
 			g.Expect(law.Sentence).To(HaveSuffix("."))
 		}
 	})
+}
+
+func TestLawsAreAboutPodsThatCouldBreakThem(t *testing.T) {
+	about := func(versions []Version) []string {
+		var ids []string
+		for _, law := range Laws {
+			if law.About == nil || law.About(versions) {
+				ids = append(ids, law.ID)
+			}
+		}
+		return ids
+	}
+	NewWithT(t).Expect(about(newHistory())).To(ConsistOf("LAW-PHASE-KNOWN"))
+	NewWithT(t).Expect(about(plain())).To(ConsistOf("LAW-PHASE-KNOWN", "LAW-PHASE-FORWARD", "LAW-RUNNING-CREATED", "LAW-NODE-STABLE", "LAW-CONTAINERS-FIXED"))
+	NewWithT(t).Expect(about(plain().then(deleting(30)).deleted())).To(ContainElements("LAW-IP-STABLE", "LAW-DELETION-FINAL", "LAW-TERMINAL-BEFORE-GONE"))
+	NewWithT(t).Expect(about(plain().then(status(running("c", "id-1", 1))).then(deleting(0)).deleted())).To(And(ContainElement("LAW-RESTARTS-GROW"), Not(ContainElement("LAW-TERMINAL-BEFORE-GONE"))))
 }
 
 func TestExemptPodsAreNotJudgedByThatLaw(t *testing.T) {

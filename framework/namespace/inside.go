@@ -67,6 +67,18 @@ func (s *Space) FollowLog(ctx context.Context, story *journal.Story, container, 
 	}
 }
 
+// AwaitStarted waits until the container runs and the witness in it has written its
+// first line, and returns what it has logged by then. It handles signals from then on:
+// a process that gets SIGTERM before ends in another way than it was asked to.
+func (s *Space) AwaitStarted(ctx context.Context, story *journal.Story, container string) ([]record.Line, error) {
+	if _, err := story.Await(ctx, pod.ContainerRunning(container)); err != nil {
+		return nil, err
+	}
+	return s.FollowLog(ctx, story, container, "that it has started", func(lines []record.Line) bool {
+		return witness.Count(lines, record.Start) > 0
+	})
+}
+
 // followOnce follows one stream of the log. Its error is io.EOF when the stream
 // ended first.
 func (s *Space) followOnce(ctx context.Context, story *journal.Story, container string, enough func([]record.Line) bool) ([]record.Line, error) {

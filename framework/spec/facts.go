@@ -24,7 +24,12 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	if err != nil {
 		return claim.Facts{}, fmt.Errorf("the server's version %q: %w", g.API.Server.GitVersion, err)
 	}
-	f := claim.Facts{Server: server, Sources: map[string]string{}}
+	f := claim.Facts{Server: server, Oldest: server, Sources: map[string]string{}}
+	for _, n := range g.Cluster.Nodes {
+		if kubelet, err := version.ParseGeneric(n.Kubelet); err == nil && n.Ready && kubelet.LessThan(f.Oldest) {
+			f.Oldest = kubelet
+		}
+	}
 	found := func(capability string, is bool, how, whyNot string) {
 		f.Sources[capability] = whyNot
 		if is {

@@ -145,7 +145,7 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 		now := time.Now()
 		for _, c := range climbers {
 			c.waited = 0
-			if !c.since.IsZero() {
+			if s := pod.Status(c.story.Last(), crasher); !c.since.IsZero() && s != nil && int(s.RestartCount) <= len(c.gaps) {
 				// The next instance may have been started by now, and be
 				// alive. Its start is only told of when it has ended.
 				c.waited = now.Sub(c.since) - c.span(len(c.gaps)+1)

@@ -12,7 +12,7 @@ const (
 	// cut is what the API takes off a time: it has whole seconds.
 	cut = time.Second
 	// reap is how long the runtime may take on a busy machine from the last
-	// line of a process to its end, and from noting a start to the first line.
+	// line of a process to its end, and between noting a start and the first line.
 	// It is less than the shortest delay.
 	reap = 8 * time.Second
 )
@@ -29,8 +29,10 @@ func compare(wrote []witness.Instance, reported []pod.Instance, code int) error 
 		}
 		w := wrote[n]
 		if w.Start != nil && !r.StartedAt.IsZero() {
-			// The runtime notes the start before the process can write.
-			if late := w.Start.At().Sub(r.StartedAt); late < -cut || late > reap+cut {
+			// The runtime notes the start when the process has been started, and it is
+			// the process's luck who is the first (StartContainer in containerd's
+			// internal/cri/server/container_start.go).
+			if late := w.Start.At().Sub(r.StartedAt); late < -reap || late > reap+cut {
 				return fmt.Errorf("instance %d is reported as started at %s, but by its own clock it started at %s", n+1, clock(r.StartedAt), clock(w.Start.At()))
 			}
 		}

@@ -8,7 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
@@ -56,6 +55,8 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 
 	It("kills a process that ignores SIGTERM after the grace period, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
+		// Later by up to 4 s is the runtime and a busy machine.
+		const most = grace + 4*time.Second
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
 		var gone journal.Version
@@ -65,14 +66,16 @@ var _ = Describe("Deleting a Pod", func() {
 			spec.Do(ns.Delete(ctx, victim, -1))
 			gone = spec.Must(victim.AwaitGone(ctx))
 			took = fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
-			// A process that was told late seems to be killed a moment too early. A
-			// kubelet that is early is so once more.
-			if took.reaches(grace) || took.lasted < grace-2*time.Second || attempt == 2 {
+			// A process that was told late seems to be killed a moment too early, and a
+			// busy machine can be late with the kill. A kubelet that is early or late is
+			// so once more.
+			right := took.reaches(grace) && took.lasted <= most
+			never := took.lasted < grace-2*time.Second || took.lasted > most+grace/2
+			if right || never || attempt == 2 || claim.TimeLeft() < grace+lookAgain {
 				break
 			}
 		}
-		// Later by up to 4 s is the runtime and a busy machine.
-		took.expect("DELETE-03", grace, grace+4*time.Second, victim)
+		took.expect("DELETE-03", grace, most, victim)
 
 		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", victim)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose process was killed must end as Failed\n%s", victim)
@@ -85,7 +88,7 @@ var _ = Describe("Deleting a Pod", func() {
 		const patient, most = 100 * time.Second, 60 * time.Second
 		story := spec.Must(ns.Create(ctx, pod.New("obedient", pod.Grace(int64(patient/time.Second)),
 			ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
-		spec.Must(ns.started(ctx, story))
+		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, story, -1))
@@ -137,8 +140,10 @@ var _ = Describe("Deleting a Pod", func() {
 		var took span
 		// A busy machine can blur two seconds beyond use, be late with the kill, or
 		// with telling the process: then they are measured again. A kubelet that kills
-		// at once, or gives the Pod's own grace period, needs no second look.
+		// at once does so twice, and one that gives the Pod's own grace period needs no
+		// second look.
 		const attempts = 3
+		atOnce := 0
 		for attempt := 1; ; attempt++ {
 			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt), pod.Grace(20))
 			spec.Do(ns.Delete(ctx, victim, 0))
@@ -146,13 +151,20 @@ var _ = Describe("Deleting a Pod", func() {
 			gone := spec.Must(victim.AwaitGone(ctx))
 			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "the object must go while the process still runs\n%s", victim)
 			var err error
-			if took, _, err = measure(collector.series(ctx, ns, victim.Name())); err != nil {
+			took, _, err = measure(collector.series(ctx, ns, victim.Name()))
+			// A collector that stands still for long enough takes that for the end, also
+			// before SIGTERM has come.
+			if err != nil || took.lasted < forcedGrace/4 {
+				atOnce++
+			}
+			if err != nil && (atOnce == 2 || claim.TimeLeft() < lookAgain) {
 				Fail(fmt.Sprintf("%v\n%s", err, victim))
 			}
-			sharp := took.blur <= 3*forcedGrace/8
+			// It lived for that long at least, whatever blurs the rest.
+			sharp := err == nil && (took.lasted >= forcedGrace || took.blur <= 3*forcedGrace/8)
 			right := took.reaches(forcedGrace) && took.lasted <= mostForced
-			atOnce, never := took.lasted < forcedGrace/4, took.lasted > 2*mostForced
-			if atOnce || never || sharp && (right || attempt == attempts) {
+			never := took.lasted > 2*mostForced
+			if atOnce == 2 || never || sharp && (right || attempt == attempts) {
 				break
 			}
 			if attempt == attempts || claim.TimeLeft() < lookAgain {
@@ -166,14 +178,3 @@ var _ = Describe("Deleting a Pod", func() {
 
 // space is the namespace of a spec, with what this subject looks for in it.
 type space struct{ *spec.Space }
-
-// started waits until the witness handles signals, which it does before it
-// writes its first line.
-func (s space) started(ctx SpecContext, story *journal.Story) ([]record.Line, error) {
-	if _, err := story.Await(ctx, pod.ContainerRunning("w")); err != nil {
-		return nil, err
-	}
-	return s.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
-		return witness.Count(lines, record.Start) > 0
-	})
-}

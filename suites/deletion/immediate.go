@@ -23,6 +23,7 @@ var _ = Describe("A plain delete", func() {
 		}{
 			{pod.New("on-no-node", pod.Gated(), stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
 			{pod.New("ended", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0)))), pod.InPhase(corev1.PodSucceeded), corev1.PodSucceeded},
+			{pod.New("ended-badly", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1)))), pod.InPhase(corev1.PodFailed), corev1.PodFailed},
 			{pod.New("without-grace", pod.Grace(0), stays), pod.ContainerRunning("w"), corev1.PodRunning},
 		}
 		stories := map[string]*journal.Story{}

@@ -45,6 +45,8 @@ var _ = Describe("A preStop hook", func() {
 
 		asked := collector.mark(ctx, ns)
 		spec.Do(ns.Delete(ctx, story, -1))
+		// A collector that stands still while they live would take that for their end.
+		spec.Must(story.AwaitGone(ctx))
 		hooks := map[string]hooked{}
 		for _, name := range []string{"short", "long"} {
 			process := collector.series(ctx, ns, name)

@@ -54,11 +54,8 @@ var _ = Describe("A Pod that is being deleted", func() {
 		}
 		for _, c := range cases {
 			spec.Must(stories[c.pod.Name].Await(ctx, c.when))
-		}
-		for _, c := range cases {
-			// A container that runs may not have got as far as handling signals.
-			if !c.ignores {
-				spec.Must(ns.started(ctx, stories[c.pod.Name]))
+			for container := range c.exits {
+				spec.Must(ns.AwaitStarted(ctx, stories[c.pod.Name], container))
 			}
 		}
 
@@ -82,7 +79,9 @@ var _ = Describe("A Pod that is being deleted", func() {
 			end := spec.Must(story.AwaitWithin(ctx, shownFor*time.Second+overdue, letGo))
 			Expect(story.Deleted()).To(BeFalse(), "a finalizer must keep the Pod %s in the API\n%s", c.pod.Name, story)
 			Expect(end.Pod.Status.Phase).To(Equal(c.after), "the Pod %s must end in this phase\n%s", c.pod.Name, story)
+			first := spec.Must(story.Await(ctx, pod.InPhase(c.after))).Pod
 			for container, code := range c.exits {
+				Expect(pod.Status(first, container).State.Running).To(BeNil(), "the phase of the Pod %s must stay what it was until its containers have been stopped, but container %s still ran when it was %s\n%s", c.pod.Name, container, c.after, story)
 				Expect(pod.Status(end.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s of the Pod %s must have been stopped, and its exit code must be kept\n%s", container, c.pod.Name, story)
 			}
 			phases := []corev1.PodPhase{corev1.PodPending, corev1.PodRunning, c.after}
@@ -102,7 +101,9 @@ var _ = Describe("A Pod that is being deleted", func() {
 		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 		spec.Do(err)
 		ns.expectGone(ctx, story, "when its last finalizer has been removed")
-		Expect(spec.Must(story.AwaitGone(ctx)).Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "the DELETED version must carry the final phase\n%s", story)
+		gone := spec.Must(story.AwaitGone(ctx)).Pod
+		Expect(gone.Status.Phase).To(Equal(corev1.PodSucceeded), "the DELETED version must carry the final phase\n%s", story)
+		Expect(pod.Status(gone, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "the DELETED version must carry the exit code\n%s", story)
 	})
 
 	It("reaches a terminal phase before it is gone, also when it never ran", claim.Proves("DELETE-04"), func(ctx SpecContext) {
@@ -125,7 +126,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 				// The kubelet has taken the Pod on.
 				spec.Must(story.Await(ctx, pod.ContainerWaiting("w")))
 			} else {
-				spec.Must(ns.started(ctx, story))
+				spec.Must(ns.AwaitStarted(ctx, story, "w"))
 			}
 			spec.Do(ns.Delete(ctx, story, -1))
 		}

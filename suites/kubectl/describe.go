@@ -5,7 +5,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
@@ -39,10 +38,7 @@ var _ = Describe("kubectl describe pod", func() {
 		// It has to have run: a deleted Pod that no node has is Failed soon, and
 		// then shown with its phase.
 		story := spec.Must(ns.Create(ctx, pod.New("leaving", pod.Grace(20), ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
-		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
-		spec.Must(ns.FollowLog(ctx, story, "w", "that it has started", func(lines []record.Line) bool {
-			return witness.Count(lines, record.Start) > 0
-		}))
+		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 		spec.Do(ns.Delete(ctx, story, -1))
 		spec.Must(story.Await(ctx, pod.BeingDeleted()))
 		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))

@@ -83,25 +83,33 @@ var _ = Describe("kubectl create", func() {
 		// It never has to be scheduled for this.
 		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
 		story := spec.Must(ns.Create(ctx, first.DeepCopy()))
-		_, err := ns.Create(ctx, first.DeepCopy())
+		_, err := ns.Create(ctx, another(ns, first))
 		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod whose name is taken must be refused as AlreadyExists, but: %v", err)
 		expectUntouched(ctx, ns, story)
 	})
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
-		text := manifest(ns, pod.New("once", pod.Gated(), ns.Witness("w", witness.Run())))
-		got := spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
+		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
+		got := spec.Must(ns.RunKubectl(ctx, manifest(ns, first), "create", "-f", "-"))
 		Expect(got.Code).To(BeZero(), "%s", got)
 		Expect(got.Stdout).To(Equal("pod/once created\n"), "%s", got)
 		story := ns.Journal().Story("once")
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending)))
 
-		got = spec.Must(ns.RunKubectl(ctx, text, "create", "-f", "-"))
+		got = spec.Must(ns.RunKubectl(ctx, manifest(ns, another(ns, first)), "create", "-f", "-"))
 		Expect(got.Code).To(Equal(1), "kubectl must fail when the name is taken\n%s", got)
 		Expect(got.Stderr).To(ContainSubstring("AlreadyExists"), "kubectl must say why\n%s", got)
 		expectUntouched(ctx, ns, story)
 	})
 })
+
+// another is a Pod of the same name that asks for something else.
+func another(ns *spec.Space, first *corev1.Pod) *corev1.Pod {
+	p := first.DeepCopy()
+	pod.Label("app", "another")(p)
+	p.Spec.Containers[0].Image = ns.Cluster.WitnessTwin
+	return p
+}
 
 // expectUntouched reads the Pod again and finds it as it was first seen.
 func expectUntouched(ctx SpecContext, ns *spec.Space, story *journal.Story) {
@@ -111,6 +119,7 @@ func expectUntouched(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	first := story.Versions()[0].Pod
 	Expect(now.UID).To(Equal(first.UID), "the Pod must be the one that was created first\n%s", story)
 	Expect(now.Spec).To(Equal(first.Spec), "the Pod must be as it was created\n%s", story)
+	Expect(now.Labels).To(Equal(first.Labels), "the Pod must have the labels with which it was created\n%s", story)
 }
 
 var _ = Describe("kubectl apply", func() {

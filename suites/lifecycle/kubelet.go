@@ -73,7 +73,9 @@ var _ = Describe("The kubelet", func() {
 		}
 		claim.MeasureTime("KUBELET-01", "end of a process to finishedAt, which is cut to whole seconds", "-1 s to 0 s", finished, finished <= time.Second)
 		Expect(finished).To(BeNumerically("<=", time.Second), "finishedAt must be the time when the process ended, not when somebody looked\n%s", story)
-		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		first := spec.Must(story.Await(ctx, pod.ContainerTerminated("c0"))).Pod
+		Expect(pod.Status(last, "c0").State.Terminated.FinishedAt.Time).To(BeTemporally("==", pod.Status(first, "c0").State.Terminated.FinishedAt.Time), "finishedAt of container c0 must stay what it was when the other ones ended\n%s", story)
 	})
 
 	It("puts a phase right that somebody else has written, with the next status that it sends", claim.Proves("KUBELET-02").Waiting(0), func(ctx SpecContext) {
@@ -83,8 +85,9 @@ var _ = Describe("The kubelet", func() {
 		wrong := ns.falsify(ctx, story)
 
 		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
-		told := spec.Must(story.AwaitAfter(ctx, wrong, pod.Restarted("w", 1))).Pod
-		Expect(told.Status.Phase).To(Equal(corev1.PodRunning), "when the kubelet tells of a restart, the phase must be what the kubelet knows it to be\n%s", story)
+		told := spec.Must(story.AwaitAfter(ctx, wrong, endToldOf)).Pod
+		Expect(told.Status.Phase).To(Equal(corev1.PodRunning), "when the kubelet tells of the end of a container, the phase must be what the kubelet knows it to be\n%s", story)
+		spec.Must(story.Await(ctx, pod.Restarted("w", 1)))
 	})
 
 	It("puts a phase right that somebody else has written, also when nothing happens to the Pod", claim.Proves("KUBELET-02"), func(ctx SpecContext) {
@@ -99,6 +102,16 @@ var _ = Describe("The kubelet", func() {
 		Expect(pod.Status(right.Pod, "w").RestartCount).To(BeZero(), "putting the phase right must leave the container alone\n%s", story)
 	})
 })
+
+// endToldOf holds from the first status on that the kubelet sends when the container
+// has ended: one that is not ready, has ended, or runs again.
+var endToldOf = journal.State{
+	Text: "to tell of the end of container w",
+	Holds: func(p *corev1.Pod) bool {
+		s := pod.Status(p, "w")
+		return s != nil && (!s.Ready || s.State.Terminated != nil || s.RestartCount > 0)
+	},
+}
 
 // space is the namespace of a spec, with what this subject does in it.
 type space struct{ *spec.Space }

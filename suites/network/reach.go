@@ -77,7 +77,7 @@ func answered(name, ip string) journal.State {
 	state.Text = fmt.Sprintf("to get an answer from %s, which every Pod, and every node for its own Pods, must be able to reach", ip)
 	ended := state.Never
 	state.Never = func(p *corev1.Pod) string {
-		if s := pod.Status(p, "w"); s != nil && s.RestartCount >= tries-1 && s.State.Terminated != nil {
+		if s := pod.Status(p, "w"); s != nil && s.RestartCount >= tries-1 && s.State.Terminated != nil && s.State.Terminated.ExitCode != 0 {
 			return fmt.Sprintf("%s has tried %d times", describeClient(name), tries)
 		}
 		return ended(p)

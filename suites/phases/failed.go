@@ -29,8 +29,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 
 	It("when it has been active for too long, also under Always", claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("too-long", pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
-		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
-		spec.Must(ns.FollowLog(ctx, story, "w", "that it has started", hasStarted))
+		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 
 		// The time counts from when the kubelet first saw the Pod. That the
 		// container runs before it is over cannot be known beforehand.
@@ -89,5 +88,3 @@ func showReason(id, what, reason string, usual ...string) {
 func limitMemory(c *corev1.Container) {
 	c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(memoryLimit, resource.BinarySI)}
 }
-
-func hasStarted(lines []record.Line) bool { return witness.Count(lines, record.Start) > 0 }

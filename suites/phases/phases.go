@@ -2,6 +2,7 @@
 package phases
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -31,13 +32,18 @@ var _ = Describe("A Pod's phase", func() {
 	ns := spec.Namespace()
 
 	It("is one of the four also while the Pod is being deleted", claim.Proves("PHASE-00"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("lingering", ns.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(2*time.Second, 0)))))))
-		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+		const lingers = 4 * time.Second
+		story := spec.Must(ns.Create(ctx, pod.New("lingering", ns.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(lingers, 0)))))))
+		spec.Must(ns.AwaitStarted(ctx, story, "w"))
+		asked := time.Now()
 		spec.Do(ns.Delete(ctx, story, -1))
 		deleted := spec.Must(story.Await(ctx, pod.BeingDeleted()))
 		Expect(deleted.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose process lingers must still be Running when its deletion begins\n%s", story)
 
 		cells, shown, err := ns.Row(ctx, story.Name())
+		if time.Since(asked) >= lingers {
+			claim.Inconclusive(fmt.Sprintf("the machine is too busy: the Pod could not be looked at within the %s that its process lingers", lingers))
+		}
 		spec.Do(err)
 		Expect(cells["Status"]).To(Equal("Terminating"), "kubectl must show a Pod that is being deleted as Terminating\n%s", story)
 		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "Terminating must be no phase\n%s", story)

@@ -49,8 +49,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 			{start("badly", 1), 1, corev1.PodFailed},
 		}
 		for _, c := range cases {
-			spec.Must(c.story.Await(ctx, pod.ContainerRunning("w")))
-			spec.Must(ns.FollowLog(ctx, c.story, "w", "that it has started", hasStarted))
+			spec.Must(ns.AwaitStarted(ctx, c.story, "w"))
 			spec.Do(ns.Delete(ctx, c.story, -1))
 		}
 		for _, c := range cases {
@@ -99,8 +98,7 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		succeeded := start("succeeded", corev1.RestartPolicyNever, witness.For(short))
 		// Only the phase keeps this one from being restarted, not the policy.
 		failed := start("failed", corev1.RestartPolicyAlways)
-		spec.Must(failed.Await(ctx, pod.ContainerRunning("w")))
-		spec.Must(ns.FollowLog(ctx, failed, "w", "that it has started", hasStarted))
+		spec.Must(ns.AwaitStarted(ctx, failed, "w"))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
 		spec.Must(failed.AwaitWithin(ctx, settled, failedByDeadline))

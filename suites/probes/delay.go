@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -66,7 +67,9 @@ var _ = Describe("The initial delay of a probe", func() {
 		}
 		for kind, took := range first {
 			claim.MeasureTime("PROBE-DELAY-01", "startup probe passed to first "+kind+" probe with initialDelaySeconds of 6 that are over", "6 s (in truth at most the period of 1 s)", took, soonAfterStartup(took))
-			Expect(soonAfterStartup(took)).To(BeTrue(), "the first %s probe came %s after the startup probe had passed: its initialDelaySeconds of %d must count from the start of the container, when they were over long ago\n%s", kind, took, initialDelay, story)
+			if !soonAfterStartup(took) {
+				spec.Late(fmt.Sprintf("the first %s probe came %s after the startup probe had passed: its initialDelaySeconds of %d must count from the start of the container, when they were over long ago\n%s", kind, took, initialDelay, story))
+			}
 		}
 	})
 })

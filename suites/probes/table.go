@@ -1,12 +1,15 @@
 package probes
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
@@ -142,9 +145,40 @@ func (t *table) turn(ctx SpecContext, answers map[string]answer, ready bool) {
 	for container, a := range answers {
 		t.give(ctx, container, a)
 	}
+	t.awaitAsked(ctx, answers)
 	for container, a := range answers {
 		t.last[container] = expectTurn(ctx, t.story, container, ready, a.String(), t.last[container])
 	}
+}
+
+// awaitAsked waits until a probe of each container has come since the server was given
+// its answer. A turn does not say so: a kubelet that is busy can publish once more what it
+// knew before the last one (SyncPod in pkg/kubelet/kubelet.go collects a status while
+// syncLoopIteration publishes the result of a probe).
+func (t *table) awaitAsked(ctx SpecContext, answers map[string]answer) {
+	GinkgoHelper()
+	soon, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	spec.Must(t.ns.FollowLog(soon, t.story, server, "a probe of each container with its new answer", func(lines []record.Line) bool {
+		asked := map[string]bool{}
+		for _, l := range lines {
+			switch {
+			case l.Request == nil:
+			case l.Request.Path == "/set":
+				if query, err := url.ParseQuery(l.Request.Query); err == nil {
+					delete(asked, query.Get("path"))
+				}
+			default:
+				asked[l.Request.Path] = true
+			}
+		}
+		for container := range answers {
+			if !asked["/"+container] {
+				return false
+			}
+		}
+		return true
+	}))
 }
 
 // expect goes through the answers, all columns at a time: one that must pass,

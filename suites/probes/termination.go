@@ -43,6 +43,7 @@ var _ = Describe("While a Pod terminates", func() {
 		DeferCleanup(service.Close)
 		targets := []target{byHTTP.target("http", firstPort), byTCP.target("tcp", firstPort+10), byGRPC.target("grpc", firstPort+20)}
 		story := ns.terminating(ctx, targets, pod.Label(label, "served"))
+		begun := time.Now()
 		within(ctx, func(ctx context.Context) {
 			spec.Do(service.Await(ctx, "to have an endpoint that is terminating, not ready, and serving, since its readiness probes pass", func(now namespace.Endpoints) bool {
 				return now.Terminating(story.Name()) && now.Serving(story.Name()) && !now.Ready(story.Name())
@@ -56,6 +57,11 @@ var _ = Describe("While a Pod terminates", func() {
 			}))
 		})
 		for _, t := range targets {
+			if time.Since(begun) > farewell/2 && ns.alive(ctx, story, t) != nil {
+				busy := "the machine is too busy: the endpoint was seen to change only shortly before the containers ended"
+				claim.Inconclusive(busy)
+				Fail(busy)
+			}
 			ns.expectAlive(ctx, story, t, "the endpoint must follow the readiness probe, not the end of the container")
 		}
 		ns.leave(ctx, story, targets)
@@ -108,6 +114,10 @@ func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Opt
 	story := spec.Must(s.Create(ctx, pod.New("terminating", options...)))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 	spec.Must(story.AwaitWithin(ctx, soon, pod.Ready()))
+	// A busy kubelet can publish once more, for a second, that they are not ready.
+	for _, t := range targets {
+		s.expectPassed(ctx, story, t, enough+1)
+	}
 	spec.Do(s.Delete(ctx, story, -1))
 	for _, t := range targets {
 		spec.Must(s.FollowLog(ctx, story, t.name, "SIGTERM", func(lines []record.Line) bool { return len(sinceTerm(lines)) > 0 }))
@@ -151,11 +161,16 @@ func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story,
 // expectAlive checks that the process of a container answers.
 func (s space) expectAlive(ctx context.Context, story *journal.Story, t target, why string) {
 	GinkgoHelper()
+	err := s.alive(ctx, story, t)
+	Expect(err == nil).To(BeTrue(), "%s: %v\n%s", why, err, story)
+}
+
+func (s space) alive(ctx context.Context, story *journal.Story, t target) error {
 	const patience = 10 * time.Second // the address of a Pod that is gone may not answer at all
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, err := s.Get(limited, story, t.web, "/", nil)
-	Expect(err == nil).To(BeTrue(), "%s: %v\n%s", why, err, story)
+	return err
 }
 
 // claimOf is the claim about the readiness probes of a terminating Pod.

@@ -13,8 +13,13 @@ kubernetes_feature_enabled{name="ContainerRestart",stage="BETA"} 0
 kubernetes_feature_enabled{name="ContainerRestartRules",stage="BETA"} 1
 kubernetes_feature_enabled{name="ContainerStopSignals",stage="ALPHA"} 0
 `
-	g.Expect(gateIsOn(metrics, "ContainerRestartRules")).To(BeTrue())
-	g.Expect(gateIsOn(metrics, "ContainerRestart")).To(BeFalse())
-	g.Expect(gateIsOn(metrics, "ContainerStopSignals")).To(BeFalse())
-	g.Expect(gateIsOn(metrics, "Other")).To(BeFalse())
+	for gate, want := range map[string][2]bool{
+		"ContainerRestartRules": {true, true},
+		"ContainerRestart":      {false, true},
+		"ContainerStopSignals":  {false, true},
+		"Other":                 {false, false},
+	} {
+		on, known := gateIsOn(metrics, gate)
+		g.Expect([2]bool{on, known}).To(Equal(want), "%s", gate)
+	}
 }
