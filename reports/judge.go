@@ -128,7 +128,7 @@ func lawFinding(l Law) finding {
 		}
 		return finding{Nonconformant, reason}
 	case l.Pods == 0:
-		return finding{NotRun, "no pod was there to check it on"}
+		return finding{NotRun, "no pod of this run came to what it is about"}
 	default:
 		return finding{Conformant, ""}
 	}
@@ -139,7 +139,7 @@ func judgeLaw(l Law, checked bool) ClaimResult {
 		return ClaimResult{Verdict: NotRun, Reason: "laws were not checked"}
 	}
 	f := lawFinding(l)
-	result := ClaimResult{Verdict: f.verdict, Reason: f.reason, Selected: true}
+	result := ClaimResult{Verdict: f.verdict, Reason: f.reason, Selected: f.verdict != NotRun}
 	if l.Pods > 0 {
 		result.Measured = []Measurement{held(l)}
 	}
@@ -153,7 +153,7 @@ func held(l Law) Measurement {
 		on += fmt.Sprintf(" (not on %d to which a spec did what the law exempts)", l.Exempt)
 	}
 	return Measurement{
-		Claim: l.ID, What: "held on", Documented: "every version of every pod",
+		Claim: l.ID, What: "held on", Documented: "every version of every pod that it is about",
 		Measured: on,
 		OK:       len(l.Broken) == 0,
 	}

@@ -154,8 +154,10 @@ func TestLaws(t *testing.T) {
 	j := Judge(catalogue(), nil, broken, Run{})
 	g.Expect(verdictOf(j, "C-01").Reason).To(Equal("LAW-C is broken on pod ns/p: phase went back (and on 2 more pods)"))
 	g.Expect(verdictOf(j, "C-01").Measured).To(ConsistOf(Measurement{Claim: "C-01", What: "LAW-C held on",
-		Documented: "every version of every pod", Measured: "20 versions of 3 pods"}))
+		Documented: "every version of every pod that it is about", Measured: "20 versions of 3 pods"}))
 	g.Expect(j.Summary.LawsBroken).To(Equal(1))
+	j = Judge(catalogue(), nil, noPods, Run{})
+	g.Expect(verdictOf(j, "LAW-C").Selected).To(BeFalse(), "a law that no pod came to is no claim of the run")
 }
 
 func TestVerdictOfARun(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // Filtered specs are among them, for the count.
 func Outcomes(report types.Report) []reports.Spec {
 	var specs []reports.Spec
-	chosen, err := types.ParseLabelFilter(report.SuiteConfig.LabelFilter)
+	chosen := chooser(report)
 	for _, s := range report.SpecReports {
 		if !s.LeafNodeType.Is(types.NodeTypeIt) {
 			continue
@@ -23,12 +23,24 @@ func Outcomes(report types.Report) []reports.Spec {
 		out := Outcome(s)
 		// Of a spec that was not reached before the run was given up Ginkgo tells no
 		// more than of one that was left out.
-		if out.State == reports.Filtered && err == nil && len(report.SuiteConfig.FocusStrings) == 0 && chosen(s.Labels()) {
+		if out.State == reports.Filtered && chosen(s.Labels()) {
 			out.State, out.Message = reports.Unstarted, "the run ended before it"
 		}
 		specs = append(specs, out)
 	}
 	return specs
+}
+
+// chooser says by a spec's labels whether it was to be run, where nothing but labels
+// decided on that; elsewhere it says so of none.
+func chooser(report types.Report) types.LabelFilter {
+	c := report.SuiteConfig
+	chosen, err := types.ParseLabelFilter(c.LabelFilter)
+	otherwise := len(c.FocusStrings)+len(c.SkipStrings)+len(c.FocusFiles)+len(c.SkipFiles) > 0 || c.SemVerFilter != ""
+	if err != nil || otherwise || report.SuiteHasProgrammaticFocus {
+		return func([]string) bool { return false }
+	}
+	return chosen
 }
 
 // Outcome translates Ginkgo's report of one spec.
@@ -121,10 +133,10 @@ func inconclusive(s types.SpecReport) []string {
 // brokeOnlyLaws tells a spec whose own steps all passed, but on whose pods a
 // law was broken: that is found after the spec's body.
 func brokeOnlyLaws(s types.SpecReport) bool {
-	// Further failures, before or after, are of other clean-ups.
-	if s.Failure.FailureNodeType.Is(types.NodeTypeIt) || len(s.AdditionalFailures) > 0 {
+	if s.Failure.FailureNodeType.Is(types.NodeTypeIt) {
 		return false
 	}
+	// Another clean-up may have failed before that; then the message is not of the law.
 	for _, t := range readEntries[LawTally](s, entryLaws) {
 		for _, broken := range t.Broken {
 			if strings.Contains(s.Failure.Message, broken[0].Message) {

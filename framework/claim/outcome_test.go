@@ -95,6 +95,9 @@ func TestSpecsThatWereNotReachedAreNotLeftOut(t *testing.T) {
 	out := Outcomes(report)
 	g.Expect(out[0].State).To(Equal(reports.Unstarted))
 	g.Expect(out[1].State).To(Equal(reports.Filtered))
+
+	report.SuiteConfig.SkipStrings = []string{"anything"}
+	g.Expect(Outcomes(report)[0].State).To(Equal(reports.Filtered), "by something else than its labels")
 }
 
 func TestTimelinesCrossInTheirOrder(t *testing.T) {

@@ -118,6 +118,11 @@ func keepsOff(t corev1.Taint) bool {
 	return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
 }
 
+// Uses says whether plain pods of the run can come to the node.
+func (i *Info) Uses(n Node) bool {
+	return n.Unused() == "" && (i.Only == "" || n.Name == i.Only)
+}
+
 // Unused says why no plain pod of the run comes to the node, "" when some do.
 func (n Node) Unused() string {
 	switch {

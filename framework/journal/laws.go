@@ -232,6 +232,12 @@ func restartsGrow(versions []Version) error {
 				if !seen && status.ContainerID != "" {
 					counts[status.ContainerID] = status.RestartCount
 				}
+				// A short instance may be told of as the last state only.
+				if last := status.LastTerminationState.Terminated; last != nil && last.ContainerID != status.ContainerID {
+					if _, seen := counts[last.ContainerID]; !seen {
+						counts[last.ContainerID] = status.RestartCount - 1
+					}
+				}
 			}
 		}
 	}

@@ -33,6 +33,12 @@ func TestLawsHoldForConformantPods(t *testing.T) {
 			then(phase(corev1.PodSucceeded), status(terminated("c", "id-1", 1, 0))).
 			then(status(terminated("c", "id-0", 0, 0))).
 			then(deleting(0)).deleted(),
+		"the same, and the earlier one was told of as the last state only": newHistory(node("w1")).
+			then(phase(corev1.PodRunning), status(after(running("c", "id-1", 1), ended("id-0", "Completed", 0)))).
+			then(deleting(30)).
+			then(phase(corev1.PodSucceeded), status(terminated("c", "id-1", 1, 0))).
+			then(status(terminated("c", "id-0", 0, 0))).
+			then(deleting(0)).deleted(),
 		"deletion by force leaves the phase": plain().then(deleting(0)).deleted(),
 		"deleted after it was shortened": plain().
 			then(deleting(30)).then(deleting(5)).
@@ -101,6 +107,8 @@ func TestLawsAreBroken(t *testing.T) {
 			plain().then(status(running("c", "id-2", 2))).then(status(running("c", "id-3", 1)))},
 		{"restarts fall while being deleted", "LAW-RESTARTS-GROW", "fell from 1 to 0",
 			plain().then(status(running("c", "id-1", 1))).then(deleting(30), status(terminated("c", "id-1", 0, 0)))},
+		{"restarts fall while being deleted, to a container that was never seen", "LAW-RESTARTS-GROW", "fell from 1 to 0",
+			plain().then(status(running("c", "id-1", 1))).then(deleting(30), status(terminated("c", "id-x", 0, 0)))},
 		{"restarts of an init container fall", "LAW-RESTARTS-GROW", "the restartCount of init container i fell from 1 to 0",
 			newHistory(initContainer("i"), func(p *corev1.Pod) {
 				p.Status.InitContainerStatuses = []corev1.ContainerStatus{terminated("i", "a", 1, 1)}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
@@ -154,7 +155,14 @@ func (s *Space) AwaitLastState(ctx context.Context, story *journal.Story, contai
 	if err != nil {
 		return story, nil, err
 	}
-	if status := pod.Status(version.Pod, container); status != nil && status.LastTerminationState.Terminated != nil {
+	if toldLast(version.Pod, container) {
+		return story, version.Pod, nil
+	}
+	// A first status of the restart can lack what the next one has.
+	told := journal.State{Text: restarted.Text + " and to tell how the instance before ended", Holds: func(p *corev1.Pod) bool {
+		return restarted.Holds(p) && toldLast(p, container)
+	}}
+	if version, err = story.AwaitWithin(ctx, nextStatus, told); err == nil {
 		return story, version.Pod, nil
 	}
 	again, err := s.CreateAgain(ctx, story)
@@ -162,7 +170,21 @@ func (s *Space) AwaitLastState(ctx context.Context, story *journal.Story, contai
 		return story, nil, err
 	}
 	version, err = again.Await(ctx, restarted)
+	if err == nil && !toldLast(version.Pod, container) {
+		if next, err := again.AwaitWithin(ctx, nextStatus, told); err == nil {
+			version = next
+		}
+	}
 	return again, version.Pod, err
+}
+
+// nextStatus is how long the kubelet may take to publish the next status of a pod in
+// which something has happened: it looks each second.
+const nextStatus = 5 * time.Second
+
+func toldLast(p *corev1.Pod, container string) bool {
+	status := pod.Status(p, container)
+	return status != nil && status.LastTerminationState.Terminated != nil
 }
 
 // SetImage changes the image of a container of the story's pod, such as to

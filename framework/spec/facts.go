@@ -26,7 +26,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	}
 	f := claim.Facts{Server: server, Oldest: server, Sources: map[string]string{}}
 	for _, n := range g.Cluster.Nodes {
-		if kubelet, err := version.ParseGeneric(n.Kubelet); err == nil && n.Ready && kubelet.LessThan(f.Oldest) {
+		if kubelet, err := version.ParseGeneric(n.Kubelet); err == nil && g.Cluster.Uses(n) && kubelet.LessThan(f.Oldest) {
 			f.Oldest = kubelet
 		}
 	}

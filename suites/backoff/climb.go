@@ -145,7 +145,7 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 		now := time.Now()
 		for _, c := range climbers {
 			c.waited = 0
-			if s := pod.Status(c.story.Last(), crasher); !c.since.IsZero() && s != nil && int(s.RestartCount) <= len(c.gaps) {
+			if !c.since.IsZero() && !c.restarted() {
 				// The next instance may have been started by now, and be
 				// alive. Its start is only told of when it has ended.
 				c.waited = now.Sub(c.since) - c.span(len(c.gaps)+1)
@@ -175,6 +175,16 @@ func clockMoved(climbers []*climber) string {
 		}
 	}
 	return ""
+}
+
+// restarted says whether the restart after the gaps that are known has been told of.
+func (c *climber) restarted() bool {
+	last := c.story.Last()
+	if last == nil {
+		return false
+	}
+	s := pod.Status(last, crasher)
+	return s != nil && int(s.RestartCount) > len(c.gaps)
 }
 
 // ended holds once the given instance of the crasher, from 0, has ended.

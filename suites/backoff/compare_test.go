@@ -43,6 +43,8 @@ func TestKubeletsTimesMustFit(t *testing.T) {
 	}{
 		"right":                       {right, ""},
 		"on a busy machine":           {[]pod.Instance{instance(0, 0, 7, 1), instance(1, 8, 12, 1)}, ""},
+		"noted late":                  {[]pod.Instance{instance(0, 1, 2, 1)}, ""},
+		"noted later than that":       {[]pod.Instance{instance(0, 3, 3, 1)}, "instance 1 is reported as started"},
 		"one more that is not read":   {append(right[:2:2], instance(2, 99, 99, 7)), ""},
 		"still running":               {[]pod.Instance{right[0], {RestartCount: 1, StartedAt: began.Add(11 * time.Second)}}, ""},
 		"a restart that is not told":  {[]pod.Instance{instance(0, 0, 0, 1), instance(1, 33, 33, 1)}, "instance 2 is reported as started"},

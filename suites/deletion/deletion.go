@@ -157,14 +157,13 @@ var _ = Describe("Deleting a Pod", func() {
 			if err != nil || took.lasted < forcedGrace/4 {
 				atOnce++
 			}
-			if err != nil && (atOnce == 2 || claim.TimeLeft() < lookAgain) {
+			if err != nil && atOnce == 2 {
 				Fail(fmt.Sprintf("%v\n%s", err, victim))
 			}
-			// It lived for that long at least, whatever blurs the rest.
-			sharp := err == nil && (took.lasted >= forcedGrace || took.blur <= 3*forcedGrace/8)
+			sharp := err == nil && (took.sure >= forcedGrace || took.blur <= 3*forcedGrace/8)
 			right := took.reaches(forcedGrace) && took.lasted <= mostForced
 			never := took.lasted > 2*mostForced
-			if atOnce == 2 || never || sharp && (right || attempt == attempts) {
+			if atOnce == 2 && !took.reaches(forcedGrace) || never || sharp && (right || attempt == attempts) {
 				break
 			}
 			if attempt == attempts || claim.TimeLeft() < lookAgain {

@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -46,7 +47,9 @@ var _ = Describe("A preStop hook", func() {
 		asked := collector.mark(ctx, ns)
 		spec.Do(ns.Delete(ctx, story, -1))
 		// A collector that stands still while they live would take that for their end.
-		spec.Must(story.AwaitGone(ctx))
+		soon, cancel := context.WithTimeout(ctx, mostAlive)
+		defer cancel()
+		spec.Must(story.AwaitGone(soon))
 		hooks := map[string]hooked{}
 		for _, name := range []string{"short", "long"} {
 			process := collector.series(ctx, ns, name)

@@ -12,7 +12,12 @@ import (
 )
 
 // span is a measured time that is known to be between lasted and lasted + blur.
-type span struct{ lasted, blur time.Duration }
+type span struct {
+	lasted, blur time.Duration
+	// sure is how long it was at least by the victim's own clock, whatever happened to
+	// its lines on their way.
+	sure time.Duration
+}
 
 // fromTermToEnd is the time from a victim's SIGTERM to its end, by the
 // collector's clock. It fails the spec when that cannot be told.
@@ -70,7 +75,7 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 		}
 	}
 	last := s.Arrivals[len(s.Arrivals)-1]
-	return span{lasted: last.Since(told), blur: late + ever + stood}, stood, nil
+	return span{lasted: last.Since(told), blur: late + ever + stood, sure: last.Line.Since(told.Line)}, stood, nil
 }
 
 // transit is from the moment at which a line says that it was written to its

@@ -37,13 +37,13 @@ func TestMeasureTakesInHowExactlyTheEndIsKnown(t *testing.T) {
 		stood  time.Duration
 	}{
 		"a process that never stands still": {sent(1010, "SIGTERM", 950, 1000, 1050, 1100, 1150),
-			span{140 * time.Millisecond, (10 + 50 + 50) * time.Millisecond}, 50 * time.Millisecond},
+			span{140 * time.Millisecond, (10 + 50 + 50) * time.Millisecond, 140 * time.Millisecond}, 50 * time.Millisecond},
 		"standing still before it is told": {sent(1010, "SIGTERM", 700, 900, 1000, 1050, 1100),
-			span{90 * time.Millisecond, (10 + 200 + 50) * time.Millisecond}, 50 * time.Millisecond},
+			span{90 * time.Millisecond, (10 + 200 + 50) * time.Millisecond, 90 * time.Millisecond}, 50 * time.Millisecond},
 		"told while it stood still": {sent(1300, "SIGTERM", 950, 1000, 1310, 1350, 1400),
-			span{100 * time.Millisecond, (300 + 300 + 50) * time.Millisecond}, 50 * time.Millisecond},
+			span{100 * time.Millisecond, (300 + 300 + 50) * time.Millisecond, 100 * time.Millisecond}, 50 * time.Millisecond},
 		"standing still later": {sent(1010, "SIGTERM", 1000, 1050, 1350, 1400),
-			span{390 * time.Millisecond, (10 + 300 + 300) * time.Millisecond}, 300 * time.Millisecond},
+			span{390 * time.Millisecond, (10 + 300 + 300) * time.Millisecond, 390 * time.Millisecond}, 300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -61,7 +61,7 @@ func TestMeasureTakesInThatTheLineCameLate(t *testing.T) {
 	s.Arrivals[2].Line.BT = 1010 * int64(time.Millisecond) // it was 300 ms on its way
 	took, _, err := measure(s)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(took).To(Equal(span{lasted: 90 * time.Millisecond, blur: (10 + 300 + 300 + 50) * time.Millisecond}))
+	g.Expect(took).To(Equal(span{lasted: 90 * time.Millisecond, blur: (10 + 300 + 300 + 50) * time.Millisecond, sure: 390 * time.Millisecond}))
 }
 
 func TestMeasureNeedsSIGTERM(t *testing.T) {

@@ -103,13 +103,13 @@ var _ = Describe("The kubelet", func() {
 	})
 })
 
-// endToldOf holds from the first status on that the kubelet sends when the container
-// has ended: one that is not ready, has ended, or runs again.
+// endToldOf holds from the first status on in which the kubelet tells that the container
+// has ended, or runs again. (One that is not ready may be from before the wrong phase.)
 var endToldOf = journal.State{
 	Text: "to tell of the end of container w",
 	Holds: func(p *corev1.Pod) bool {
 		s := pod.Status(p, "w")
-		return s != nil && (!s.Ready || s.State.Terminated != nil || s.RestartCount > 0)
+		return s != nil && (s.State.Terminated != nil || s.RestartCount > 0)
 	},
 }
 

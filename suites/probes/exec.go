@@ -75,9 +75,9 @@ var _ = Describe("An exec probe", func() {
 		// (EventSourceObjectSpamFilter in client-go/tools/record/events_cache.go).
 		ported := spec.Must(ns.Create(ctx, pod.New("no-such-port",
 			ns.Witness(port, witness.Run(), pod.Liveness(unknown, pod.Threshold(1)), pod.Readiness(unknown)))))
-		// It runs before the other Pod is there.
-		spec.Must(ported.Await(ctx, pod.ContainerRunning(port)))
-		story := spec.Must(ns.Create(ctx, pod.New("no-such-command",
+		// It runs before the other Pod is there, which has the same kubelet.
+		there := spec.Must(ported.Await(ctx, pod.ContainerRunning(port))).Pod
+		story := spec.Must(ns.Create(ctx, pod.New("no-such-command", pod.OnNode(there.Spec.NodeName),
 			ns.Witness(command, witness.Run(), pod.Liveness(missing, pod.Threshold(1)), pod.Readiness(missing)),
 			// The control is started last, and it takes more failures, so it is
 			// restarted after what the other two would be restarted for.
@@ -102,6 +102,7 @@ var _ = Describe("An exec probe", func() {
 					return e.Reason == "Unhealthy" && strings.Contains(e.InvolvedObject.FieldPath, "{"+container+"}") && strings.HasPrefix(e.Message, kind+" probe errored")
 				}))
 			}
+			Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness probe that cannot be made must not restart its container")
 		}
 	})
 })

@@ -84,6 +84,7 @@ type table struct {
 	story   *journal.Story
 	columns []string // containers that share the answers of a table
 	last    map[string]*journal.Version
+	given   map[string]int // how many answers the server was given for a container
 }
 
 // server is the container that answers the probes of all containers of its Pod.
@@ -105,7 +106,7 @@ var (
 // own, which is its name.
 func (s space) table(ctx SpecContext, name string, columns []way, options ...pod.Option) *table {
 	GinkgoHelper()
-	t := &table{ns: s, last: map[string]*journal.Version{}}
+	t := &table{ns: s, last: map[string]*journal.Version{}, given: map[string]int{}}
 	for i, way := range columns {
 		container, args := server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort))
 		if i > 0 {
@@ -137,6 +138,7 @@ func (t *table) give(ctx SpecContext, container string, a answer) {
 		query[name] = value
 	}
 	spec.Must(t.ns.Get(ctx, t.story, httpPort, "/set", query))
+	t.given[container]++
 }
 
 // turn gives answers to the containers and expects each to turn as it should.
@@ -160,25 +162,29 @@ func (t *table) awaitAsked(ctx SpecContext, answers map[string]answer) {
 	soon, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
 	spec.Must(t.ns.FollowLog(soon, t.story, server, "a probe of each container with its new answer", func(lines []record.Line) bool {
-		asked := map[string]bool{}
-		for _, l := range lines {
-			switch {
-			case l.Request == nil:
-			case l.Request.Path == "/set":
-				if query, err := url.ParseQuery(l.Request.Query); err == nil {
-					delete(asked, query.Get("path"))
-				}
-			default:
-				asked[l.Request.Path] = true
-			}
-		}
 		for container := range answers {
-			if !asked["/"+container] {
+			if !askedAfter(lines, "/"+container, t.given[container]) {
 				return false
 			}
 		}
 		return true
 	}))
+}
+
+// askedAfter says whether a request for the path came after it was given its n-th answer.
+func askedAfter(lines []record.Line, path string, n int) bool {
+	for _, l := range lines {
+		switch {
+		case l.Request == nil:
+		case l.Request.Path == "/set":
+			if query, err := url.ParseQuery(l.Request.Query); err == nil && query.Get("path") == path {
+				n--
+			}
+		case l.Request.Path == path && n <= 0:
+			return true
+		}
+	}
+	return false
 }
 
 // expect goes through the answers, all columns at a time: one that must pass,

@@ -51,14 +51,15 @@ var _ = Describe("While a Pod terminates", func() {
 		})
 		seen := service.Moments()
 		ns.expectNotReadyWhileRunning(ctx, story, targets)
+		late := time.Since(begun) > farewell/2
 		within(ctx, func(ctx context.Context) {
 			spec.Do(service.AwaitFrom(ctx, seen-1, "to have an endpoint that is terminating and no longer serving, since its readiness probes fail", func(now namespace.Endpoints) bool {
 				return now.Terminating(story.Name()) && !now.Serving(story.Name())
 			}))
 		})
 		for _, t := range targets {
-			if time.Since(begun) > farewell/2 && ns.alive(ctx, story, t) != nil {
-				busy := "the machine is too busy: the endpoint was seen to change only shortly before the containers ended"
+			if late && ns.alive(ctx, story, t) != nil {
+				busy := "the machine is too busy: the containers were reported as not ready only shortly before they ended"
 				claim.Inconclusive(busy)
 				Fail(busy)
 			}
