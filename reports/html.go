@@ -284,7 +284,7 @@ func facts(r Record) []fact {
 	if run.SpecsSeconds > 0 {
 		add("Specs", fmt.Sprintf("%s in %s", plural(r.Summary.Specs, "spec"), duration(run.SpecsSeconds)), pluralProcess(run.Procs)+fmt.Sprintf(", seed %d", run.Seed))
 	}
-	add("Laws", lawsText(r), "checked on every version of every pod")
+	add("Laws", lawsText(r), "each checked on every version of every pod that it is about")
 	var steps []string
 	total := 0.0
 	for _, s := range r.Setup {
