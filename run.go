@@ -41,7 +41,7 @@ func launchIn(o options.Options, id, dir string) int {
 		for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
 			if n > 1 {
 				if err := env.Again(); err != nil {
-					code = report(err)
+					code = worse(code, report(err))
 					break
 				}
 			}
@@ -49,6 +49,9 @@ func launchIn(o options.Options, id, dir string) int {
 				console.Info("run %d of %d", n, o.Repeat)
 			}
 			code = worse(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, env.Options.Seed+int64(n-1), console.Event)))
+		}
+		if stop.ctx.Err() != nil { // perhaps before the first run, or between two
+			code = reports.ExitInterrupted
 		}
 		return code
 	})
@@ -143,8 +146,10 @@ func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed i
 // conclude writes the record's files, prints the summary, in a pod also the record, and
 // returns the exit code.
 func conclude(console *progress.Console, o options.Options, dir string, record reports.Record) int {
+	code := record.ExitCode
 	if err := reports.Write(dir, record); err != nil {
 		console.Info("%v", err)
+		code = worse(code, reports.ExitCouldNotTest)
 	}
 	if err := reports.StepSummary(record); err != nil {
 		console.Info("%v", err)
@@ -159,7 +164,7 @@ func conclude(console *progress.Console, o options.Options, dir string, record r
 			console.Info("%v", err)
 		}
 	}
-	return record.ExitCode
+	return code
 }
 
 func readRecord(dir string) (reports.Record, error) {

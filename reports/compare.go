@@ -114,7 +114,8 @@ func Compare(records []Record) Comparison {
 				c.Rows = append(c.Rows, Row{ID: result.ID, Subject: result.Subject, Sentence: result.Sentence,
 					Source: result.Source, Cells: make([]Cell, len(records))})
 			}
-			if result.Selected {
+			// Of a run whose set-up failed nothing is known to hold, whatever it selected.
+			if result.Selected || r.Run.SetupError != "" {
 				c.Rows[i].Cells[n] = Cell{Verdict: result.Verdict, Reason: result.Reason, Measured: result.Measured}
 			}
 		}
@@ -191,11 +192,12 @@ func (c Comparison) Count(change Change) int {
 func (c Comparison) Conclusion() string {
 	same := 0
 	for _, row := range c.Rows {
-		if !slices.ContainsFunc(row.Cells, func(cell Cell) bool { return cell.Change != Same }) {
+		// What no record has is not the same, but not known.
+		if row.Cells[0].Verdict != "" && !slices.ContainsFunc(row.Cells, func(cell Cell) bool { return cell.Change != Same }) {
 			same++
 		}
 	}
-	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d not selected in both, %d the same; %s became slower",
+	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d selected in one only, %d the same; %s became slower",
 		plural(c.Count(Worse), "claim"), c.Count(Better), c.Count(Changed), c.Count(Apart), same, plural(len(c.Slower), "spec"))
 }
 

@@ -100,7 +100,7 @@ func OnNode(name string, r Record) NodeResult {
 	}
 	for _, c := range r.Claims {
 		switch {
-		case !c.Selected, r.Run.Interrupted && c.Verdict == NotRun: // says nothing about the node
+		case !c.Selected, c.Verdict == NotRun && (r.Run.Interrupted || r.Run.SetupError != ""): // says nothing about the node
 		case c.Verdict == Conformant:
 			result.Claims[c.ID] = NodeClaim{Verdict: c.Verdict}
 		default:
@@ -122,6 +122,7 @@ func JoinFleets(fleets ...Fleet) (Fleet, error) {
 	for _, f := range fleets {
 		for _, differs := range []struct{ what, a, b string }{
 			{"podproof", whole.Version, f.Version},
+			{"Kubernetes", cmp.Or(whole.ServerVersion, f.ServerVersion), cmp.Or(f.ServerVersion, whole.ServerVersion)},
 			{"profile", whole.Profile, f.Profile},
 			{"filter", strings.Join(whole.Filters, ", "), strings.Join(f.Filters, ", ")},
 		} {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -79,19 +80,30 @@ func (p *page) alike(f Fleet) {
 	if len(judged) == 0 {
 		return
 	}
-	var ids []string
-	for id, c := range judged[0].Claims {
-		if c.Verdict == Nonconformant && !odd[id] {
-			ids = append(ids, id)
+	// Not all nodes need have come to each of them.
+	broken := map[string][]NodeResult{}
+	for _, n := range judged {
+		for id, c := range n.Claims {
+			if c.Verdict == Nonconformant && !odd[id] {
+				broken[id] = append(broken[id], n)
+			}
 		}
 	}
-	slices.Sort(ids)
+	ids := slices.Sorted(maps.Keys(broken))
 	if len(ids) > 0 {
 		p.line("\n%s", p.paint(bold, "claims that no node keeps"))
 	}
 	for _, id := range ids {
-		p.line("  %s", p.paintVerdict(Nonconformant, id))
-		p.WriteString(wrap(clean(judged[0].Claims[id].Reason), "      ", columns))
+		on := ""
+		if len(broken[id]) < len(judged) {
+			var names []string
+			for _, n := range broken[id] {
+				names = append(names, n.Name)
+			}
+			on = "  on " + someOf(names) + ", and no other node came to it"
+		}
+		p.line("  %s%s", p.paintVerdict(Nonconformant, id), on)
+		p.WriteString(wrap(clean(broken[id][0].Claims[id].Reason), "      ", columns))
 	}
 }
 

@@ -321,5 +321,5 @@ func lawsText(r Record) string {
 	case s.LawsBroken > 0:
 		return fmt.Sprintf("%d broken", s.LawsBroken)
 	}
-	return fmt.Sprintf("all held on %s of %s", plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
+	return fmt.Sprintf("all held, on up to %s of %s", plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
 }

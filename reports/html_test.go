@@ -26,7 +26,7 @@ func TestHTMLTellsEverything(t *testing.T) {
 		"<title>podproof: nonconformant, Kubernetes v1.37.2</title>",
 		`<li class="nonconformant"><b>1</b> nonconformant</li>`,
 		`<tr><th scope="row">cp</th><td>control-plane</td><td>v1.37.2</td><td>containerd://2.1.4</td>`,
-		"all held on 612 versions of 41 pods",
+		"all held, on up to 612 versions of 41 pods",
 		`<a href="evidence/DELETE-06/journal.txt">`,
 		"<td class=doc>10\u00a0s</td><td class=got>13.6\u00a0s</td>",
 		"in part; this run left out: 40 s step",

@@ -213,6 +213,11 @@ func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
 	switch s.State {
 	case Passed:
 	case Deviated:
+		if s.Deviation == nil {
+			problem.Type = string(Inconclusive)
+			c.Error = problem
+			break
+		}
 		// JUnit has no word for it; skipped is what CI systems show with its
 		// message and without turning red.
 		c.about = append(c.about, junitProperty{"known deviation", s.Deviation.Issue})
@@ -242,7 +247,7 @@ func lawCase(l Law, claim ClaimResult) junitCase {
 	if len(l.Broken) > 0 {
 		text := fmt.Sprintf("%s (%s)\n", claim.Sentence, l.ID)
 		for _, b := range l.Broken {
-			text += fmt.Sprintf("\npod %s\n%s\n", b.Pod, clean(b.Message))
+			text += fmt.Sprintf("\npod %s\n%s\n", clean(b.Pod), clean(b.Message))
 		}
 		c.Failure = &junitProblem{Message: claim.Sentence + " " + lawFinding(l).reason, Type: string(Nonconformant), Text: text}
 	}
@@ -269,8 +274,12 @@ func runCase(r Record, cases map[string][]junitCase) (junitCase, bool) {
 			return junitCase{}, false
 		}
 	}
+	kind := r.Verdict
+	if kind == Conformant { // and interrupted, after its last spec
+		kind, text = Inconclusive, "the run was interrupted after its last spec: "+text
+	}
 	c.Time = junitSeconds(c.seconds)
-	c.Error = &junitProblem{Message: firstLine(text), Type: string(r.Verdict), Text: clean(text)}
+	c.Error = &junitProblem{Message: firstLine(text), Type: string(kind), Text: clean(text)}
 	return c, true
 }
 

@@ -135,7 +135,11 @@ func markdownSubjects(r Record) string {
 			if c.Seconds > 0 {
 				seconds = duration(c.Seconds)
 			}
-			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", c.ID, c.Verdict, MarkdownText(c.Sentence),
+			verdict := string(c.Verdict)
+			if c.Reason != "" {
+				verdict += ": " + MarkdownText(shorten(firstLine(c.Reason), 200))
+			}
+			fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s | %s |\n", c.ID, verdict, MarkdownText(c.Sentence),
 				strings.Join(documented, "<br>"), strings.Join(measured, "<br>"), seconds)
 		}
 		if all > 0 {

@@ -168,13 +168,18 @@ func (r *MutantsRecord) Conclude() {
 	switch {
 	case r.Interrupted:
 		r.ExitCode = ExitInterrupted
-	case r.Error != "" || has(Broken, DoesNotFit, Undecided) || r.Afterwards != "" && r.Afterwards != Conformant:
+	case r.Error != "" || has(Broken, DoesNotFit, Undecided) || slices.ContainsFunc(r.Mutants, inDoubt) || r.Afterwards != "" && r.Afterwards != Conformant:
 		r.ExitCode = ExitCouldNotTest
 	case has(Survived, KilledByOthers, KilledInPart):
 		r.ExitCode = ExitNonconformant
 	default:
 		r.ExitCode = ExitConformant
 	}
+}
+
+// inDoubt says whether a claim that the mutant had to turn red could not be tested.
+func inDoubt(m MutantResult) bool {
+	return slices.ContainsFunc(m.Missed, func(c RedClaim) bool { return c.Verdict == Inconclusive })
 }
 
 // Unproven lists the claims that no mutant has turned red, although a cluster can

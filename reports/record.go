@@ -227,7 +227,8 @@ type ClaimResult struct {
 	Verdict Verdict `json:"verdict"`
 	// Reason says why. For a conformant claim it says what was left out, if anything.
 	Reason string `json:"reason,omitempty"`
-	// Selected is false for a claim that the profile or a filter left out.
+	// Selected is false for a claim that the profile or a filter left out, and for a law
+	// that no pod of the run came to.
 	Selected bool          `json:"selected"`
 	Measured []Measurement `json:"measured,omitempty"`
 	Specs    []string      `json:"specs,omitempty"` // texts of the specs that spoke
@@ -243,7 +244,7 @@ type Counts struct {
 	KnownDeviation int `json:"knownDeviation"`
 	NotApplicable  int `json:"notApplicable"`
 	NotRun         int `json:"notRun"`      // selected, but not run
-	NotSelected    int `json:"notSelected"` // left out by the profile or a filter
+	NotSelected    int `json:"notSelected"` // left out, or a law that no pod came to
 
 	Specs         int `json:"specs"` // selected ones
 	SpecsPassed   int `json:"specsPassed"`

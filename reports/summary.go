@@ -290,11 +290,11 @@ func (p *page) laws(r Record) {
 	s := r.Summary
 	switch {
 	case checked == 0:
-		p.line("laws     not checked: no pod was seen")
+		p.line("laws     not checked: no pod came to what they are about")
 	case s.LawsBroken > 0:
 		p.line("laws     %s", p.paint(red, fmt.Sprintf("%d of %d broken", s.LawsBroken, checked)))
 	default:
-		p.line("laws     all %d held on %s of %s", checked, plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
+		p.line("laws     all %d held, on up to %s of %s", checked, plural(s.LawVersions, "version"), plural(s.LawPods, "pod"))
 	}
 }
 
@@ -381,5 +381,9 @@ func (p *page) times(r Record) {
 	p.WriteString(wrap(text, "", columns))
 	// Alone on its line, as tools that count tests look for it.
 	// A spec that found what it is known to find here has passed, the other way round.
-	p.line("specs: %d passed, %d failed, %d skipped", r.Summary.SpecsPassed+r.Summary.SpecsDeviated, r.Summary.SpecsFailed, r.Summary.SpecsSkipped)
+	notRun := ""
+	if r.Summary.SpecsNotRun > 0 {
+		notRun = fmt.Sprintf(", %d not run", r.Summary.SpecsNotRun)
+	}
+	p.line("specs: %d passed, %d failed, %d skipped%s", r.Summary.SpecsPassed+r.Summary.SpecsDeviated, r.Summary.SpecsFailed, r.Summary.SpecsSkipped, notRun)
 }

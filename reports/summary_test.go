@@ -32,7 +32,7 @@ func TestSummary(t *testing.T) {
 		"  evidence  evidence/DELETE-06/journal.txt\n",
 		"    story of pod victim\n      0.000 s  created, Pending\n",
 		"INCONCLUSIVE  NET-02\n",
-		"laws     all 9 held on 612 versions of 41 pods\n",
+		"laws     all 9 held, on up to 612 versions of 41 pods\n",
 		"set-up   37.7 s: container engine 0.1 s,",
 		"verdict  NONCONFORMANT: 1 claim not as documented\n",
 		"specs took 52.4 s, the longest of them 47.2 s (Back-off doubles: up to the 20 s step)\n",

@@ -1,6 +1,9 @@
 package reports
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ToRepeat are the claims that have to be run again, by ID, because the record has no good
 // verdict on them: those that are nonconformant or inconclusive, and those that the run
@@ -11,16 +14,16 @@ func ToRepeat(r Record) []string {
 	if r.Run.SetupError != "" {
 		return r.Run.Filters
 	}
-	specs := map[string][]string{} // claims by text
-	for _, s := range r.Specs {
-		specs[s.Text] = s.Claims
-	}
 	var ids []string
 	law := map[string]bool{}
 	for _, l := range r.Laws {
 		law[l.ID] = true
 		for _, b := range l.Broken {
-			ids = append(ids, specs[b.Spec]...)
+			for _, s := range r.Specs {
+				if strings.HasSuffix(s.Text, b.Spec) { // which has not the texts around it
+					ids = append(ids, s.Claims...)
+				}
+			}
 		}
 	}
 	for _, c := range r.Claims {

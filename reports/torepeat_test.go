@@ -37,7 +37,7 @@ func TestWhatIsToBeRepeated(t *testing.T) {
 		},
 		"what cannot be applied stays so": {specs: []reports.Spec{{Text: "a", Claims: []string{"NET-01"}, State: reports.Skipped, SkipReason: "no second node"}}},
 		"a broken law is the claims of the spec that broke it": {
-			specs: []reports.Spec{spec("a", "NET-01", reports.Passed, ""), spec("b", "VOL-01", reports.Passed, "")},
+			specs: []reports.Spec{spec("a", "NET-01", reports.Passed, ""), spec("a Pod that is b", "VOL-01", reports.Passed, "")},
 			laws:  []reports.Law{{ID: "LAW-PHASE-KNOWN", Pods: 2, Broken: []reports.BrokenLaw{{Pod: "x/y", Spec: "b", Message: "because"}}}},
 			want:  []string{"PHASE-00", "VOL-01"}, // and the claim that the law speaks for
 		},

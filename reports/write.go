@@ -78,9 +78,16 @@ func replace(path string, data []byte) error {
 	return os.Rename(temp.Name(), path)
 }
 
-// WriteFile writes a report to a file of the caller's choice, completely or not at all.
+// WriteFile writes a report to a file of the caller's choice, completely or not at all. A
+// link is followed, and what is no file, such as /dev/stdout, is written to and stays.
 func WriteFile(path string, data []byte) error {
-	if err := replace(path, data); err != nil {
+	target, write := path, replace
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		write = func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) }
+	} else if real, err := filepath.EvalSymlinks(path); err == nil {
+		target = real
+	}
+	if err := write(target, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
