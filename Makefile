@@ -84,7 +84,7 @@ docs: build
 	@$(GO) test ./reports -run '^TestSchemaFiles$$' -update
 
 clean: build
-	@$(if $(CONTEXT),PODPROOF_CONTEXT='$(CONTEXT)') $(if $(NAMESPACES),PODPROOF_NAMESPACES='$(NAMESPACES)') bin/podproof clean $(if $(ALL),--all)
+	@$(if $(CONTEXT),PODPROOF_CONTEXT='$(CONTEXT)') $(if $(NAMESPACES),PODPROOF_NAMESPACES='$(NAMESPACES)') bin/podproof clean $(call flag,ALL,all)
 	rm -rf bin
 
 need-go:

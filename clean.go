@@ -41,17 +41,17 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 	if err != nil {
 		return err
 	}
-	if err := cluster.Clean(ctx, clusters, log); err != nil {
-		return err
-	}
+	// What of it fails keeps nothing else from being removed.
+	var errs []error
 	if path := cmp.Or(os.Getenv("PODPROOF_KUBECONFIG"), os.Getenv("KUBECONFIG")); path != "" {
 		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
 		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	if !all {
-		return nil
+	errs = append(errs, cluster.Clean(ctx, clusters, log))
+	if err := errors.Join(errs...); err != nil || !all {
+		return err
 	}
 	state, err := cacheDir("engine")
 	if err != nil {

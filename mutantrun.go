@@ -112,7 +112,11 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 			return err
 		}
 		r.console.Info("mutant %d of %d, %s: %s", n+1, len(chosen), m.ID, result.Outcome)
-		if err := reports.WriteMutants(r.dir, r.record); err != nil {
+		// Should this be the last that is written, it says that it is not all.
+		unfinished := r.record
+		unfinished.Interrupted = true
+		unfinished.Conclude()
+		if err := reports.WriteMutants(r.dir, unfinished); err != nil {
 			return err
 		}
 	}

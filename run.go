@@ -130,6 +130,9 @@ func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed i
 	}
 	stop.specs.Store(running)
 	defer stop.specs.Store(nil)
+	if stop.ctx.Err() != nil { // since before the specs could be told
+		running.interrupt()
+	}
 	disorder := running.wait(stop.ctx)
 
 	record, err := readRecord(env.Dir)
@@ -193,26 +196,40 @@ func newStopper(log progress.Log) *stopper {
 	s := &stopper{signals: make(chan os.Signal, 3)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	signal.Notify(s.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Whoever reads what is printed may go, such as the tee of a pipe after a Ctrl-C:
+	// without this, that would end podproof before it has cleaned up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		for n := 1; ; n++ {
 			if _, more := <-s.signals; !more {
 				return
 			}
+			// What is to be done comes first: nobody may be reading what is printed.
+			s.cancel()
+			running := s.specs.Load()
+			switch {
+			case running == nil:
+			case n <= 2:
+				running.interrupt()
+			default:
+				running.signal(syscall.SIGKILL)
+			}
 			switch n {
 			case 1:
-				log.Info("interrupted: ending and cleaning up (again: without the specs' own clean-up)")
+				go log.Info("interrupted: ending and cleaning up (again: without the specs' own clean-up)")
 			case 2:
-				log.Info("interrupted again: only removing the cluster now (once more: leave it to `make clean`)")
+				go log.Info("interrupted again: only removing the cluster now (once more: leave it to `make clean`)")
 			default:
-				log.Info("interrupted a third time: `make clean` removes what is left")
-				if running := s.specs.Load(); running != nil {
-					running.signal(syscall.SIGKILL)
+				said := make(chan struct{})
+				go func() {
+					log.Info("interrupted a third time: `make clean` removes what is left")
+					close(said)
+				}()
+				select {
+				case <-said:
+				case <-time.After(time.Second):
 				}
 				os.Exit(reports.ExitInterrupted)
-			}
-			s.cancel()
-			if running := s.specs.Load(); running != nil {
-				running.interrupt()
 			}
 		}
 	}()

@@ -117,14 +117,21 @@ func JudgeMutant(m *MutantResult, r Record) {
 	for _, c := range r.Claims {
 		verdicts[c.ID] = c
 	}
+	var apart []RedClaim
 	for _, id := range m.Expected {
 		c := verdicts[id]
 		claim := RedClaim{Claim: id, Expected: true, Verdict: c.Verdict, Reason: c.Reason}
-		if c.Verdict == Nonconformant {
+		switch c.Verdict {
+		case Nonconformant:
 			m.Red = append(m.Red, claim)
-		} else {
+		case NotApplicable: // such as a claim that is newer than the cluster
+			apart = append(apart, claim)
+		default:
 			m.Missed = append(m.Missed, claim)
 		}
+	}
+	if len(m.Red)+len(m.Missed) == 0 {
+		m.Missed = apart
 	}
 	expected := len(m.Red)
 	for _, c := range r.Claims {

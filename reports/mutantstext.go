@@ -106,7 +106,7 @@ func (p *page) matrix(r MutantsRecord) {
 			p.line("  %-*s  %s", width, c.Claim, strings.TrimSpace(text))
 		}
 	}
-	if unproven := r.Unproven(); len(unproven) > 0 && len(r.Filters) == 0 && len(r.Mutants) > 0 {
+	if unproven := r.Unproven(); len(unproven) > 0 && len(r.Filters) == 0 && len(r.Mutants) > 0 && !r.Interrupted && r.Error == "" {
 		p.WriteString("\n" + wrap(p.paint(yellow, "unproven")+", no mutant turned them red: "+strings.Join(unproven, ", "), "", columns))
 	}
 }

@@ -48,3 +48,22 @@ func TestWriteThatFailsLeavesTheOldFile(t *testing.T) {
 	g.Expect(os.WriteFile(file, nil, 0o600)).To(Succeed())
 	g.Expect(Write(file, sample())).To(MatchError(ContainSubstring("directory for the results")))
 }
+
+func TestAFileOfTheCallersChoice(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	g.Expect(os.WriteFile(file, []byte("before"), 0o644)).To(Succeed())
+	g.Expect(os.Symlink(file, link)).To(Succeed())
+	g.Expect(WriteFile(link, []byte("after"))).To(Succeed())
+	g.Expect(os.ReadFile(file)).To(BeEquivalentTo("after"))
+	info, err := os.Lstat(link)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Mode()&os.ModeSymlink).NotTo(BeZero(), "a link stays one")
+
+	g.Expect(WriteFile(os.DevNull, []byte("gone"))).To(Succeed())
+	info, err = os.Stat(os.DevNull)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(info.Mode()&os.ModeDevice).NotTo(BeZero(), "a device stays one")
+	g.Expect(WriteFile(filepath.Join(dir, "no", "such"), nil)).NotTo(Succeed())
+}

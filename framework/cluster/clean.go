@@ -78,6 +78,10 @@ func cleanCluster(ctx context.Context, e *engine.Engine, name, dir string, log p
 		log.Info("Cluster %s is in use by %s and stays.", name, lockfile.Holder(filepath.Join(dir, lockFile)))
 		return nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		log.Info("Cluster %s belongs to another user, by its directory %s, and stays.", name, dir)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -140,6 +144,12 @@ func cleanNetwork(ctx context.Context, e *engine.Engine, stateDir string, log pr
 	nodes, err := containers(ctx, e, "")
 	if err != nil || len(nodes) > 0 {
 		return err
+	}
+	if _, err := e.Output(ctx, "network", "inspect", kindNetwork); err != nil {
+		if ctx.Err() == nil { // somebody else has removed it
+			return os.Remove(note)
+		}
+		return context.Cause(ctx)
 	}
 	if _, err := e.Output(ctx, "network", "rm", kindNetwork); err != nil {
 		return fmt.Errorf("network %s: %w", kindNetwork, err)

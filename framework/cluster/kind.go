@@ -92,6 +92,28 @@ const (
 	removeTries   = 8
 )
 
+// removeNodes deletes the nodes that belong to the directory. Others of the cluster's name
+// are of somebody who has made one of that name in the meantime, and stay.
+func (k *kind) removeNodes(ctx context.Context) error {
+	nodes, err := containers(ctx, k.engine, k.name)
+	if err != nil {
+		return err
+	}
+	if foreign(nodes, k.dir) == "" {
+		return beside(ctx, func() error {
+			return withOutput(k.provider.Delete(k.name, k.kubeconfig()))
+		})
+	}
+	var errs []error
+	for _, node := range nodes {
+		if node.dir == k.dir {
+			_, err := k.engine.Output(ctx, "rm", "--force", "--volumes", node.name)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // remove deletes the cluster's nodes and all in its directory but the lock.
 func (k *kind) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeTimeout, fmt.Errorf("not deleted within %s", removeTimeout))
@@ -99,9 +121,7 @@ func (k *kind) remove(ctx context.Context) error {
 	for try := 1; ; try++ {
 		// Whoever was killed while it wrote the kubeconfig has left its lock.
 		os.Remove(k.kubeconfig() + ".lock")
-		err := beside(ctx, func() error {
-			return withOutput(k.provider.Delete(k.name, k.kubeconfig()))
-		})
+		err := k.removeNodes(ctx)
 		if err == nil {
 			return emptyDir(k.dir)
 		}

@@ -16,8 +16,9 @@ import (
 	"github.com/podproof/podproof/framework/witness"
 )
 
-// endTime is how long a run has to clean up when its pod is deleted.
-const endTime = 120
+// endTime is how long a run has, in seconds, to end its specs and to wait for its
+// namespaces to be gone (namespace.ClearTime) when its pod is deleted.
+const endTime = 300
 
 // MostShards is as many pods as a Job has that judge nodes one by one.
 const MostShards = 1000

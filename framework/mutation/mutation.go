@@ -50,11 +50,11 @@ var components = map[string]component{
 		role: "control-plane", paths: []string{"/usr/bin/kubectl"},
 	}},
 	mutants.Containerd: {"containerd", []string{"cmd/containerd", "cmd/containerd-shim-runc-v2"}, &onNodes{
-		role: "worker", service: "containerd",
+		role: "worker", service: "containerd", runsPods: true,
 		paths: []string{"/usr/local/bin/containerd", "/usr/local/bin/containerd-shim-runc-v2"},
 	}},
 	mutants.Runc: {"runc", []string{""}, &onNodes{
-		role: "worker", paths: []string{"/usr/local/sbin/runc"},
+		role: "worker", runsPods: true, paths: []string{"/usr/local/sbin/runc"},
 	}},
 	mutants.APIServer:         {"kubernetes", []string{"cmd/kube-apiserver"}, &staticPod{name: mutants.APIServer}},
 	mutants.ControllerManager: {"kubernetes", []string{"cmd/kube-controller-manager"}, &staticPod{name: mutants.ControllerManager}},

@@ -18,6 +18,8 @@ type onNodes struct {
 	role    string // of the nodes
 	service string // the unit that runs it, "" when it only runs when called
 	paths   []string
+	// runsPods is set for what the kubelet needs to run a pod.
+	runsPods bool
 
 	started map[string]string // what runs on each node since install
 }
@@ -37,7 +39,7 @@ func (p *onNodes) exchange(change, keptIn string) string {
 func (p *onNodes) installing(keptIn string) string {
 	var change strings.Builder
 	for _, to := range p.paths {
-		fmt.Fprintf(&change, "test -e %[1]s || cp -p %[2]s %[1]s\nmv -f %[2]s.new %[2]s\n", kept(keptIn, to), to)
+		fmt.Fprintf(&change, "test -e %[1]s || { cp -p %[2]s %[1]s.part && mv %[1]s.part %[1]s; }\nmv -f %[2]s.new %[2]s\n", kept(keptIn, to), to)
 	}
 	return change.String()
 }
@@ -66,11 +68,20 @@ func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) erro
 	if err != nil {
 		return err
 	}
-	if err := c.AwaitNodes(ctx, since); err != nil {
+	if err := p.settled(ctx, c, since); err != nil {
 		return err
 	}
 	p.started, err = p.running(ctx, c)
 	return err
+}
+
+// settled waits until the nodes work again. A kubelet tells of itself; of what is under
+// it, a pod that is run to its end does.
+func (p *onNodes) settled(ctx context.Context, c *cluster.Info, since map[string]time.Time) error {
+	if p.runsPods {
+		return works(ctx, c)
+	}
+	return c.AwaitNodes(ctx, since)
 }
 
 func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
@@ -80,7 +91,7 @@ func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
 	if err != nil {
 		return err
 	}
-	return c.AwaitNodes(ctx, since)
+	return p.settled(ctx, c, since)
 }
 
 // everywhere runs a script of exchange on each node, and returns when they were run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/witness"
@@ -69,6 +70,11 @@ func works(ctx context.Context, c *cluster.Info) error {
 		err := c.ProveUsable(ctx, cluster.Trial{Images: []string{c.WitnessImage}, Args: witness.Version()})
 		if err == nil || ctx.Err() != nil {
 			return err
+		}
+		// An API server that refuses at once would be asked without a pause.
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
 		}
 	}
 }

@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -173,5 +174,8 @@ func awaitGone(ctx context.Context, connection *api.Connection, selector string,
 			return nil, nil
 		}
 	}
-	return slices.Sorted(maps.Keys(left)), ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return slices.Sorted(maps.Keys(left)), err
+	}
+	return slices.Sorted(maps.Keys(left)), errors.New("the API server no longer tells of namespaces")
 }

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"strconv"
@@ -89,6 +90,9 @@ func List(v string) []string {
 func list(flag, usage string, at func(*Options) *[]string, env ...string) setting {
 	return setting{flag: flag, env: env, usage: usage, set: func(o *Options, v string) error {
 		*at(o) = List(v)
+		if len(*at(o)) == 0 {
+			return errors.New("names nothing")
+		}
 		return nil
 	}}
 }

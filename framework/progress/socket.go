@@ -2,6 +2,7 @@ package progress
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ const maxSocketPath = 107
 // SocketPath is where this process can listen. On Linux it is no file but an
 // abstract name, of which nothing is left when the process is killed.
 func SocketPath() string {
-	name := fmt.Sprintf("podproof-%d", os.Getpid())
+	// Containers can share such names, and have processes of the same ID.
+	name := fmt.Sprintf("podproof-%d-%s", os.Getpid(), rand.Text()[:8])
 	if runtime.GOOS == "linux" {
 		return "@" + name
 	}
