@@ -181,6 +181,8 @@ func (k *Client) result(ctx context.Context, args []string, out, errOut string, 
 	switch {
 	case ctx.Err() != nil:
 		return r, fmt.Errorf("kubectl of %s did not end: %w\n%s", k.Where, context.Cause(ctx), r)
+	case errors.As(err, &exit) && exit.Exited() && refusedByEngine(out+errOut):
+		return r, fmt.Errorf("%w (kubectl of %s)\n%s", ErrEngine, k.Where, r)
 	case errors.As(err, &exit) && exit.Exited():
 		r.Code = exit.ExitCode()
 		return r, nil
@@ -188,4 +190,18 @@ func (k *Client) result(ctx context.Context, args []string, out, errOut string, 
 		return r, fmt.Errorf("kubectl of %s: %w\n%s", k.Where, err, r)
 	}
 	return r, nil
+}
+
+// ErrEngine is the error of a call that the engine of the node did not make: its exit code
+// is not kubectl's.
+var ErrEngine = errors.New("the container engine could not run a command on the node")
+
+// refusedByEngine tells what an engine prints when it cannot run a command in a container.
+func refusedByEngine(printed string) bool {
+	for _, its := range []string{"Error response from daemon: ", "OCI runtime exec failed: "} {
+		if strings.HasPrefix(printed, its) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,4 +71,24 @@ func TestRunInTerminalGivesATerminal(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Stdout).To(ContainSubstring("got typed"))
 	g.Expect(r.Code).To(Equal(7))
+}
+
+func TestAnEngineThatRefusesIsNotKubectl(t *testing.T) {
+	for printed, refused := range map[string]bool{
+		"Error response from daemon: No such container: node":     true,
+		"OCI runtime exec failed: exec failed: no such file":      true,
+		"Error from server (NotFound): pods \"web\" not found":    false,
+		"error: Internal error occurred: OCI runtime exec failed": false,
+	} {
+		t.Run(printed, func(t *testing.T) {
+			g := NewWithT(t)
+			k, err := Find(t.Context(), install(t, tellsVersion+"echo '"+printed+"' >&2; exit 1"), version.MustParseGeneric("1.37.0"))
+			g.Expect(err).NotTo(HaveOccurred())
+			r, err := k.Run(t.Context(), "", "get", "pods")
+			g.Expect(errors.Is(err, ErrEngine)).To(Equal(refused))
+			if !refused {
+				g.Expect(r.Code).To(Equal(1))
+			}
+		})
+	}
 }

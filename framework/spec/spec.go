@@ -14,6 +14,7 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/setup"
 	corev1 "k8s.io/api/core/v1"
@@ -214,7 +215,7 @@ func Do(err error) {
 	if err == nil {
 		return
 	}
-	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) || unanswered(err) {
+	if errors.Is(err, journal.ErrGap) || errors.Is(err, journal.ErrClosed) || errors.Is(err, kubectl.ErrEngine) || unanswered(err) {
 		claim.Inconclusive(err.Error())
 	}
 	late = late || errors.Is(err, context.DeadlineExceeded)
