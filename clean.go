@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/engine"
@@ -52,6 +54,13 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 	errs = append(errs, cluster.Clean(ctx, clusters, log))
 	if err := errors.Join(errs...); err != nil || !all {
 		return err
+	}
+	used, err := cluster.InUse(clusters)
+	if err != nil {
+		return err
+	}
+	if len(used) > 0 {
+		return fmt.Errorf("live runs use %s: the engine and the cache stay; clean all again when they have ended", strings.Join(used, ", "))
 	}
 	state, err := cacheDir("engine")
 	if err != nil {

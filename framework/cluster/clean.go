@@ -93,6 +93,27 @@ func cleanCluster(ctx context.Context, e *engine.Engine, name, dir string, log p
 	return os.RemoveAll(dir)
 }
 
+// InUse names the clusters of podproof's that live runs use.
+func InUse(stateDir string) ([]string, error) {
+	entries, err := os.ReadDir(stateDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var used []string
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		lock, err := lockfile.Try(filepath.Join(stateDir, entry.Name(), lockFile))
+		if errors.Is(err, lockfile.ErrHeld) {
+			used = append(used, entry.Name())
+		} else if err == nil {
+			lock.Release()
+		}
+	}
+	return used, err
+}
+
 // cleanState removes the directories of clusters that are gone.
 func cleanState(stateDir string) error {
 	entries, err := os.ReadDir(stateDir)

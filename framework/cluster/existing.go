@@ -264,11 +264,18 @@ func (i *Info) findProvider(ctx context.Context, nodes []corev1.Node) {
 		return
 	}
 	here, err := containers(ctx, e, cluster)
-	if err != nil || len(here) < len(nodes) {
+	if err != nil || len(here) < len(nodes) || !isHere(ctx, e, nodes[0]) {
 		return
 	}
 	i.Kind, i.Name, i.Provider = true, cluster, e.Name
 	i.made = !slices.ContainsFunc(here, func(c container) bool { return c.dir == "" })
+}
+
+// isHere says whether the container of the node's name is the node: that of a cluster on
+// another machine, or of another engine, may have the same one.
+func isHere(ctx context.Context, e *engine.Engine, node corev1.Node) bool {
+	id, err := e.Output(ctx, "exec", node.Name, "cat", "/etc/machine-id")
+	return err == nil && id != "" && id == node.Status.NodeInfo.MachineID
 }
 
 // kindProvider returns the engine and the cluster that all nodes name, or "".
