@@ -77,6 +77,19 @@ func TestProgramsAreExchangedAndPutBack(t *testing.T) {
 	g.Expect(program + ".new").NotTo(BeAnExistingFile())
 }
 
+func TestNothingIsExchangedWithoutItsOriginal(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	program, keptIn := filepath.Join(dir, "program"), filepath.Join(dir, "kept")
+	g.Expect(os.WriteFile(program, []byte("original"), 0o755)).To(Succeed())
+	g.Expect(os.WriteFile(program+".new", []byte("wrong"), 0o755)).To(Succeed())
+	// The copy cannot be made.
+	g.Expect(os.MkdirAll(kept(keptIn, program)+".part/program", 0o755)).To(Succeed())
+	p := &onNodes{paths: []string{program}}
+	g.Expect(exec.Command("sh", "-c", p.exchange(p.installing(keptIn), keptIn)).Run()).NotTo(Succeed())
+	g.Expect(os.ReadFile(program)).To(BeEquivalentTo("original"))
+}
+
 func TestAProgramIsMountedOverThatOfTheImage(t *testing.T) {
 	g := NewWithT(t)
 	pod := corev1.PodSpec{Containers: []corev1.Container{{Name: "c", VolumeMounts: []corev1.VolumeMount{{Name: "certs", MountPath: "/certs"}}}}}

@@ -39,7 +39,7 @@ func (p *onNodes) exchange(change, keptIn string) string {
 func (p *onNodes) installing(keptIn string) string {
 	var change strings.Builder
 	for _, to := range p.paths {
-		fmt.Fprintf(&change, "test -e %[1]s || { cp -p %[2]s %[1]s.part && mv %[1]s.part %[1]s; }\nmv -f %[2]s.new %[2]s\n", kept(keptIn, to), to)
+		fmt.Fprintf(&change, "%[1]smv -f %[2]s.new %[2]s\n", keepOriginal(to, kept(keptIn, to)), to)
 	}
 	return change.String()
 }
@@ -51,6 +51,13 @@ func (p *onNodes) restoring(keptIn string) string {
 		fmt.Fprintf(&change, "rm -f %[2]s.new\ntest ! -e %[1]s || mv -f %[1]s %[2]s\n", kept(keptIn, to), to)
 	}
 	return change.String()
+}
+
+// keepOriginal is a script, for sh with -e, that keeps a copy of a file unless there is
+// one. A copy that fails half-way is none, and ends the script: within a list of && or ||
+// sh would go on.
+func keepOriginal(file, kept string) string {
+	return fmt.Sprintf("if ! test -e %[2]s; then\n  cp -p %[1]s %[2]s.part\n  mv %[2]s.part %[2]s\nfi\n", file, kept)
 }
 
 // kept is where the original of a program is kept.

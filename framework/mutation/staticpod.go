@@ -53,8 +53,7 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 		return err
 	}
 	kept := path.Join(originals, p.name+".yaml")
-	script := fmt.Sprintf("set -e\nmkdir -p %s\ntest -e %[2]s || { cp -p %[3]s %[2]s.part && mv %[2]s.part %[2]s; }\n", originals, kept, p.manifest()) +
-		replaceFile(p.manifest(), string(changed))
+	script := fmt.Sprintf("set -e\nmkdir -p %s\n", originals) + keepOriginal(p.manifest(), kept) + replaceFile(p.manifest(), string(changed))
 	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
 		return err
 	}
