@@ -51,12 +51,8 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, cluster.Clean(ctx, clusters, log))
-	if err := errors.Join(errs...); err != nil || !all {
-		return err
-	}
-	used, err := cluster.InUse(clusters)
-	if err != nil {
+	used, err := cluster.Clean(ctx, clusters, log)
+	if err := errors.Join(append(errs, err)...); err != nil || !all {
 		return err
 	}
 	if len(used) > 0 {

@@ -19,14 +19,13 @@ const kindNetwork = "kind"
 // Clean deletes every cluster that podproof has made and that no run is using,
 // kept ones too, in all engines that answer, also those whose state directory is
 // gone; and the network of kind's clusters when podproof was the one to cause it
-// and no cluster is left.
-func Clean(ctx context.Context, stateDir string, log progress.Log) error {
+// and no cluster is left. It returns the names of those that live runs use.
+func Clean(ctx context.Context, stateDir string, log progress.Log) (used []string, err error) {
 	if log == nil {
 		log = progress.Discard()
 	}
-	stateDir, err := filepath.Abs(stateDir)
-	if err != nil {
-		return fmt.Errorf("cleaning up clusters: %w", err)
+	if stateDir, err = filepath.Abs(stateDir); err != nil {
+		return nil, fmt.Errorf("cleaning up clusters: %w", err)
 	}
 	var errs []error
 	for _, provider := range engine.Providers() {
@@ -41,11 +40,11 @@ func Clean(ctx context.Context, stateDir string, log progress.Log) error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, cleanState(stateDir))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("cleaning up clusters: %w", err)
+	used, err = cleanState(stateDir)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return used, fmt.Errorf("cleaning up clusters: %w", err)
 	}
-	return nil
+	return used, nil
 }
 
 // cleanEngine deletes the clusters that one engine runs.
@@ -93,35 +92,15 @@ func cleanCluster(ctx context.Context, e *engine.Engine, name, dir string, log p
 	return os.RemoveAll(dir)
 }
 
-// InUse names the clusters of podproof's that live runs use.
-func InUse(stateDir string) ([]string, error) {
+// cleanState removes the directories of clusters that are gone, and returns the names of
+// those that live runs use.
+func cleanState(stateDir string) (used []string, err error) {
 	entries, err := os.ReadDir(stateDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var used []string
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			continue
-		}
-		lock, err := lockfile.Try(filepath.Join(stateDir, entry.Name(), lockFile))
-		if errors.Is(err, lockfile.ErrHeld) {
-			used = append(used, entry.Name())
-		} else if err == nil {
-			lock.Release()
-		}
-	}
-	return used, err
-}
-
-// cleanState removes the directories of clusters that are gone.
-func cleanState(stateDir string) error {
-	entries, err := os.ReadDir(stateDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var errs []error
 	for _, entry := range entries {
@@ -131,6 +110,7 @@ func cleanState(stateDir string) error {
 		dir := filepath.Join(stateDir, entry.Name())
 		lock, err := lockfile.Try(filepath.Join(dir, lockFile))
 		if errors.Is(err, lockfile.ErrHeld) {
+			used = append(used, entry.Name())
 			continue
 		}
 		if err == nil {
@@ -139,7 +119,7 @@ func cleanState(stateDir string) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return used, errors.Join(errs...)
 }
 
 // noteNetwork writes down that the network of kind's clusters is there because

@@ -151,31 +151,32 @@ func (s *Space) CreateAgain(ctx context.Context, story *journal.Story) (*journal
 // once more, for the reason that CreateAgain gives, and the second one counts, whether it
 // tells or not.
 func (s *Space) AwaitLastState(ctx context.Context, story *journal.Story, container string, restarted journal.State) (*journal.Story, *corev1.Pod, error) {
-	version, err := story.Await(ctx, restarted)
-	if err != nil {
-		return story, nil, err
-	}
-	if toldLast(version.Pod, container) {
-		return story, version.Pod, nil
-	}
-	// A first status of the restart can lack what the next one has.
-	told := journal.State{Text: restarted.Text + " and to tell how the instance before ended", Holds: func(p *corev1.Pod) bool {
-		return restarted.Holds(p) && toldLast(p, container)
-	}}
-	if version, err = story.AwaitWithin(ctx, nextStatus, told); err == nil {
-		return story, version.Pod, nil
+	p, err := awaitTold(ctx, story, container, restarted)
+	if err != nil || toldLast(p, container) {
+		return story, p, err
 	}
 	again, err := s.CreateAgain(ctx, story)
 	if err != nil {
 		return story, nil, err
 	}
-	version, err = again.Await(ctx, restarted)
-	if err == nil && !toldLast(version.Pod, container) {
-		if next, err := again.AwaitWithin(ctx, nextStatus, told); err == nil {
-			version = next
-		}
+	p, err = awaitTold(ctx, again, container, restarted)
+	return again, p, err
+}
+
+// awaitTold waits for the state, and a moment longer where the pod does not tell then how
+// the instance before ended: a first status of a restart can lack what the next one has.
+func awaitTold(ctx context.Context, story *journal.Story, container string, restarted journal.State) (*corev1.Pod, error) {
+	version, err := story.Await(ctx, restarted)
+	if err != nil || toldLast(version.Pod, container) {
+		return version.Pod, err
 	}
-	return again, version.Pod, err
+	told := journal.State{Text: restarted.Text + " and to tell how the instance before ended", Holds: func(p *corev1.Pod) bool {
+		return restarted.Holds(p) && toldLast(p, container)
+	}}
+	if next, err := story.AwaitWithin(ctx, nextStatus, told); err == nil {
+		version = next
+	}
+	return version.Pod, nil
 }
 
 // nextStatus is how long the kubelet may take to publish the next status of a pod in
