@@ -168,7 +168,7 @@ func (p *pageMaker) brokenLaws(l Law) []problem {
 func (p *pageMaker) timelineOf(b BrokenLaw) (Timeline, bool) {
 	_, name, _ := strings.Cut(b.Pod, "/")
 	for _, s := range p.record.Specs {
-		if !strings.HasSuffix(s.Text, b.Spec) {
+		if !b.by(s) {
 			continue
 		}
 		for _, t := range s.Timelines {

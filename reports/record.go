@@ -7,6 +7,7 @@ package reports
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/podproof/podproof/fixtures/claims"
@@ -193,6 +194,10 @@ type BrokenLaw struct {
 	Spec    string `json:"spec,omitempty"`
 	Message string `json:"message"`
 }
+
+// by says whether the law was broken on a pod of the spec. It is named there without the
+// texts around it.
+func (b BrokenLaw) by(s Spec) bool { return strings.HasSuffix(s.Text, b.Spec) }
 
 // Verdict is what a run says about a claim, or about the cluster as a whole.
 type Verdict string

@@ -1,9 +1,6 @@
 package reports
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // ToRepeat are the claims that have to be run again, by ID, because the record has no good
 // verdict on them: those that are nonconformant or inconclusive, and those that the run
@@ -20,7 +17,7 @@ func ToRepeat(r Record) []string {
 		law[l.ID] = true
 		for _, b := range l.Broken {
 			for _, s := range r.Specs {
-				if strings.HasSuffix(s.Text, b.Spec) { // which has not the texts around it
+				if b.by(s) {
 					ids = append(ids, s.Claims...)
 				}
 			}
