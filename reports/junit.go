@@ -214,9 +214,7 @@ func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
 	case Passed:
 	case Deviated:
 		if s.Deviation == nil {
-			problem.Type = string(Inconclusive)
-			c.Error = problem
-			break
+			break // told below, as what leaves a claim without a verdict
 		}
 		// JUnit has no word for it; skipped is what CI systems show with its
 		// message and without turning red.
@@ -235,6 +233,16 @@ func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
 	default:
 		problem.Message, problem.Type = "the spec has no result: "+string(s.State), string(Inconclusive)
 		c.Error = problem
+	}
+	if c.Failure != nil || c.Error != nil {
+		return c
+	}
+	for _, id := range s.Claims {
+		if f := specFinding(s, id); f.verdict == Inconclusive {
+			c.Skipped = nil
+			c.Error = &junitProblem{Message: claims[id].Sentence + " (" + id + ") " + f.reason, Type: string(Inconclusive), Text: f.reason}
+			break
+		}
 	}
 	return c
 }
@@ -266,12 +274,20 @@ func runCase(r Record, cases map[string][]junitCase) (junitCase, bool) {
 			c.seconds += step.Seconds
 		}
 	} else {
-		shown := false
+		shown, left := false, 0
 		for _, suite := range cases {
 			shown = shown || slices.ContainsFunc(suite, func(c junitCase) bool { return c.Failure != nil || c.Error != nil })
 		}
-		if !r.Run.Interrupted && (r.Verdict == Conformant || shown) {
+		for _, s := range r.Specs {
+			if s.State == Unstarted {
+				left++
+			}
+		}
+		if !r.Run.Interrupted && left == 0 && (r.Verdict == Conformant || shown) {
 			return junitCase{}, false
+		}
+		if shown && left > 0 { // the reason of the run is what its cases show already
+			text = "the run ended before " + plural(left, "spec") + " started"
 		}
 	}
 	kind := r.Verdict

@@ -132,6 +132,29 @@ func TestJUnitIsNeverGreenerThanTheVerdict(t *testing.T) {
 	NewWithT(t).Expect(failures + errors).To(Equal(0))
 }
 
+func TestJUnitShowsEachSpecWithoutVerdictBesideAFailure(t *testing.T) {
+	contradiction := pass("A-01")
+	contradiction.Measured = []Measurement{{Claim: "A-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
+	elsewhere := deviate("A-01")
+	elsewhere.Claims = []string{"A-01", "B-01"}
+	unnamed := deviate("A-01")
+	unnamed.Deviation = nil
+	for name, s := range map[string]Spec{
+		"measured otherwise":       contradiction,
+		"skipped without a reason": skip("A-01", ""),
+		"deviation of another":     elsewhere,
+		"deviation without a name": unnamed,
+		"never started":            inState("A-01", Unstarted),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			file, text := junit(t, New(catalogue(), Run{}, []Spec{fail("B-01", ClusterFailure), s}, lawHolds))
+			_, failures, errors, skipped := file.count()
+			g.Expect([]int{failures, errors, skipped}).To(Equal([]int{1, 1, 0}), text)
+		})
+	}
+}
+
 func TestJUnitOfFailedSetup(t *testing.T) {
 	g := NewWithT(t)
 	r := New(catalogue(), Run{SetupError: "no container engine answers\ninstall Docker"}, []Spec{inState("A-01", Unstarted)}, nil)
