@@ -179,6 +179,8 @@ func (r *MutantsRecord) Conclude() {
 		r.ExitCode = ExitCouldNotTest
 	case has(Survived, KilledByOthers, KilledInPart):
 		r.ExitCode = ExitNonconformant
+	case !has(Killed, Unseen): // none is meant for this version, which shows nothing
+		r.ExitCode = ExitCouldNotTest
 	default:
 		r.ExitCode = ExitConformant
 	}

@@ -70,6 +70,7 @@ func TestExitCodeOfMutants(t *testing.T) {
 		"one could not be tested":   {MutantsRecord{Mutants: []MutantResult{{Outcome: KilledInPart, Missed: []RedClaim{{Verdict: Inconclusive}}}}, Afterwards: Conformant}, ExitCouldNotTest},
 		"one was not built":         {MutantsRecord{Mutants: []MutantResult{{Outcome: Survived}, {Outcome: Broken}}, Afterwards: Conformant}, ExitCouldNotTest},
 		"one does not fit":          {MutantsRecord{Mutants: []MutantResult{{Outcome: DoesNotFit}}}, ExitCouldNotTest},
+		"none for this version":     {MutantsRecord{Mutants: []MutantResult{{Outcome: NotMeant}}, Afterwards: Conformant}, ExitCouldNotTest},
 		"not conformant afterwards": {MutantsRecord{Mutants: []MutantResult{{Outcome: Killed}}, Afterwards: Nonconformant}, ExitCouldNotTest},
 		"no cluster":                {MutantsRecord{Error: "no cluster"}, ExitCouldNotTest},
 		"interrupted":               {MutantsRecord{Interrupted: true, Mutants: []MutantResult{{Outcome: Survived}}}, ExitInterrupted},
