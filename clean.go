@@ -44,7 +44,7 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 		return err
 	}
 	// What of it fails keeps nothing else from being removed.
-	var errs []error
+	errs := []error{engine.AllowServices()}
 	if path := cmp.Or(os.Getenv("PODPROOF_KUBECONFIG"), os.Getenv("KUBECONFIG")); path != "" {
 		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
 		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -79,6 +81,30 @@ func TestServicesAreDeniedAndAPolicyStays(t *testing.T) {
 	g.Expect(path).To(BeAnExistingFile(), "whoever found a policy does not remove it")
 	release()
 	g.Expect(path).NotTo(BeAnExistingFile())
+}
+
+func TestAPolicyOfAProcessThatWasKilledIsRemoved(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "policy-rc.d")
+	_, err := denyServices(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(removeStalePolicy(path)).To(Succeed())
+	g.Expect(path).To(BeAnExistingFile(), "its process lives")
+
+	policy, err := os.ReadFile(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	ended := exec.Command("true")
+	g.Expect(ended.Run()).To(Succeed())
+	stale := strings.Replace(string(policy), strconv.Itoa(os.Getpid()), strconv.Itoa(ended.Process.Pid), 1)
+	g.Expect(stale).NotTo(Equal(string(policy)))
+	g.Expect(os.WriteFile(path, []byte(stale), 0o755)).To(Succeed())
+	g.Expect(exec.Command(path).Run()).To(Succeed(), "it allows what another one forbade")
+	g.Expect(removeStalePolicy(path)).To(Succeed())
+	g.Expect(path).NotTo(BeAnExistingFile())
+
+	g.Expect(os.WriteFile(path, []byte("#!/bin/sh\nexit 0\n"), 0o755)).To(Succeed())
+	g.Expect(removeStalePolicy(path)).To(Succeed())
+	g.Expect(path).To(BeAnExistingFile(), "it is the machine's own")
 }
 
 func TestRuntimeIsBuiltFromItsSourceAlone(t *testing.T) {

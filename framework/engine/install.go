@@ -50,7 +50,7 @@ func installPackage(ctx context.Context, pkg string, holdService bool) error {
 	if holdService {
 		// The service that the package would start knows nothing of the
 		// capabilities that this machine lacks.
-		release, err := denyServices("/usr/sbin/policy-rc.d")
+		release, err := denyServices(policyFile)
 		if err != nil {
 			return fmt.Errorf("installing %s: %w", pkg, err)
 		}
@@ -81,10 +81,20 @@ func apt(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// denyServices keeps packages from starting their services until the returned
-// function is called. A policy that the machine has already is left as it is.
+// policyFile is where Debian's packages look whether they may start their services.
 // https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+const policyFile = "/usr/sbin/policy-rc.d"
+
+// policyMark is how a policy of ours begins.
+const policyMark = "#!/bin/sh\n# By podproof, which installs a package: its service must not start meanwhile.\n"
+
+// denyServices keeps packages from starting their services until the returned
+// function is called or this process has ended. A policy that the machine has already
+// is left as it is.
 func denyServices(path string) (release func(), err error) {
+	if err := removeStalePolicy(path); err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if errors.Is(err, fs.ErrExist) {
 		return func() {}, nil
@@ -94,11 +104,30 @@ func denyServices(path string) (release func(), err error) {
 	}
 	defer file.Close()
 	release = func() { os.Remove(path) }
-	if _, err := file.WriteString("#!/bin/sh\nexit 101\n"); err != nil {
+	if _, err := fmt.Fprintf(file, "%skill -0 %d 2>/dev/null && exit 101\nexit 0\n", policyMark, os.Getpid()); err != nil {
 		release()
 		return nil, err
 	}
 	return release, nil
+}
+
+// AllowServices removes what keeps packages from starting their services, if it was
+// left by an installation of ours that could not end.
+func AllowServices() error { return removeStalePolicy(policyFile) }
+
+func removeStalePolicy(path string) error {
+	policy, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// One whose process has ended allows everything.
+	if strings.HasPrefix(string(policy), policyMark) && exec.Command("/bin/sh", path).Run() == nil {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // isDebian tells from the text of /etc/os-release whether the system is Debian,
