@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -31,6 +32,16 @@ func runGinkgo(args []string) {
 // isSuite tells whether the process was started as the compiled suite.
 func isSuite(program string) bool { return filepath.Base(program) == suiteBinary }
 
+// ownProgram is a path to the program that runs. On Linux it also leads there when the
+// file was replaced or removed meanwhile, as `make` does: a run must not go on with
+// another build, nor end because there is none (proc(5) on /proc/PID/exe).
+func ownProgram() (string, error) {
+	if runtime.GOOS == "linux" {
+		return fmt.Sprintf("/proc/%d/exe", os.Getpid()), nil
+	}
+	return os.Executable()
+}
+
 // specs is one run of Ginkgo's tool on a compiled suite.
 type specs struct {
 	cmd   *exec.Cmd
@@ -42,7 +53,7 @@ type specs struct {
 // ginkgo.log in the run's directory: it is for debugging the suite, the
 // console and the record are for everybody else.
 func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, error) {
-	self, err := os.Executable()
+	self, err := ownProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +82,7 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*specs, erro
 // startGinkgo starts Ginkgo's tool with the arguments, and variables on top of the
 // environment. What it prints goes to the log.
 func startGinkgo(logFile string, env []string, args ...string) (*specs, error) {
-	self, err := os.Executable()
+	self, err := ownProgram()
 	if err != nil {
 		return nil, err
 	}
