@@ -8,7 +8,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
+	"github.com/podproof/podproof/framework/witness"
 )
 
 var _ = Describe("The back-off", func() {
@@ -22,6 +24,28 @@ var _ = Describe("The back-off", func() {
 
 	It("lets the first restart come at once, and the second one after 10 s", claim.Proves("BACKOFF-03"), func(ctx SpecContext) {
 		ladder(ctx, ns, 2, 1, 2)
+	})
+
+	It("is of one container, and another one of its Pod is restarted at once", claim.Proves("BACKOFF-03").Waiting(0), func(ctx SpecContext) {
+		const other = "other"
+		story := spec.Must(ns.Create(ctx, pod.New("side-by-side",
+			ns.Witness(crasher, crashing(1).args(), pod.Mount("shared", "/shared")), pod.Volume("shared"),
+			ns.Witness(other, witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
+		)))
+		// From its second end on the crasher is held back for 10 s.
+		spec.Must(story.Await(ctx, pod.All(ended(1), pod.ContainerReady(other))))
+		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
+		spec.Must(story.Await(ctx, pod.All(pod.Restarted(other, 1), pod.ContainerRunning(other))))
+		gap, known := reportedGap(pod.Instances(story, other), 1)
+		if !known {
+			claim.Inconclusive("the kubelet did not tell when the first instance of container " + other + " ended")
+			Fail(fmt.Sprintf("there is no time from the end of container %s to its restart\n%s", other, story))
+		}
+		claim.MeasureTime("BACKOFF-03", "delay before the first restart of a container while another one of its Pod is held back, by the kubelet's times", "0 s", gap, gap < base)
+		// Both times are whole seconds, so that 10 s are never less here.
+		if gap >= base {
+			spec.Late(fmt.Sprintf("the first restart of container %s came %.0f s after its end, but it has to come at once: the back-off is that of container %s, which crashes\n%s", other, gap.Seconds(), crasher, story))
+		}
 	})
 
 	It("doubles from 10 s to 20 s", claim.Proves("BACKOFF-02"), claim.Proves("BACKOFF-04"), func(ctx SpecContext) {
@@ -48,8 +72,9 @@ var _ = Describe("The back-off", func() {
 func ladder(ctx SpecContext, ns *spec.Space, beside, first, last int) {
 	GinkgoHelper()
 	var all []lives
-	for range beside {
-		all = append(all, crashing(1))
+	for n := range beside {
+		// One of them ends well, which must make no difference.
+		all = append(all, crashing(min(n, 1)))
 	}
 	climbers := start(ctx, ns, all...)
 	climb(ctx, ns, climbers, last, rungs(first, last, kubelet(ctx, ns, climbers)))

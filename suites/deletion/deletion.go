@@ -129,6 +129,7 @@ var _ = Describe("Deleting a Pod", func() {
 		deleted := spec.Must(ns.RunKubectl(ctx, "", "delete", "pod", story.Name(), "--force"))
 		Expect(deleted.Code).To(BeZero(), "kubectl must succeed\n%s", deleted)
 		Expect(deleted.Stdout).To(ContainSubstring(`pod "forced" force deleted`), "what kubectl says on stdout")
+		Expect(deleted.Stderr).To(ContainSubstring("Immediate deletion does not wait for confirmation"), "kubectl must warn on stderr that the processes may still run\n%s", deleted)
 		gone := spec.Must(story.AwaitGone(ctx))
 		Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl must ask for a grace period of 0 when only --force is given\n%s", story)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)

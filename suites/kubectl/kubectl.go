@@ -71,7 +71,7 @@ var _ = Describe("kubectl get pods", func() {
 		}
 	})
 
-	It("shows in STATUS how a container ended that is about to be restarted, though the phase is Running", claim.Proves("CLI-STATUS-01"), func(ctx SpecContext) {
+	It("shows in STATUS how a container ended that is about to be restarted, though the phase is Running", claim.Proves("CLI-STATUS-01").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("crashes", ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))))
 		// From the second end on there are 10 s and more to look.
 		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), notRunning)))

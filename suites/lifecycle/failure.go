@@ -45,6 +45,22 @@ var _ = Describe("A Pod that fails", func() {
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
 
+	It("in its init container becomes Failed, or stays Pending where that is restarted", claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
+		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
+			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy),
+				pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1))),
+				ns.Witness("w", witness.Run()))))
+		}
+		never, always := start("init-to-be-left", corev1.RestartPolicyNever), start("init-to-be-restarted", corev1.RestartPolicyAlways)
+		left := spec.Must(never.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
+		Expect(pod.ExitCodes(never, "init")).To(Equal([]int32{1}), "the init container must have ended once, with 1\n%s", never)
+		Expect(pod.Status(left, "w").ContainerID).To(BeEmpty(), "no container may be started after an init container that failed\n%s", never)
+		Expect(never).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodFailed))
+
+		spec.Must(always.Await(ctx, pod.Restarted("init", 1)))
+		Expect(always).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and is restarted")
+	})
+
 	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
 		fails := ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1)))
 		always := spec.Must(ns.Create(ctx, pod.New("to-be-restarted", pod.Restart(corev1.RestartPolicyAlways), fails)))

@@ -34,6 +34,9 @@ const (
 	// counts as one that does not become ready: a single one would do by the
 	// documentation, since successThreshold is 1.
 	enough = 3
+	// probed is how many probes of a container that is never ready must have come, more
+	// than the default failureThreshold of 3.
+	probed = 2 * enough
 	// firstPort is the port of a Pod's first server here; the others follow.
 	firstPort = 8081
 	// lingers is how long a killed process goes on. It is more than the 2 s
@@ -74,7 +77,7 @@ var _ = Describe("A probe", func() {
 			claim.Proves("PROBE-KIND-01"), func(ctx SpecContext) { ns.liveness(ctx, m) })
 
 		It(fmt.Sprintf("%s for readiness decides whether a container is ready, and never restarts it", m.words),
-			claim.Proves("PROBE-KIND-01").Waiting(enough*time.Second), func(ctx SpecContext) { ns.readiness(ctx, m) })
+			claim.Proves("PROBE-KIND-01").Waiting((probed-1)*time.Second), func(ctx SpecContext) { ns.readiness(ctx, m) })
 
 		It(fmt.Sprintf("%s for startup holds the other probes back until it passes, and has the container restarted when it does not", m.words),
 			claim.Proves("PROBE-KIND-01").Waiting((startupFailures+enough)*time.Second), func(ctx SpecContext) { ns.startup(ctx, m) })
@@ -127,8 +130,6 @@ func (s space) readiness(ctx SpecContext, m mechanism) {
 	s.expectPassed(ctx, story, passing, 1)
 	spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerReady(passing.name)))
 
-	// More than the default failureThreshold of 3.
-	const probed = 2 * enough
 	if m != byTCP { // connections that are refused cannot be counted
 		s.expectArrived(ctx, story, failing, isFailure, probed)
 	}
