@@ -115,17 +115,17 @@ func (i *Info) proveNamespaces(ctx context.Context, t Trial) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	within, cancel := t.within(ctx)
-	defer cancel()
 	for _, namespace := range i.Namespaces {
-		if err := i.proveNamespace(ctx, within, client, namespace, t); err != nil {
+		if err := i.proveNamespace(ctx, client, namespace, t); err != nil {
 			return "", fmt.Errorf("namespace %s: %w", namespace, err)
 		}
 	}
 	return fmt.Sprintf("namespaces: %d", len(i.Namespaces)), nil
 }
 
-func (i *Info) proveNamespace(ctx, within context.Context, client kubernetes.Interface, namespace string, t Trial) (err error) {
+func (i *Info) proveNamespace(ctx context.Context, client kubernetes.Interface, namespace string, t Trial) (err error) {
+	within, cancel := t.within(ctx)
+	defer cancel()
 	pod := restrictedPod("podproof-usable", t)
 	pod.Spec.NodeSelector = i.NodeSelector
 	owner.Mark(&pod.ObjectMeta, t.RunID, owner.Current())
@@ -176,6 +176,9 @@ func (t Trial) believe(ctx context.Context, client kubernetes.Interface, names [
 	logs := t.Prints != ""
 	for _, name := range names {
 		pod := pods[name]
+		if added := t.added(pod); pod.Status.Phase != corev1.PodSucceeded && added != "" {
+			return fmt.Errorf("pod %s is %s still: the cluster added the container %s to it, as admission webhooks do, which runs on after the pod's own have ended; use namespaces in which nothing is added", name, pod.Status.Phase, added)
+		}
 		if why := withoutRuntime(pod); why != "" {
 			doubts = append(doubts, why)
 			continue
@@ -199,6 +202,21 @@ func (t Trial) believe(ctx context.Context, client kubernetes.Interface, names [
 		return nil
 	}
 	return &DoubtError{strings.Join(doubts, "; ")}
+}
+
+// added names the containers of a pod for which nobody asked.
+func (t Trial) added(pod *corev1.Pod) string {
+	asked := map[string]bool{}
+	for n := range t.Images {
+		asked[containerName(n)] = true
+	}
+	var names []string
+	for _, c := range pod.Spec.Containers {
+		if !asked[c.Name] {
+			names = append(names, c.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // saidToRun holds when all pods run, or have succeeded, by their nodes' word.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,6 +112,14 @@ func Supported() []Version {
 func Find(version string) (Version, error) {
 	t, err := findTarget(version)
 	return t.Version, err
+}
+
+// Covers says whether a server's version, such as v1.37.2 or v1.37.2-gke.1, is of a minor
+// that is supported.
+func Covers(server string) bool {
+	version, _, _ := strings.Cut(server, "-")
+	version, _, _ = strings.Cut(version, "+")
+	return slices.ContainsFunc(versions(), func(v Version) bool { return v.Minor == minorOf(version) })
 }
 
 // target is a supported version and the one patch of it that was asked for.

@@ -56,9 +56,7 @@ func TestFindSaysWhatIsWrong(t *testing.T) {
 
 func TestSupportedVersionsAreComplete(t *testing.T) {
 	g := NewWithT(t)
-	var minors []string
 	for i, v := range Supported() {
-		minors = append(minors, v.Minor)
 		for _, c := range components(v) {
 			g.Expect(c.Version).To(MatchRegexp(`^v\d+\.\d+\.\d+$`), "%s of %s", c.Name, v.Minor)
 		}
@@ -67,10 +65,18 @@ func TestSupportedVersionsAreComplete(t *testing.T) {
 			g.Expect(minorOf(v.PublishedVersion())).To(Equal(v.Minor))
 		}
 		if i > 0 {
-			g.Expect(compareMinor(v.Minor, Supported()[i-1].Minor)).To(BeNumerically("<", 0), "newest first")
+			g.Expect(compareMinor(v.Minor, Supported()[i-1].Minor)).To(Equal(-1), "newest first, and none left out")
 		}
 	}
-	g.Expect(minors).To(Equal([]string{"1.37", "1.36", "1.35", "1.34", "1.33", "1.32"}))
+}
+
+func TestVersionsOfOtherDistributionsAreKnownByTheirMinor(t *testing.T) {
+	for server, want := range map[string]bool{
+		"v1.37.2": true, "v1.37.99": true, "v1.36.3-gke.1012000": true, "v1.35.4+k3s1": true, "v1.32.0-alpha.1+5f3a": true,
+		"v1.31.9": false, "v1.38.0": false, "v2.37.0": false, "": false, "main": false,
+	} {
+		NewWithT(t).Expect(Covers(server)).To(Equal(want), server)
+	}
 }
 
 func TestKindsDefaultImageIsReadFromKind(t *testing.T) {

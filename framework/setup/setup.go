@@ -240,6 +240,11 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	if err != nil {
 		return err
 	}
+	if !nodeimage.Covers(info.ServerVersion) {
+		all := nodeimage.Supported()
+		log.Info("Kubernetes %s is not among the versions that the claims were checked on (%s to %s): what differs from them may be the version's own",
+			info.ServerVersion, all[len(all)-1].Minor, all[0].Minor)
+	}
 	image, err := buildWitness(ctx, cache, log)
 	if err != nil {
 		return err
