@@ -67,7 +67,7 @@ func readFleets(path string) ([]reports.Fleet, error) {
 	}
 	fleets, err := reports.ReadFleets(in)
 	if err != nil {
-		return nil, options.Usagef("%s: %v", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return fleets, nil
 }

@@ -98,6 +98,11 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 			return err
 		}
 	}
+	if len(members) == 0 { // without a word from it this part would be missing in the whole
+		if err := r.write(r.whole); err != nil {
+			return err
+		}
+	}
 	whole := r.whole.With(r.results...)
 	r.console.Info("\n%s\nresults: %s", reports.FleetText(whole, r.console.Colour()), filepath.Join(r.dir, reports.FleetFile))
 	// A part may have no node that takes pods. What is missing of the others does not
@@ -118,8 +123,13 @@ func unjudged(m fleet.Member, v reports.Verdict, why string, code int) reports.N
 func (r *nodesRun) keep(result reports.NodeResult) error {
 	r.code = worse(r.code, result.ExitCode)
 	r.results = append(r.results, result)
+	return r.write(r.whole.With(result))
+}
+
+// write writes all results so far, and in a pod, to its log, those that are new.
+func (r *nodesRun) write(new reports.Fleet) error {
 	if r.env.Options.InCluster {
-		if err := reports.WriteFleetLog(os.Stdout, r.whole.With(result)); err != nil {
+		if err := reports.WriteFleetLog(os.Stdout, new); err != nil {
 			return err
 		}
 	}

@@ -71,6 +71,10 @@ func TestWhatAllNodesShareIsNotThere(t *testing.T) {
 	g.Expect(f.Splits()).To(BeEmpty(), "nodes that agree are no odd ones")
 	g.Expect(FleetText(f, false)).To(And(ContainSubstring("claims that no node keeps"), ContainSubstring("A-01")))
 
+	known := map[string]Verdict{"A-01": KnownDeviation}
+	f = fleetOf(t, map[string]Record{"n1": nodeRecord("n1", "v1", known), "n2": nodeRecord("n2", "v1", known)})
+	g.Expect(FleetText(f, false)).To(And(ContainSubstring("known deviations of all nodes\n  A-01\n      because of A-01"), Not(ContainSubstring("no node keeps"))))
+
 	f = fleetOf(t, map[string]Record{"n1": nodeRecord("n1", "v1", bad), "n2": nodeRecord("n2", "v1", map[string]Verdict{"A-01": Conformant})})
 	g.Expect(f.Splits()).To(HaveExactElements(And(HaveField("Usual", Conformant), HaveField("Shared", ""))),
 		"of as many nodes those with the better verdict are the usual ones, and what both have explains nothing")

@@ -14,8 +14,8 @@ import (
 const named = 5
 
 // FleetText writes the result of a fleet for people: the claims on which the nodes do
-// not agree with the odd ones named, the claims that no node keeps, the nodes by what
-// runs on them, and a last line with the counts.
+// not agree with the odd ones named, the claims that no node keeps or from which all are
+// known to deviate, the nodes by what runs on them, and a last line with the counts.
 func FleetText(f Fleet, colour bool) string {
 	p := &page{colour: colour}
 	p.line("%s", p.paint(bold, strings.TrimSpace("podproof "+f.Version+", node by node")))
@@ -31,7 +31,8 @@ func FleetText(f Fleet, colour bool) string {
 			p.split(s)
 		}
 	}
-	p.alike(f)
+	p.alike(f, Nonconformant, "claims that no node keeps")
+	p.alike(f, KnownDeviation, "known deviations of all nodes")
 	p.kinds(f)
 	p.notJudged(f)
 	p.line("")
@@ -70,8 +71,8 @@ func (s Split) with(n NodeResult) string {
 	return " (second node: " + n.Peer + ")"
 }
 
-// alike lists the claims that no node keeps.
-func (p *page) alike(f Fleet) {
+// alike lists the claims that have the verdict on every node that came to them.
+func (p *page) alike(f Fleet, v Verdict, title string) {
 	odd := map[string]bool{}
 	for _, s := range f.Splits() {
 		odd[s.Claim] = true
@@ -81,29 +82,29 @@ func (p *page) alike(f Fleet) {
 		return
 	}
 	// Not all nodes need have come to each of them.
-	broken := map[string][]NodeResult{}
+	having := map[string][]NodeResult{}
 	for _, n := range judged {
 		for id, c := range n.Claims {
-			if c.Verdict == Nonconformant && !odd[id] {
-				broken[id] = append(broken[id], n)
+			if c.Verdict == v && !odd[id] {
+				having[id] = append(having[id], n)
 			}
 		}
 	}
-	ids := slices.Sorted(maps.Keys(broken))
+	ids := slices.Sorted(maps.Keys(having))
 	if len(ids) > 0 {
-		p.line("\n%s", p.paint(bold, "claims that no node keeps"))
+		p.line("\n%s", p.paint(bold, title))
 	}
 	for _, id := range ids {
 		on := ""
-		if len(broken[id]) < len(judged) {
+		if len(having[id]) < len(judged) {
 			var names []string
-			for _, n := range broken[id] {
+			for _, n := range having[id] {
 				names = append(names, n.Name)
 			}
 			on = "  on " + someOf(names) + ", and no other node came to it"
 		}
-		p.line("  %s%s", p.paintVerdict(Nonconformant, id), on)
-		p.WriteString(wrap(clean(broken[id][0].Claims[id].Reason), "      ", columns))
+		p.line("  %s%s", p.paintVerdict(v, id), on)
+		p.WriteString(wrap(clean(having[id][0].Claims[id].Reason), "      ", columns))
 	}
 }
 
@@ -165,7 +166,7 @@ func someOf(names []string) string {
 // fleetCounts is the line that says it all.
 func fleetCounts(f Fleet) string {
 	var parts []string
-	for _, v := range []Verdict{Conformant, KnownDeviation, Nonconformant, Inconclusive, NotApplicable, NotRun} {
+	for _, v := range []Verdict{Conformant, Nonconformant, Inconclusive, NotApplicable, NotRun} {
 		n := 0
 		for _, node := range f.Nodes {
 			if node.Verdict == v {
