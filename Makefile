@@ -41,7 +41,7 @@ e2e: build
 	@exec bin/podproof run $(RUN_FLAGS)
 
 matrix: build
-	@exec bin/podproof matrix $(FLAGS) $(call flag,VERSIONS,k8s)
+	@exec bin/podproof matrix $(RUN_FLAGS) $(call flag,VERSIONS,k8s)
 
 rbac: build
 	@bin/podproof rbac $(call flag,NAMESPACES,namespaces) $(call flag,SERVICEACCOUNT,serviceaccount)
@@ -52,7 +52,7 @@ mutants: build
 
 # Static, so that the same program runs in an image of its own (podproof image).
 build: need-go
-	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)"
+	@test -x bin/podproof || echo "building podproof (the first time this takes a minute or two)" >&2
 	@CGO_ENABLED=0 $(GO) build -o bin/podproof .
 
 test: lint browser

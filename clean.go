@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/engine"
@@ -28,7 +30,9 @@ func commandClean(args []string) int {
 	if err != nil {
 		return report(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, cleanUpTime)
 	defer cancel()
 	console := progress.NewConsole(os.Stdout, progress.Options{})
 	defer console.Close()
@@ -75,6 +79,9 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 
 // cleanNamespaces removes what runs left on the user's own cluster.
 func cleanNamespaces(ctx context.Context, r cluster.ExistingRequest, log progress.Log) error {
+	if err := cluster.CheckKubeconfig(r.Kubeconfig, r.Context); err != nil {
+		return options.Usagef("%v", err)
+	}
 	info, err := cluster.Existing(ctx, r)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/framework/nodeimage"
@@ -48,7 +50,9 @@ func commandImages(args []string) int {
 		return report(err)
 	}
 	// Its name comes from the program in it, so that the image has to be made to be named.
-	image, err := witness.Build(context.Background(), cache)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	image, err := witness.Build(ctx, cache)
 	if err != nil {
 		return report(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -136,6 +137,12 @@ func runForSonobuoy(o options.Options, wrong error) int {
 		wrong = options.Usagef("repeat is %d, and Sonobuoy takes the results of one run", o.Repeat)
 	}
 	id, dir, err := setup.NewRun(o)
+	if err != nil { // which is to be handed over as well, from wherever can be written to
+		wrong = cmp.Or(wrong, err)
+		if o.Out, err = os.MkdirTemp("", "podproof-"); err == nil {
+			id, dir, err = setup.NewRun(o)
+		}
+	}
 	if err != nil {
 		return report(err)
 	}

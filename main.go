@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -149,7 +150,7 @@ func commandRun(args []string) int {
 		return report(err)
 	}
 	if o.Failed != "" {
-		fmt.Printf("Running again what failed in %s: %s\n", o.Failed, strings.Join(o.Focus, ", "))
+		fmt.Printf("Running again what failed in %s: %s\n", o.Failed, cmp.Or(strings.Join(o.Focus, ", "), "all claims"))
 	}
 	if choice != nil {
 		return launchNodes(o, *choice)
