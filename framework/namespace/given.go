@@ -142,6 +142,19 @@ func marksLeft(ctx context.Context, connection *api.Connection, namespace string
 
 // removePods asks for the deletion of the chosen pods of a namespace.
 func removePods(ctx context.Context, connection *api.Connection, namespace string, chosen metav1.ListOptions) error {
+	if err := releasePods(ctx, connection, namespace, chosen); err != nil {
+		return err
+	}
+	second := int64(1)
+	if err := connection.Client.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &second}, chosen); err != nil {
+		return fmt.Errorf("delete the pods left in namespace %s: %w", namespace, err)
+	}
+	return nil
+}
+
+// releasePods takes off the chosen pods the finalizers that specs put on them: nobody
+// else would, and a deleted pod would stay for ever.
+func releasePods(ctx context.Context, connection *api.Connection, namespace string, chosen metav1.ListOptions) error {
 	pods := connection.Client.CoreV1().Pods(namespace)
 	left, err := pods.List(ctx, chosen)
 	if err != nil {
@@ -155,10 +168,6 @@ func removePods(ctx context.Context, connection *api.Connection, namespace strin
 		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("take the finalizers off pod %s/%s: %w", namespace, p.Name, err)
 		}
-	}
-	second := int64(1)
-	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &second}, chosen); err != nil {
-		return fmt.Errorf("delete the pods left in namespace %s: %w", namespace, err)
 	}
 	return nil
 }
