@@ -96,9 +96,8 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 			return spec.Must(ns.Create(ctx, pod.New(name, node, pod.Restart(policy), ns.Witness("w", witness.Run(options...)))))
 		}
 		succeeded := start("succeeded", corev1.RestartPolicyNever, witness.For(short))
-		// Only the phase keeps this one from being restarted, not the policy, and from
-		// being Succeeded, not the exit code.
-		failed := start("failed", corev1.RestartPolicyAlways, witness.OnTerm(witness.ExitWith(0)))
+		// Only the phase keeps this one from being restarted, not the policy.
+		failed := start("failed", corev1.RestartPolicyAlways)
 		spec.Must(ns.AwaitStarted(ctx, failed, "w"))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
