@@ -30,6 +30,7 @@ type mutantFlags struct {
 	upstream  bool // also run Kubernetes' own suite on each mutant
 	list      bool
 	check     bool
+	join      string // a directory
 }
 
 func (f *mutantFlags) register(flags *flag.FlagSet) {
@@ -39,6 +40,7 @@ func (f *mutantFlags) register(flags *flag.FlagSet) {
 	flags.IntVar(&f.every, "every", 1, "a sample: only every N-th of the mutants that the other flags select")
 	flags.BoolVar(&f.upstream, "upstream", false, "also run the conformance specs on Pods of Kubernetes' own end-to-end suite on each mutant, for comparison")
 	flags.BoolVar(&f.list, "list", false, "only list the mutants")
+	flags.StringVar(&f.join, "join", "", "only make one result of all mutants.json below this `directory`, such as those of the jobs of a CI matrix")
 	flags.BoolVar(&f.check, "check", false, "only say whether the mutants fit the sources of every supported version, or of that of --k8s")
 }
 
@@ -53,6 +55,9 @@ func commandMutants(args []string) int {
 	}
 	if err != nil {
 		return report(err)
+	}
+	if f.join != "" {
+		return joinMutants(f.join)
 	}
 	chosen, err := f.choose(o.Profile)
 	if err != nil {
@@ -111,6 +116,20 @@ func (f mutantFlags) filters(profile string) []string {
 		filters = append(filters, fmt.Sprintf("number %d, %d, %d and so on of these", f.every, 2*f.every, 3*f.every))
 	}
 	return filters
+}
+
+// joinMutants shows the results of several runs as one.
+func joinMutants(dir string) int {
+	records, err := reports.ReadMutants(dir)
+	if err != nil {
+		return report(options.Usagef("%v", err))
+	}
+	whole, err := reports.JoinMutants(records)
+	if err != nil {
+		return report(options.Usagef("%v", err))
+	}
+	fmt.Print(reports.MutantsText(whole, false))
+	return whole.ExitCode
 }
 
 func listMutants(chosen []mutants.Mutant) int {

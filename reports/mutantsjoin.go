@@ -1,0 +1,96 @@
+package reports
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/podproof/podproof/fixtures/mutants"
+)
+
+// ReadMutants reads the mutants' records below a directory.
+func ReadMutants(dir string) ([]MutantsRecord, error) {
+	var records []MutantsRecord
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() != MutantsFile {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var r MutantsRecord
+		if err := json.Unmarshal(data, &r); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if r.Schema != MutantsSchema {
+			return fmt.Errorf("%s has the schema %q, and this podproof reads %q", path, r.Schema, MutantsSchema)
+		}
+		records = append(records, r)
+		return nil
+	})
+	if err == nil && len(records) == 0 {
+		err = fmt.Errorf("there is no %s below %s", MutantsFile, dir)
+	}
+	return records, err
+}
+
+// JoinMutants makes one record of those of several runs on one Kubernetes version, such
+// as the jobs of a CI matrix. Of a mutant with several results the newest counts, unless
+// it left open what an older one had decided. Mutants of which there is no result are
+// named as what could not be tested.
+func JoinMutants(records []MutantsRecord) (MutantsRecord, error) {
+	records = slices.Clone(records)
+	slices.SortStableFunc(records, func(a, b MutantsRecord) int { return cmp.Compare(a.ID, b.ID) })
+	newest := records[len(records)-1]
+	whole := MutantsRecord{Schema: MutantsSchema, ID: newest.ID, Version: newest.Version, ServerVersion: newest.ServerVersion}
+	results := map[string]MutantResult{}
+	var broken []string
+	for _, r := range records {
+		if r.ServerVersion != whole.ServerVersion && len(r.Mutants) > 0 {
+			return MutantsRecord{}, fmt.Errorf("the records are of mutants of Kubernetes %s and of %s; join those of one version", r.ServerVersion, whole.ServerVersion)
+		}
+		for _, m := range r.Mutants {
+			if known, twice := results[m.ID]; !twice || m.decided() || !known.decided() {
+				m.Upstream, m.Record = nil, ""
+				results[m.ID] = m
+			}
+		}
+		if r.Error != "" {
+			broken = append(broken, "run "+r.ID+": "+r.Error)
+		}
+		if r.Afterwards != "" && r.Afterwards != Conformant || whole.Afterwards == "" {
+			whole.Afterwards, whole.AfterwardsReason = r.Afterwards, r.AfterwardsReason
+		}
+	}
+	var left []string
+	for _, m := range mutants.All() {
+		if result, there := results[m.ID]; there {
+			whole.Mutants = append(whole.Mutants, result)
+			delete(results, m.ID)
+		} else {
+			left = append(left, m.ID)
+		}
+	}
+	if len(results) > 0 {
+		return MutantsRecord{}, errors.New("the records have mutants that this podproof has not: join them with the one that ran them")
+	}
+	if len(left) > 0 {
+		whole.Filters = []string{"those that were run"}
+		broken = append(broken, fmt.Sprintf("no result of %s: %s", plural(len(left), "mutant"), strings.Join(left, ", ")))
+	}
+	whole.Error = strings.Join(broken, "\n")
+	whole.Conclude()
+	return whole, nil
+}
+
+// decided says whether the result will be the same when the mutant is run again.
+func (m MutantResult) decided() bool {
+	return !slices.Contains([]Outcome{Undecided, DoesNotFit, Broken}, m.Outcome) && !inDoubt(m)
+}
