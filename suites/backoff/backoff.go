@@ -4,10 +4,14 @@ package backoff
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
@@ -23,28 +27,41 @@ var _ = Describe("The back-off", func() {
 	})
 
 	It("lets the first restart come at once, and the second one after 10 s", claim.Proves("BACKOFF-03"), func(ctx SpecContext) {
-		ladder(ctx, ns, 2, 1, 2)
+		ladder(ctx, ns, 3, 1, 2)
 	})
 
-	It("is of one container, and another one of its Pod is restarted at once", claim.Proves("BACKOFF-03").Waiting(0), func(ctx SpecContext) {
+	It("is of one container, and another one of its Pod is restarted at once", claim.Proves("BACKOFF-03").Waiting(0).Jitter(time.Minute), func(ctx SpecContext) {
 		const other = "other"
-		story := spec.Must(ns.Create(ctx, pod.New("side-by-side",
-			ns.Witness(crasher, crashing(1).args(), pod.Mount("shared", "/shared")), pod.Volume("shared"),
-			ns.Witness(other, witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
-		)))
-		// From its second end on the crasher is held back for 10 s.
-		spec.Must(story.Await(ctx, pod.All(ended(1), pod.ContainerReady(other))))
-		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
-		spec.Must(story.Await(ctx, pod.All(pod.Restarted(other, 1), pod.ContainerRunning(other))))
-		gap, known := reportedGap(pod.Instances(story, other), 1)
-		if !known {
-			claim.Inconclusive("the kubelet did not tell when the first instance of container " + other + " ended")
-			Fail(fmt.Sprintf("there is no time from the end of container %s to its restart\n%s", other, story))
-		}
-		claim.MeasureTime("BACKOFF-03", "delay before the first restart of a container while another one of its Pod is held back, by the kubelet's times", "0 s", gap, gap < base)
-		// Both times are whole seconds, so that 10 s are never less here.
-		if gap >= base {
-			spec.Late(fmt.Sprintf("the first restart of container %s came %.0f s after its end, but it has to come at once: the back-off is that of container %s, which crashes\n%s", other, gap.Seconds(), crasher, story))
+		// A machine that is very busy can take as long for a restart as the kubelet would
+		// hold it back, but hardly each time.
+		for attemptsLeft := 2; ; attemptsLeft-- {
+			story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("side-by-side-%d", attemptsLeft), pod.Volume("shared"),
+				ns.Witness(crasher, crashing(1).args(), pod.Mount("shared", "/shared")),
+				ns.Witness(other, witness.Serve(witness.HTTP(port))),
+			)))
+			// From its second end on the crasher is held back for 10 s.
+			spec.Must(story.Await(ctx, pod.All(ended(1), pod.ContainerRunning(other))))
+			spec.Must(ns.FollowLog(ctx, story, other, "that it listens", func(lines []record.Line) bool { return witness.Count(lines, record.Listening) > 0 }))
+			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
+			spec.Must(story.Await(ctx, pod.All(pod.Restarted(other, 1), pod.ContainerRunning(other))))
+
+			gap, known := reportedGap(pod.Instances(story, other), 1)
+			// Both times are whole seconds, so that 10 s are never less here.
+			if known && gap < base {
+				claim.MeasureTime("BACKOFF-03", "delay before the first restart of a container while another one of its Pod is held back, by the kubelet's times", "0 s", gap, true)
+				return
+			}
+			after := "some time, of which the kubelet has not told when it began,"
+			if known {
+				after = fmt.Sprintf("%.0f s", gap.Seconds())
+			}
+			message := fmt.Sprintf("the first restart of container %s must come at once, and not %s after its end: the back-off is that of container %s, which crashes\n%s", other, after, crasher, story)
+			if heldBack(story, other) {
+				Fail(message)
+			}
+			if attemptsLeft == 0 {
+				spec.Late(message)
+			}
 		}
 	})
 
@@ -66,6 +83,13 @@ var _ = Describe("The back-off", func() {
 		ladder(ctx, ns, 3, 7, 8)
 	})
 })
+
+// heldBack says whether the kubelet has told that it held a restart of the container back.
+func heldBack(story *journal.Story, container string) bool {
+	return slices.ContainsFunc(story.Events(), func(e journal.Event) bool {
+		return e.Event.Reason == "BackOff" && strings.Contains(e.Event.InvolvedObject.FieldPath, "{"+container+"}")
+	})
+}
 
 // ladder lets containers crash side by side and judges their restarts from
 // first to last.
