@@ -3,9 +3,9 @@ package reports
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,7 +79,8 @@ func JoinMutants(records []MutantsRecord) (MutantsRecord, error) {
 		}
 	}
 	if len(results) > 0 {
-		return MutantsRecord{}, errors.New("the records have mutants that this podproof has not: join them with the one that ran them")
+		return MutantsRecord{}, fmt.Errorf("the records have mutants that this podproof has not, %s: join them with the one that ran them, or leave that record out",
+			strings.Join(slices.Sorted(maps.Keys(results)), ", "))
 	}
 	if len(left) > 0 {
 		whole.Filters = []string{"those that were run"}

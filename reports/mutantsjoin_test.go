@@ -60,7 +60,7 @@ func TestRecordsOfMutantsThatDoNotGoTogether(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("of Kubernetes v1.37.2 and of v1.36.3")))
 	foreign.Mutants = append(foreign.Mutants, MutantResult{ID: "not-there", Outcome: Killed})
 	_, err = JoinMutants([]MutantsRecord{foreign})
-	g.Expect(err).To(MatchError(ContainSubstring("mutants that this podproof has not")))
+	g.Expect(err).To(MatchError(ContainSubstring("mutants that this podproof has not, not-there:")))
 	_, err = ReadMutants(t.TempDir())
 	g.Expect(err).To(MatchError(ContainSubstring("there is no mutants.json below")))
 
