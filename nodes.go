@@ -126,10 +126,10 @@ func (r *nodesRun) keep(result reports.NodeResult) error {
 	return r.write(r.whole.With(result))
 }
 
-// write writes all results so far, and in a pod, to its log, those that are new.
-func (r *nodesRun) write(new reports.Fleet) error {
+// write writes all results so far, and in a pod, to its log, the latest.
+func (r *nodesRun) write(latest reports.Fleet) error {
 	if r.env.Options.InCluster {
-		if err := reports.WriteFleetLog(os.Stdout, new); err != nil {
+		if err := reports.WriteFleetLog(os.Stdout, latest); err != nil {
 			return err
 		}
 	}
