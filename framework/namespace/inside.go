@@ -79,6 +79,14 @@ func (s *Space) AwaitStarted(ctx context.Context, story *journal.Story, containe
 	})
 }
 
+// AwaitListening waits until the witness in the container listens on so many ports: only
+// then can it be asked by way of the API server. That it runs does not say so much.
+func (s *Space) AwaitListening(ctx context.Context, story *journal.Story, container string, ports int) ([]record.Line, error) {
+	return s.FollowLog(ctx, story, container, fmt.Sprintf("that it listens (ports: %d)", ports), func(lines []record.Line) bool {
+		return witness.Count(lines, record.Listening) >= ports
+	})
+}
+
 // followOnce follows one stream of the log. Its error is io.EOF when the stream
 // ended first.
 func (s *Space) followOnce(ctx context.Context, story *journal.Story, container string, enough func([]record.Line) bool) ([]record.Line, error) {

@@ -106,19 +106,16 @@ func clearAll(ctx context.Context, connection *api.Connection, selector string) 
 	if err != nil {
 		return nil, fmt.Errorf("look for namespaces with %s: %w", selector, err)
 	}
-	deleted := map[string]bool{}
 	var names []string
 	for _, ns := range list.Items {
-		names = append(names, ns.Name)
-		deleted[ns.Name] = ns.DeletionTimestamp != nil
+		if ns.DeletionTimestamp == nil {
+			names = append(names, ns.Name)
+		}
 	}
 	return list, several(ctx, names, func(ctx context.Context, name string) error {
 		// A spec that was killed has left its pods as they were.
 		if err := releasePods(ctx, connection, name, metav1.ListOptions{}); err != nil {
 			return err
-		}
-		if deleted[name] {
-			return nil
 		}
 		return remove(ctx, connection, name)
 	})

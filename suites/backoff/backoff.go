@@ -9,7 +9,6 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
-	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
@@ -41,7 +40,7 @@ var _ = Describe("The back-off", func() {
 			)))
 			// From its second end on the crasher is held back for 10 s.
 			spec.Must(story.Await(ctx, pod.All(ended(1), pod.ContainerRunning(other))))
-			spec.Must(ns.FollowLog(ctx, story, other, "that it listens", func(lines []record.Line) bool { return witness.Count(lines, record.Listening) > 0 }))
+			spec.Must(ns.AwaitListening(ctx, story, other, 1))
 			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
 			spec.Must(story.Await(ctx, pod.All(pod.Restarted(other, 1), pod.ContainerRunning(other))))
 

@@ -157,7 +157,7 @@ func notScheduled(reason string) journal.State {
 // endByPage tells a witness that serves to end with the code, once it listens.
 func endByPage(ctx SpecContext, ns *spec.Space, story *journal.Story, container string, code int) {
 	GinkgoHelper()
-	spec.Must(ns.FollowLog(ctx, story, container, "that it listens", listens))
+	spec.Must(ns.AwaitListening(ctx, story, container, 1))
 	spec.Must(ns.Get(ctx, story, port, "/exit", exitWith(code)))
 }
 

@@ -112,5 +112,3 @@ func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Sto
 }
 
 func exitWith(code int) map[string]string { return map[string]string{"code": strconv.Itoa(code)} }
-
-func listens(lines []record.Line) bool { return witness.Count(lines, record.Listening) > 0 }

@@ -7,25 +7,20 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
-	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
-	"github.com/podproof/podproof/framework/witness"
 )
 
 // space is the namespace of a spec, with this subject's own containers.
 type space struct{ *spec.Space }
 
 // awaitListening waits until all containers of the Pod run and the witness in
-// one of them listens on so many ports: only then can it be asked by way of the
-// API server. That a container runs does not say so much.
+// one of them listens on so many ports.
 func (s space) awaitListening(ctx SpecContext, story *journal.Story, container string, ports int) {
 	GinkgoHelper()
 	spec.Must(story.Await(ctx, pod.AllRunning()))
-	spec.Must(s.FollowLog(ctx, story, container, fmt.Sprintf("that it listens on %d ports", ports), func(lines []record.Line) bool {
-		return witness.Count(lines, record.Listening) >= ports
-	}))
+	spec.Must(s.AwaitListening(ctx, story, container, ports))
 }
 
 // turnTime is how long the result of a probe may take to show in the API: a
