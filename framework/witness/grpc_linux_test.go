@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/witness/record"
@@ -63,6 +64,13 @@ func TestGRPCHealthFollowsScripts(t *testing.T) {
 	g.Expect(code).To(Equal(http.StatusOK))
 	status, _ := checkHealth(t, p, "up")
 	g.Expect(status).To(Equal(2))
+
+	code, _ = ask(t, web, "/set", map[string][]string{"path": {"slow"}, "code": {"200"}, "delay": {"50ms"}}, "test")
+	g.Expect(code).To(Equal(http.StatusOK))
+	began := time.Now()
+	status, _ = checkHealth(t, p, "slow")
+	g.Expect(status).To(Equal(1))
+	g.Expect(time.Since(began)).To(BeNumerically(">=", 50*time.Millisecond))
 
 	probe := server.await(record.Probed, 6).Request
 	g.Expect(probe.Service).To(HaveValue(Equal("up")))

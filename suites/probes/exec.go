@@ -67,16 +67,17 @@ var _ = Describe("An exec probe", func() {
 	})
 
 	It("decides nothing when its command does not exist, as a port name that does not exist", claim.Proves("PROBE-EXEC-02"), func(ctx SpecContext) {
-		const command, port, control = "command", "port", "control"
+		const command, port, starting, control = "command", "port", "starting", "control"
 		missing := pod.Exec("/there/is/no/such/command")
 		unknown := pod.HTTPGet(0, "/")
 		unknown.HTTPGet.Port = intstr.FromString("no-such-port")
 		// A Pod for each: the kubelet keeps back most of many warnings about one Pod
 		// (EventSourceObjectSpamFilter in client-go/tools/record/events_cache.go).
 		ported := spec.Must(ns.Create(ctx, pod.New("no-such-port",
-			ns.Witness(port, witness.Run(), pod.Liveness(unknown, pod.Threshold(1)), pod.Readiness(unknown)))))
+			ns.Witness(port, witness.Run(), pod.Liveness(unknown, pod.Threshold(1)), pod.Readiness(unknown)),
+			ns.Witness(starting, witness.Run(), pod.Startup(unknown, pod.Threshold(1))))))
 		// It runs before the other Pod is there, which has the same kubelet.
-		there := spec.Must(ported.Await(ctx, pod.ContainerRunning(port))).Pod
+		there := spec.Must(ported.Await(ctx, pod.AllRunning())).Pod
 		story := spec.Must(ns.Create(ctx, pod.New("no-such-command", pod.OnNode(there.Spec.NodeName),
 			ns.Witness(command, witness.Run(), pod.Liveness(missing, pod.Threshold(1)), pod.Readiness(missing)),
 			// The control is started last, and it takes more failures, so it is
@@ -85,24 +86,34 @@ var _ = Describe("An exec probe", func() {
 		)))
 		p := spec.Must(story.Await(ctx, pod.Restarted(control, 1))).Pod
 
-		judged := map[string]*journal.Story{port: ported}
+		type unmade struct {
+			story     *journal.Story
+			container string
+			kinds     []string
+		}
+		judged := []unmade{{ported, port, []string{"Liveness", "Readiness"}}, {ported, starting, []string{"Startup"}}}
 		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))
 		// Other runtimes may say of a missing command that it ended badly.
 		if strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, "containerd://") {
-			judged[command] = story
+			judged = append(judged, unmade{story, command, []string{"Liveness", "Readiness"}})
 		}
 		soon, cancel := context.WithTimeout(ctx, turnTime)
 		defer cancel()
-		for container, story := range judged {
-			Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness probe that cannot be made must not restart its container")
-			Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a readiness probe that cannot be made must not make its container ready")
+		for _, j := range judged {
+			expectNothingDecided(j.story, j.container)
 			// That they were tried at all is to be seen in events only.
-			for _, kind := range []string{"Liveness", "Readiness"} {
-				spec.Must(story.AwaitEvent(soon, fmt.Sprintf("to have an event of a %s probe of container %s that errored", kind, container), func(e *corev1.Event) bool {
-					return e.Reason == "Unhealthy" && strings.Contains(e.InvolvedObject.FieldPath, "{"+container+"}") && strings.HasPrefix(e.Message, kind+" probe errored")
+			for _, kind := range j.kinds {
+				spec.Must(j.story.AwaitEvent(soon, fmt.Sprintf("to have an event of a %s probe of container %s that errored", kind, j.container), func(e *corev1.Event) bool {
+					return e.Reason == "Unhealthy" && strings.Contains(e.InvolvedObject.FieldPath, "{"+j.container+"}") && strings.HasPrefix(e.Message, kind+" probe errored")
 				}))
 			}
-			Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness probe that cannot be made must not restart its container")
+			expectNothingDecided(j.story, j.container)
 		}
 	})
 })
+
+func expectNothingDecided(story *journal.Story, container string) {
+	GinkgoHelper()
+	Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness or startup probe that cannot be made must not restart its container")
+	Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a readiness or startup probe that cannot be made must not make its container ready")
+}

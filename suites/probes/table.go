@@ -180,11 +180,17 @@ func askedAfter(lines []record.Line, path string, n int) bool {
 			if query, err := url.ParseQuery(l.Request.Query); err == nil && query.Get("path") == path {
 				n--
 			}
-		case l.Request.Path == path && n <= 0:
+		case asksFor(l.Request, path) && n <= 0:
 			return true
 		}
 	}
 	return false
+}
+
+// asksFor says whether a request is one for the path or, by gRPC, for the service whose
+// answers are set by that path.
+func asksFor(r *record.Request, path string) bool {
+	return r.Path == path || r.Service != nil && "/"+*r.Service == path
 }
 
 // expect goes through the answers, all columns at a time: one that must pass,
