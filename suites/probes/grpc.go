@@ -32,8 +32,19 @@ var _ = Describe("A gRPC probe", func() {
 			ns.Witness(server, witness.Serve(witness.HTTP(httpPort), witness.GRPC(healthPort)),
 				pod.Readiness(pod.GRPC(healthPort, server, pod.Timeout(unhurried), pod.Threshold(1)))),
 		)))
+		expectFailed := func() {
+			GinkgoHelper()
+			for container, finds := range map[string]string{
+				unknown: "of a service that the server does not know",
+				plain:   "of a port that speaks HTTP/1 only",
+				closed:  "of a port on which nobody listens",
+			} {
+				Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a gRPC probe %s must fail", finds)
+			}
+		}
 		ns.awaitListening(ctx, story, server, 2)
 		expectTurn(ctx, story, nameless, true, "a server that is serving, of which it names no service", nil)
+		expectFailed() // whatever comes late from here on
 
 		const serving, notServing = "a service that answers SERVING", "a service that answers NOT_SERVING"
 		health := func(code, finds string) answer { return answer{text: finds, how: map[string]string{"code": code}} }
@@ -45,16 +56,10 @@ var _ = Describe("A gRPC probe", func() {
 		}, false)
 		t.turn(ctx, map[string]answer{server: health("200", serving)}, true)
 
-		// The kubelet has tried these since before it first probed the server.
+		// The kubelet has tried the others since before it first probed the server.
 		spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of a service that the server does not know", enough), func(lines []record.Line) bool {
 			return len(witness.Checks(lines, unknown)) >= enough
 		}))
-		for container, finds := range map[string]string{
-			unknown: "of a service that the server does not know",
-			plain:   "of a port that speaks HTTP/1 only",
-			closed:  "of a port on which nobody listens",
-		} {
-			Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a gRPC probe %s must fail", finds)
-		}
+		expectFailed()
 	})
 })

@@ -127,8 +127,14 @@ func (s space) readiness(ctx SpecContext, m mechanism) {
 		passing.container(s, http.StatusOK, nil, pod.Readiness(passing.probe())),
 		failing.container(s, http.StatusServiceUnavailable, nil, pod.Readiness(failing.probe())))))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
-	s.expectPassed(ctx, story, passing, 1)
 	spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerReady(passing.name)))
+	expectUnready := func() {
+		GinkgoHelper()
+		Expect(story).To(pod.NeverBe(pod.ContainerReady(failing.name)), "a container whose readiness probe fails must not be ready")
+		Expect(story).To(pod.NeverBe(pod.Ready()), "a Pod with a container that is not ready must not be Ready")
+	}
+	expectUnready() // whatever comes late from here on
+	s.expectPassed(ctx, story, passing, 1)
 
 	if m != byTCP { // connections that are refused cannot be counted
 		s.expectArrived(ctx, story, failing, isFailure, probed)
@@ -136,8 +142,7 @@ func (s space) readiness(ctx SpecContext, m mechanism) {
 	// A container that is not ready can be probed more often than each second;
 	// one that is ready cannot, so this is time enough for what must not come.
 	s.expectPassed(ctx, story, passing, probed)
-	Expect(story).To(pod.NeverBe(pod.ContainerReady(failing.name)), "a container whose readiness probe fails must not be ready")
-	Expect(story).To(pod.NeverBe(pod.Ready()), "a Pod with a container that is not ready must not be Ready")
+	expectUnready()
 	for _, t := range []target{passing, failing} {
 		Expect(story).To(pod.NeverBe(pod.Restarted(t.name, 1)), "a readiness probe must not restart a container")
 		Expect(witness.Count(spec.Must(s.Log(ctx, story, t.name, false)), record.Signal)).To(BeZero(), "a readiness probe must not have container %s killed\n%s", t.name, story)
