@@ -48,22 +48,33 @@ func ReadMutants(dir string) ([]MutantsRecord, error) {
 func JoinMutants(records []MutantsRecord) (MutantsRecord, error) {
 	records = slices.Clone(records)
 	slices.SortStableFunc(records, func(a, b MutantsRecord) int { return cmp.Compare(a.ID, b.ID) })
-	newest := records[len(records)-1]
-	whole := MutantsRecord{Schema: MutantsSchema, ID: newest.ID, Version: newest.Version, ServerVersion: newest.ServerVersion}
-	results := map[string]MutantResult{}
-	var broken []string
+	whole := MutantsRecord{Schema: MutantsSchema, ID: records[len(records)-1].ID}
 	for _, r := range records {
+		// One whose set-up failed does not know the version.
+		whole.Version, whole.ServerVersion = cmp.Or(r.Version, whole.Version), cmp.Or(r.ServerVersion, whole.ServerVersion)
+	}
+	results := map[string]MutantResult{}
+	ran := map[string]int{} // by mutant, the record of its result, where it was in the cluster
+	var broken, failed []string
+	for i, r := range records {
 		if r.ServerVersion != whole.ServerVersion && len(r.Mutants) > 0 {
 			return MutantsRecord{}, fmt.Errorf("the records are of mutants of Kubernetes %s and of %s; join those of one version", r.ServerVersion, whole.ServerVersion)
 		}
 		for _, m := range r.Mutants {
 			if known, twice := results[m.ID]; !twice || m.decided() || !known.decided() {
+				delete(ran, m.ID)
+				if m.Record != "" {
+					ran[m.ID] = i
+				}
 				m.Upstream, m.Record = nil, ""
 				results[m.ID] = m
 			}
 		}
-		if r.Error != "" {
+		switch {
+		case r.Error != "" && len(r.Mutants) > 0:
 			broken = append(broken, "run "+r.ID+": "+r.Error)
+		case r.Error != "":
+			failed = append(failed, "run "+r.ID+": "+r.Error)
 		}
 		if r.Afterwards != "" && r.Afterwards != Conformant || whole.Afterwards == "" {
 			whole.Afterwards, whole.AfterwardsReason = r.Afterwards, r.AfterwardsReason
@@ -82,7 +93,15 @@ func JoinMutants(records []MutantsRecord) (MutantsRecord, error) {
 		return MutantsRecord{}, fmt.Errorf("the records have mutants that this podproof has not, %s: join them with the one that ran them, or leave that record out",
 			strings.Join(slices.Sorted(maps.Keys(results)), ", "))
 	}
+	for i, r := range records {
+		if r.Afterwards == "" && r.Error == "" && slices.Contains(slices.Collect(maps.Values(ran)), i) {
+			broken = append(broken, "run "+r.ID+" has not looked at the cluster after its last mutant: "+
+				"whether that cluster was whole, nobody knows")
+		}
+	}
 	if len(left) > 0 {
+		// A run that had not one result is to blame for what is missing, if anything is.
+		broken = append(broken, failed...)
 		whole.Filters = []string{"those that were run"}
 		broken = append(broken, fmt.Sprintf("no result of %s: %s", plural(len(left), "mutant"), strings.Join(left, ", ")))
 	}

@@ -52,6 +52,29 @@ func TestRecordsOfMutantsAreJoined(t *testing.T) {
 	g.Expect(whole.ExitCode).To(Equal(ExitCouldNotTest))
 }
 
+func TestJoinedRecordsOfRunsThatDidNotComeToTheirEnd(t *testing.T) {
+	g := NewWithT(t)
+	whole := allKilled("1")
+	failed := MutantsRecord{Schema: MutantsSchema, ID: "2", Error: "set-up failed"}
+	joined, err := JoinMutants([]MutantsRecord{whole, failed})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(joined.ServerVersion).To(Equal("v1.37.2"))
+	g.Expect(joined.ExitCode).To(Equal(ExitConformant), "all that the run would have had is there")
+	whole.Mutants = whole.Mutants[1:]
+	joined, err = JoinMutants([]MutantsRecord{whole, failed})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(joined.Error).To(And(ContainSubstring("run 2: set-up failed"), ContainSubstring("no result of 1 mutant")))
+
+	// Interrupted while the restored cluster was looked at.
+	cut := allKilled("3")
+	cut.Mutants, cut.Afterwards, cut.Interrupted = cut.Mutants[:1], "", true
+	cut.Mutants[0].Record = "somewhere"
+	joined, err = JoinMutants([]MutantsRecord{whole, cut})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(joined.Error).To(HavePrefix("run 3 has not looked at the cluster"))
+	g.Expect(joined.ExitCode).To(Equal(ExitCouldNotTest))
+}
+
 func TestRecordsOfMutantsThatDoNotGoTogether(t *testing.T) {
 	g := NewWithT(t)
 	other, foreign := allKilled("2"), allKilled("2")
