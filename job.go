@@ -15,6 +15,7 @@ import (
 	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/suites"
 )
 
@@ -158,7 +159,7 @@ func runForSonobuoy(o options.Options, wrong error) int {
 		code = launchIn(o, id, dir)
 	}
 	if err := incluster.HandOver(dir, incluster.ResultsDir()); err != nil {
-		return worse(code, report(err))
+		return reports.WorseExit(code, report(err))
 	}
 	return code
 }

@@ -60,10 +60,10 @@ func TestGoodUsage(t *testing.T) {
 
 func TestWorseKeepsWhatSaysMore(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(worse(reports.ExitConformant, reports.ExitCouldNotTest)).To(Equal(reports.ExitCouldNotTest))
-	g.Expect(worse(reports.ExitCouldNotTest, reports.ExitNonconformant)).To(Equal(reports.ExitNonconformant))
-	g.Expect(worse(reports.ExitInterrupted, reports.ExitNonconformant)).To(Equal(reports.ExitInterrupted))
-	g.Expect(worse(reports.ExitConformant, reports.ExitConformant)).To(Equal(reports.ExitConformant))
+	g.Expect(reports.WorseExit(reports.ExitConformant, reports.ExitCouldNotTest)).To(Equal(reports.ExitCouldNotTest))
+	g.Expect(reports.WorseExit(reports.ExitCouldNotTest, reports.ExitNonconformant)).To(Equal(reports.ExitNonconformant))
+	g.Expect(reports.WorseExit(reports.ExitInterrupted, reports.ExitNonconformant)).To(Equal(reports.ExitInterrupted))
+	g.Expect(reports.WorseExit(reports.ExitConformant, reports.ExitConformant)).To(Equal(reports.ExitConformant))
 }
 
 func TestBadUsageOfRBAC(t *testing.T) {

@@ -139,17 +139,17 @@ func launchMatrix(o options.Options, versions []string, launch func(o options.Op
 		result := matrixResult{version: version}
 		started, versionDir := time.Now(), filepath.Join(dir, version)
 		if err := os.Mkdir(versionDir, 0o755); err != nil {
-			code = worse(code, report(err))
+			code = reports.WorseExit(code, report(err))
 			result.verdict, result.reason = "no record", err.Error()
 		} else {
-			code = worse(code, launch(optionsFor(o, version), id+"-"+version, versionDir))
+			code = reports.WorseExit(code, launch(optionsFor(o, version), id+"-"+version, versionDir))
 			result.read(versionDir)
 		}
 		result.took = time.Since(started)
 		results = append(results, result)
 	}
 	if err := concludeMatrix(os.Stdout, dir, results); err != nil {
-		code = worse(code, report(err))
+		code = reports.WorseExit(code, report(err))
 	}
 	return code
 }

@@ -67,7 +67,7 @@ func launchNodes(o options.Options, c fleet.Choice) int {
 	return inEnvironment(setup.UpUntried, o, id, dir, func(stop *stopper, console *progress.Console, env *setup.Environment) int {
 		r := &nodesRun{stop: stop, console: console, env: env, dir: dir}
 		if err := r.judgeAll(c); err != nil {
-			return worse(r.code, report(err))
+			return reports.WorseExit(r.code, report(err))
 		}
 		return r.code
 	})
@@ -81,6 +81,7 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 	}
 	run, facts := r.env.Facts()
 	r.whole = reports.NewFleet(run, facts, part)
+	r.whole.Job = os.Getenv(incluster.JobVariable)
 	for n, m := range members {
 		var result reports.NodeResult
 		switch {
@@ -108,7 +109,7 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 	// A part may have no node that takes pods. What is missing of the others does not
 	// matter here.
 	if part.Of == 1 {
-		r.code = worse(r.code, whole.ExitCode())
+		r.code = reports.WorseExit(r.code, whole.ExitCode())
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func unjudged(m fleet.Member, v reports.Verdict, why string, code int) reports.N
 // keep writes the result of a node together with those before it: whatever ends the run,
 // what was judged is there. In a pod that is its log.
 func (r *nodesRun) keep(result reports.NodeResult) error {
-	r.code = worse(r.code, result.ExitCode)
+	r.code = reports.WorseExit(r.code, result.ExitCode)
 	r.results = append(r.results, result)
 	return r.write(r.whole.With(result))
 }
@@ -174,6 +175,7 @@ func (r *nodesRun) record(name, peer, id, dir string) reports.Record {
 	defer cancel()
 	if err := env.Cleared(ctx); err != nil {
 		r.console.Info("node %s: %v", name, err)
+		r.code = reports.WorseExit(r.code, reports.ExitCouldNotTest)
 	}
 	return record
 }

@@ -41,14 +41,14 @@ func launchIn(o options.Options, id, dir string) int {
 		for n := 1; n <= o.Repeat && stop.ctx.Err() == nil; n++ {
 			if n > 1 {
 				if err := env.Again(); err != nil {
-					code = worse(code, report(err))
+					code = reports.WorseExit(code, report(err))
 					break
 				}
 			}
 			if o.Repeat > 1 {
 				console.Info("run %d of %d", n, o.Repeat)
 			}
-			code = worse(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, env.Options.Seed+int64(n-1), console.Event)))
+			code = reports.WorseExit(code, conclude(console, o, env.Dir, runSpecs(stop, console, env, env.Options.Seed+int64(n-1), console.Event)))
 		}
 		if stop.ctx.Err() != nil { // perhaps before the first run, or between two
 			code = reports.ExitInterrupted
@@ -87,20 +87,9 @@ func inEnvironment(
 	defer cancel()
 	if err := env.Down(ctx, console); err != nil {
 		console.Info("%v", err)
-		code = worse(code, reports.ExitCouldNotTest)
+		code = reports.WorseExit(code, reports.ExitCouldNotTest)
 	}
 	return code
-}
-
-// worse keeps the exit code that says more of what went wrong: an interrupt,
-// then a nonconformant cluster, then a run that could not test.
-func worse(a, b int) int {
-	for _, code := range []int{reports.ExitInterrupted, reports.ExitNonconformant, reports.ExitUsage, reports.ExitCouldNotTest} {
-		if a == code || b == code {
-			return code
-		}
-	}
-	return reports.ExitConformant
 }
 
 // runSpecs runs the specs once in the environment and returns their record, which is
@@ -152,7 +141,7 @@ func conclude(console *progress.Console, o options.Options, dir string, record r
 	code := record.ExitCode
 	if err := reports.Write(dir, record); err != nil {
 		console.Info("%v", err)
-		code = worse(code, reports.ExitCouldNotTest)
+		code = reports.WorseExit(code, reports.ExitCouldNotTest)
 	}
 	if err := reports.StepSummary(record); err != nil {
 		console.Info("%v", err)

@@ -29,9 +29,14 @@ type Fleet struct {
 	ServerVersion string   `json:"serverVersion,omitempty"`
 	Profile       string   `json:"profile"`
 	Filters       []string `json:"filters,omitempty"`
+	// Job is the UID of the Job whose pods they are; "" when they are not of one.
+	Job string `json:"job,omitempty"`
 	// Parts are the parts of the nodes of which there are results, by their index.
 	Parts []Shard      `json:"parts"`
 	Nodes []NodeResult `json:"nodes"` // by name
+
+	// twice is how many nodes of a part, by its index, have their result from another part.
+	twice map[int]int
 }
 
 // Shard is a part of the nodes of a cluster that one process judges.
@@ -112,18 +117,21 @@ func OnNode(name string, r Record) NodeResult {
 
 // JoinFleets makes one fleet of several, such as of the shards of one run. It refuses
 // those that cannot be of one run: nobody could tell what differed, the nodes or the runs.
+// Parts that were cut out of other nodes, because some came or went while the shards
+// started, can both have judged a node: the worse result counts, and Missing tells.
 func JoinFleets(fleets ...Fleet) (Fleet, error) {
 	if len(fleets) == 0 {
 		return Fleet{}, errors.New("there is no result of any node")
 	}
 	whole := fleets[0]
-	whole.Nodes, whole.Parts = []NodeResult{}, nil
-	seen := map[string]bool{}
+	whole.Nodes, whole.Parts, whole.twice = []NodeResult{}, nil, map[int]int{}
+	chosen := map[string]string{} // by node, the nodes out of which its part was cut
 	for _, f := range fleets {
 		for _, differs := range []struct{ what, a, b string }{
 			{"podproof", whole.Version, f.Version},
 			{"Kubernetes", cmp.Or(whole.ServerVersion, f.ServerVersion), cmp.Or(f.ServerVersion, whole.ServerVersion)},
 			{"profile", whole.Profile, f.Profile},
+			{"the Job", cmp.Or(whole.Job, f.Job), cmp.Or(f.Job, whole.Job)},
 			{"filter", strings.Join(whole.Filters, ", "), strings.Join(f.Filters, ", ")},
 		} {
 			if differs.a != differs.b {
@@ -136,12 +144,23 @@ func JoinFleets(fleets ...Fleet) (Fleet, error) {
 			}
 		}
 		whole.ServerVersion = cmp.Or(whole.ServerVersion, f.ServerVersion)
+		whole.Job = cmp.Or(whole.Job, f.Job)
 		for _, n := range f.Nodes {
-			if seen[n.Name] {
+			from := f.chosenOf(n.Part)
+			i := slices.IndexFunc(whole.Nodes, func(o NodeResult) bool { return o.Name == n.Name })
+			switch {
+			case i < 0:
+				whole.Nodes = append(whole.Nodes, n)
+			case chosen[n.Name] == from:
 				return Fleet{}, fmt.Errorf("there are two results of node %s; give those of one run", n.Name)
+			case n.ExitCode != whole.Nodes[i].ExitCode && n.ExitCode == WorseExit(n.ExitCode, whole.Nodes[i].ExitCode):
+				whole.twice[whole.Nodes[i].Part]++
+				whole.Nodes[i] = n
+			default:
+				whole.twice[n.Part]++
+				continue
 			}
-			seen[n.Name] = true
-			whole.Nodes = append(whole.Nodes, n)
+			chosen[n.Name] = from
 		}
 	}
 	slices.SortFunc(whole.Nodes, func(a, b NodeResult) int { return cmp.Compare(a.Name, b.Name) })
@@ -152,6 +171,16 @@ func JoinFleets(fleets ...Fleet) (Fleet, error) {
 		}
 	}
 	return whole, nil
+}
+
+// chosenOf is what the part of that index says of the nodes out of which it was cut.
+func (f Fleet) chosenOf(index int) string {
+	for _, part := range f.Parts {
+		if part.Index == index {
+			return part.Chosen
+		}
+	}
+	return ""
 }
 
 // Missing says which nodes have no result that should have one, "" when all have.
@@ -166,7 +195,7 @@ func (f Fleet) Missing() string {
 			words = append(words, fmt.Sprintf("shard %d/%d has no result", index, f.Parts[0].Of))
 			continue
 		}
-		has := 0
+		has := f.twice[index]
 		for _, n := range f.Nodes {
 			if n.Part == index {
 				has++
@@ -218,15 +247,14 @@ func ReadFleets(r io.Reader) ([]Fleet, error) {
 // ExitCode is the worst of the nodes'. It is no better than ExitCouldNotTest when nothing
 // was judged, or a node has no result.
 func (f Fleet) ExitCode() int {
-	for _, code := range []int{ExitInterrupted, ExitNonconformant, ExitUsage, ExitCouldNotTest} {
-		if slices.ContainsFunc(f.Nodes, func(n NodeResult) bool { return n.ExitCode == code }) {
-			return code
-		}
+	code := ExitConformant
+	for _, n := range f.Nodes {
+		code = WorseExit(code, n.ExitCode)
 	}
-	if len(f.judged()) == 0 || f.Missing() != "" {
+	if code == ExitConformant && (len(f.judged()) == 0 || f.Missing() != "") {
 		return ExitCouldNotTest
 	}
-	return ExitConformant
+	return code
 }
 
 // judged are the nodes of which there is a verdict on any claim.

@@ -140,6 +140,30 @@ func TestOnlyTheNodesOfOneRunAreJoined(t *testing.T) {
 	f, err = JoinFleets(one, other)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(f.Missing()).To(HavePrefix("shard 1/2 saw other nodes than shard 0/2"))
+
+	one.Job, other.Job = "monday", "friday"
+	_, err = JoinFleets(one, other)
+	g.Expect(err).To(MatchError(ContainSubstring(`of the Job "monday", another of "friday"`)))
+}
+
+// A node that came while the shards started moves those after it to other shards.
+func TestANodeThatTwoShardsJudgedHasTheWorseResult(t *testing.T) {
+	g := NewWithT(t)
+	good := map[string]Verdict{"A-01": Conformant}
+	bad := map[string]Verdict{"A-01": Nonconformant}
+	first := part(0, 2, 1, "n1", nodeRecord("n1", "v1", good))
+	for name, verdicts := range map[string][2]map[string]Verdict{"first is worse": {bad, good}, "second is worse": {good, bad}} {
+		first.Nodes = append(first.Nodes[:1], OnNode("n3", nodeRecord("n3", "v1", verdicts[0])))
+		first.Parts[0].Nodes = 2
+		second := NewFleet(Run{Version: "v0", Profile: "quick"}, &Cluster{ServerVersion: "v1.37.2"}, Shard{Index: 1, Of: 2, Nodes: 2, Chosen: "with n0"}).
+			With(OnNode("n0", nodeRecord("n0", "v1", good)), OnNode("n3", nodeRecord("n3", "v1", verdicts[1])))
+		f, err := JoinFleets(first, second)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(f.Nodes).To(HaveExactElements(HaveField("Name", "n0"), HaveField("Name", "n1"),
+			And(HaveField("Name", "n3"), HaveField("Verdict", Nonconformant))), name)
+		g.Expect(f.Missing()).To(Equal("shard 1/2 saw other nodes than shard 0/2, so that some may be left out"), name)
+		g.Expect(f.ExitCode()).To(Equal(ExitNonconformant), name)
+	}
 }
 
 func TestNodesThatWereNotJudgedAreNoOddOnes(t *testing.T) {

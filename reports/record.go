@@ -272,3 +272,14 @@ const (
 	ExitCouldNotTest  = 3
 	ExitInterrupted   = 4
 )
+
+// WorseExit keeps the exit code that says more of what went wrong: an interrupt, then a
+// nonconformant cluster, then bad usage, then a run that could not test.
+func WorseExit(a, b int) int {
+	for _, code := range []int{ExitInterrupted, ExitNonconformant, ExitUsage, ExitCouldNotTest} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return ExitConformant
+}

@@ -24,6 +24,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/witness"
 )
@@ -118,6 +119,7 @@ func TestJob(t *testing.T) {
 	g.Expect(job.Namespace).To(Equal("tests"))
 	pod := job.Spec.Template.Spec
 	g.Expect(pod.ServiceAccountName).To(Equal("runner"))
+	g.Expect(pod.Containers[0].Env).To(ConsistOf(HaveField("Name", owner.PodVariable), HaveField("Name", JobVariable)))
 	g.Expect(pod.RestartPolicy).To(Equal(corev1.RestartPolicyNever))
 	g.Expect(*job.Spec.BackoffLimit).To(BeZero())
 	g.Expect(pod.Containers[0].Args).To(Equal([]string{"run", "--in-cluster", "--profile=quick"}))

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/witness"
 )
@@ -26,6 +27,9 @@ const MostShards = 1000
 // shardIndex is the number of a pod of an Indexed Job, put in by the kubelet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
 const shardIndex = "$(JOB_COMPLETION_INDEX)"
+
+// JobVariable is the environment variable with the UID of the Job that podproof runs in.
+const JobVariable = "PODPROOF_JOB_UID"
 
 // Job is podproof as a Job in the cluster that it tests.
 type Job struct {
@@ -87,9 +91,13 @@ func (j Job) pod() corev1.PodSpec {
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		Containers: []corev1.Container{{
-			Name:         "podproof",
-			Image:        j.Image,
-			Args:         append([]string{"run", "--in-cluster"}, j.Args...),
+			Name:  "podproof",
+			Image: j.Image,
+			Args:  append([]string{"run", "--in-cluster"}, j.Args...),
+			Env: []corev1.EnvVar{
+				fromField(owner.PodVariable, "metadata.uid"),
+				fromField(JobVariable, "metadata.labels['"+batchv1.ControllerUidLabel+"']"),
+			},
 			Resources:    needs(),
 			VolumeMounts: []corev1.VolumeMount{{Name: "tmp", MountPath: writable}},
 			SecurityContext: &corev1.SecurityContext{
@@ -100,6 +108,10 @@ func (j Job) pod() corev1.PodSpec {
 		}},
 		Volumes: []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 	}
+}
+
+func fromField(name, path string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
 }
 
 // needs are what all test processes take together, as measured (see the README's

@@ -28,16 +28,18 @@ const ClearTime = 3 * time.Minute
 
 // Sweep deletes the namespaces that runs left behind which could not clean
 // up, waits until they are gone (ClearTime at most) and returns how many there
-// were. A namespace whose run may be alive is left alone.
-func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
+// were. Those whose runs may be alive are left alone, and named.
+func Sweep(ctx context.Context, connection *api.Connection) (swept int, live []string, err error) {
 	list, err := connection.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: owner.RunLabel})
 	if err != nil {
-		return 0, fmt.Errorf("look for namespaces of earlier runs: %w", err)
+		return 0, nil, fmt.Errorf("look for namespaces of earlier runs: %w", err)
 	}
 	var names []string
 	for _, ns := range list.Items {
 		if owner.Abandoned(ns.ObjectMeta) {
 			names = append(names, ns.Name)
+		} else {
+			live = append(live, ns.Name)
 		}
 	}
 	var removed atomic.Int32
@@ -52,15 +54,15 @@ func Sweep(ctx context.Context, connection *api.Connection) (int, error) {
 		removed.Add(1)
 		return nil
 	}); err != nil {
-		return int(removed.Load()), err
+		return int(removed.Load()), live, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, ClearTime)
 	defer cancel()
 	left, err := awaitGone(ctx, connection, owner.RunLabel, names, list.ResourceVersion)
 	if len(left) > 0 {
-		return len(names) - len(left), fmt.Errorf("namespaces of an earlier run are not gone after %s: %s", ClearTime, strings.Join(left, ", "))
+		return len(names) - len(left), live, fmt.Errorf("namespaces of an earlier run are not gone after %s: %s", ClearTime, strings.Join(left, ", "))
 	}
-	return len(names), err
+	return len(names), live, err
 }
 
 // atOnce is how many namespaces are deleted at the same time: there are a hundred of

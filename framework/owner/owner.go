@@ -21,17 +21,27 @@ const (
 	RunLabel = "podproof.test/run"
 	// annotation names the process that the namespace belongs to, as HOST/PID.
 	annotation = "podproof.test/owner"
+	// PodVariable is the environment variable with the UID of the pod that podproof runs
+	// in. The pods of an Indexed Job have the same host name in each Job, and podproof is
+	// process 1 in all of them.
+	PodVariable = "PODPROOF_POD_UID"
 )
 
 // abandonedAfter is the age at which a namespace of another machine's run
 // counts as left behind: no run lasts that long.
 const abandonedAfter = 3 * time.Hour
 
+// AbandonedAfter says so for messages.
+func AbandonedAfter() time.Duration { return abandonedAfter }
+
 // Current names this process.
 func Current() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
+	}
+	if pod := os.Getenv(PodVariable); pod != "" {
+		host += "-" + pod
 	}
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }

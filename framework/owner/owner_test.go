@@ -47,6 +47,19 @@ func TestOnlyProcessesOfThisMachineAreKnownToHaveEnded(t *testing.T) {
 	g.Expect(Ended(Current())).To(BeFalse())
 }
 
+func TestPodsOfTheSameNameAreNotTheSameMachine(t *testing.T) {
+	g := NewWithT(t)
+	var meta metav1.ObjectMeta
+	meta.CreationTimestamp = metav1.NewTime(time.Now().Add(-4 * time.Hour))
+	t.Setenv(PodVariable, "a1")
+	Mark(&meta, "run", Current())
+	g.Expect(Abandoned(meta)).To(BeFalse(), "its process is this one")
+	t.Setenv(PodVariable, "b2")
+	g.Expect(Abandoned(meta)).To(BeTrue(), "that process 1 is alive here says nothing about the one of another pod")
+	meta.CreationTimestamp = metav1.Now()
+	g.Expect(Abandoned(meta)).To(BeFalse())
+}
+
 func TestThisProcessIsAliveAndAnEndedOneIsNot(t *testing.T) {
 	g := NewWithT(t)
 	var meta metav1.ObjectMeta

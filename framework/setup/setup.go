@@ -284,7 +284,8 @@ func (e *Environment) try(ctx context.Context, log progress.Log) error {
 }
 
 // Sweep removes from a cluster the namespaces that dead runs left there, or, for a run
-// that is confined to given ones, what dead runs left in these.
+// that is confined to given ones, what dead runs left in these. Without a run it says what
+// it leaves alone.
 func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.Log) error {
 	cfg, err := info.RESTConfig(userAgent)
 	if err != nil {
@@ -302,9 +303,12 @@ func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.L
 		}
 		return nil
 	}
-	n, err := namespace.Sweep(ctx, connection)
+	n, live, err := namespace.Sweep(ctx, connection)
 	if n > 0 {
 		log.Info("removed %d namespaces that earlier runs had left", n)
+	}
+	if len(live) > 0 && runID == "" {
+		log.Info("left alone: %d namespaces whose runs may be alive, such as %s; what ran in a pod or on another machine counts as dead after %s", len(live), live[0], owner.AbandonedAfter())
 	}
 	return err
 }
