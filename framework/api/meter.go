@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,8 +57,10 @@ func (m *Meter) Faults() []Fault {
 }
 
 // Refusals are the requests that the API refused since Reset, for what the user may do
-// or for what admission lets in: an exceeded quota, a policy, a webhook. The problem is
-// the API server's message. That an object is wrong in itself is no such refusal.
+// or for what admission lets in: an exceeded quota, a policy, a webhook; for how many
+// there are; or because nothing comes through from it to the pod or its node, as behind a
+// network policy or a firewall. The problem is the API server's message. That an object
+// is wrong in itself is no such refusal.
 func (m *Meter) Refusals() []Fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,7 +72,7 @@ func (m *Meter) wrap(next http.RoundTripper) http.RoundTripper {
 		resp, err := next.RoundTrip(req)
 		refused := ""
 		if err == nil {
-			refused = refusal(resp)
+			refused = refusal(req, resp)
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -90,29 +93,47 @@ func (m *Meter) wrap(next http.RoundTripper) http.RoundTripper {
 // proxy, and logs and exec, whose 500 is the kubelet's word on a container:
 // those say something about pods, not about the API.
 func isServerFault(req *http.Request, status int) bool {
-	if status < 500 {
-		return false
-	}
+	return status >= 500 && !reachesPod(req)
+}
+
+// reachesPod tells a request that the API server passes on to a pod or to its kubelet.
+func reachesPod(req *http.Request) bool {
 	parts := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
 	// api/v1/namespaces/NS/pods/POD/SUBRESOURCE
-	if len(parts) > 6 && parts[4] == "pods" {
-		switch parts[6] {
-		case "proxy", "log", "exec":
-			return false
-		}
-	}
-	return true
+	return len(parts) > 6 && parts[4] == "pods" && slices.Contains([]string{"proxy", "log", "exec"}, parts[6])
 }
 
 // mostOfAnAnswer is how much of an answer is read to see why it refuses.
 const mostOfAnAnswer = 64 << 10
 
+// Denied tells a message by which admission refuses a request, whatever status it has: a
+// webhook and a policy choose that themselves.
+// Source: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go and
+// apiserver/pkg/admission/plugin/policy/validating/dispatcher.go.
+func Denied(message string) bool {
+	return strings.Contains(message, "denied the request") || strings.Contains(message, "denied request")
+}
+
+// cutOff tells a message by which the API server says that nothing came back from where
+// it passed the request on to. A pod that is there and does not listen refuses.
+// Source: apimachinery/pkg/util/proxy/transport.go and dial.go.
+func cutOff(message string) bool {
+	return strings.Contains(message, "error dialing backend") ||
+		strings.Contains(message, "error trying to reach service") && (strings.Contains(message, "i/o timeout") || strings.Contains(message, "timed out"))
+}
+
 // refusal is the message of an answer that refuses the request, "" of any other. The
 // answer can still be read.
-// Source: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go (a webhook
-// chooses the status itself).
-func refusal(resp *http.Response) string {
-	if resp.StatusCode < 400 || resp.StatusCode >= 500 {
+func refusal(req *http.Request, resp *http.Response) string {
+	var refuses func(body string) bool
+	switch {
+	case resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusTooManyRequests:
+		refuses = func(string) bool { return true }
+	case resp.StatusCode >= 400 && resp.StatusCode < 500:
+		refuses = Denied
+	case resp.StatusCode >= 500 && reachesPod(req):
+		refuses = cutOff
+	default:
 		return ""
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostOfAnAnswer))
@@ -120,7 +141,7 @@ func refusal(resp *http.Response) string {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
-	if err != nil || resp.StatusCode != http.StatusForbidden && !bytes.Contains(body, []byte("denied the request")) {
+	if err != nil || !refuses(string(body)) {
 		return ""
 	}
 	// The API server answers in the client's format, and JSON or text where it cannot.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -76,6 +77,8 @@ func TestMeterTellsWhatWasRefused(t *testing.T) {
 		"quota, as the client asks for it":  {403, protobuf, "exceeded quota"},
 		"a webhook with a status of itself": {400, status("admission webhook x denied the request: no"), "admission webhook x denied the request: no"},
 		"no right, in plain text":           {403, []byte("Forbidden"), `403 Forbidden: "Forbidden"`},
+		"a policy with a status of itself":  {422, status("pods p is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no"), "pods p is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no"},
+		"too many requests":                 {429, status("too many requests"), "too many requests"},
 		"an object that is wrong":           {422, status("Pod is invalid"), ""},
 		"not found":                         {404, status("pods p not found"), ""},
 	} {
@@ -98,6 +101,33 @@ func TestMeterTellsWhatWasRefused(t *testing.T) {
 			g.Expect(m.Refusals()).To(ConsistOf(HaveField("String()", "POST /api/v1/namespaces/n/pods: "+c.want)))
 			m.Reset()
 			g.Expect(m.Refusals()).To(BeEmpty())
+		})
+	}
+}
+
+func TestMeterTellsThatNothingComesThroughToPods(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, body string
+		refused    bool
+	}{
+		"dropped on the way to the pod": {"p/proxy/info", `error trying to reach service: dial tcp 10.0.0.1:8080: i/o timeout`, true},
+		"nobody listens in the pod":     {"p/proxy/info", `error trying to reach service: dial tcp 10.0.0.1:8080: connect: connection refused`, false},
+		"the pod answers 503":           {"p/proxy/info", `busy`, false},
+		"dropped on the way to a node":  {"p/log", `Get "https://10.0.0.2:10250/containerLogs/n/p/w": error dialing backend: dial tcp 10.0.0.2:10250: i/o timeout`, true},
+		"the kubelet does not find it":  {"p/log", `failed to get container status`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			m := &Meter{}
+			rt := m.wrap(roundTripper(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 503, Status: "503 Service Unavailable", Body: io.NopCloser(strings.NewReader(c.body))}, nil
+			}))
+			req, err := http.NewRequest(http.MethodGet, "https://cluster/api/v1/namespaces/n/pods/"+c.path, nil)
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = rt.RoundTrip(req)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(m.Faults()).To(BeEmpty())
+			g.Expect(m.Refusals()).To(HaveLen(map[bool]int{true: 1}[c.refused]))
 		})
 	}
 }

@@ -60,10 +60,12 @@ func TestRefusalsOfKubectl(t *testing.T) {
 	g := NewWithT(t)
 	for stderr, want := range map[string]string{
 		"": "",
-		"Error from server (Forbidden): error when creating STDIN: exceeded quota: small\n":                     "Error from server (Forbidden): error when creating STDIN: exceeded quota: small",
-		"Warning: old\nError from server: admission webhook w denied the request: no\n":                         "Error from server: admission webhook w denied the request: no",
-		"The Pod applied is invalid: spec: Forbidden: pod updates may not change fields other than the image\n": "",
-		"Error from server (AlreadyExists): error when creating STDIN: pods once already exists\n":              "",
+		"Error from server (Forbidden): error when creating STDIN: exceeded quota: small\n":                          "Error from server (Forbidden): error when creating STDIN: exceeded quota: small",
+		"Warning: old\nError from server: admission webhook w denied the request: no\n":                              "Error from server: admission webhook w denied the request: no",
+		"The pods \"once\" is invalid: : ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no\n": "The pods \"once\" is invalid: : ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no",
+		"Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 255\n":     "Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 255",
+		"The Pod applied is invalid: spec: Forbidden: pod updates may not change fields other than the image\n":      "",
+		"Error from server (AlreadyExists): error when creating STDIN: pods once already exists\n":                   "",
 	} {
 		g.Expect(refusal(stderr)).To(Equal(want))
 	}

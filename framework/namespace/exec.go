@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/journal"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,7 +76,7 @@ func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution)
 }
 
 // refusedExec is the API server's message when it refused an exec for what the user may
-// do, or for what admission lets in, "" when it did not. What the command does goes over
+// do, or for what admission lets in, or does not reach the node; "" when it did not. What the command does goes over
 // a connection of its own, of which api.Meter sees nothing.
 func refusedExec(err error) string {
 	var upgrade *httpstream.UpgradeFailureError
@@ -83,7 +84,7 @@ func refusedExec(err error) string {
 		return ""
 	}
 	message := upgrade.Cause.Error()
-	if apierrors.IsForbidden(upgrade.Cause) || strings.Contains(message, deniedByWebhook) {
+	if apierrors.IsForbidden(upgrade.Cause) || api.Denied(message) || strings.Contains(message, "error dialing backend") {
 		return message
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/pod"
@@ -210,23 +211,25 @@ func (s *Space) RunKubectl(ctx context.Context, stdin string, args ...string) (k
 	return result, err
 }
 
-// deniedByWebhook is in the API server's message when a webhook refuses a request, with
-// whatever status it chooses.
-// Source: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go.
-const deniedByWebhook = "denied the request"
-
 func (s *Space) refuse(message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = append(s.refused, message)
 }
 
-// refusal is the line of kubectl's that says that the API refused a request for what the
-// user may do, or for what admission lets in, "" when there is none. Of requests that
-// are not kubectl's, api.Meter tells.
+// notOurs are what kubectl says when the API refused a request, for what the user may do
+// or how many there are, or failed it.
+var notOurs = []string{
+	"Error from server (Forbidden)", "Error from server (TooManyRequests)", "Error from server (InternalError)",
+	"Error from server (ServiceUnavailable)", "Error from server (Timeout)", "Unable to connect to the server", "failed calling webhook",
+}
+
+// refusal is the line of kubectl's that says that the API refused a request, for what the
+// user may do or for what admission lets in, or failed it; "" when there is none. Of
+// requests that are not kubectl's, api.Meter tells.
 func refusal(stderr string) string {
 	for line := range strings.Lines(stderr) {
-		if strings.Contains(line, "Error from server (Forbidden)") || strings.Contains(line, deniedByWebhook) {
+		if api.Denied(line) || slices.ContainsFunc(notOurs, func(said string) bool { return strings.Contains(line, said) }) {
 			return strings.TrimSpace(line)
 		}
 	}

@@ -5,10 +5,13 @@ package owner
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,8 +46,21 @@ func Current() string {
 	if pod := os.Getenv(PodVariable); pod != "" {
 		host += "-" + pod
 	}
-	return fmt.Sprintf("%s/%d", host, os.Getpid())
+	return fmt.Sprintf("%s%s/%d", host, machine(), os.Getpid())
 }
+
+// machine tells machines and containers of the same host name apart, as far as they do
+// themselves: numbers of processes in one mean nothing in the other.
+// https://www.freedesktop.org/software/systemd/man/latest/machine-id.html
+var machine = sync.OnceValue(func() string {
+	id, _ := os.ReadFile("/etc/machine-id")
+	pids, _ := os.Readlink("/proc/self/ns/pid")
+	if len(id) == 0 && pids == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(string(id) + pids))
+	return "-" + hex.EncodeToString(sum[:4])
+})
 
 // Mark puts the label and the annotation of a run on a namespace that is to
 // be created. The owner is a process as Current names it.

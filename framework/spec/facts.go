@@ -88,6 +88,20 @@ func admitsUnrestricted(ctx context.Context, g *namespace.Ground) (bool, string)
 // errConfined is why something of the whole cluster is not known.
 var errConfined = errors.New("the run is confined to given namespaces")
 
+// oldestKubelet is how many minors a kubelet may be older than its API server.
+// https://kubernetes.io/releases/version-skew-policy/#kubelet
+const oldestKubelet = 3
+
+// maybeTooOld tells whether a kubelet that goes with the server can be older than the
+// claim is.
+func maybeTooOld(c claims.Claim, server *version.Version) bool {
+	if c.Since == "" {
+		return false
+	}
+	since := version.MustParseGeneric(c.Since)
+	return since.Major() == server.Major() && since.Minor()+oldestKubelet > server.Minor()
+}
+
 // gateTime bounds how long the API server may take to tell of its feature gates.
 const gateTime = 5 * time.Second
 

@@ -37,6 +37,11 @@ func obstacles(space *namespace.Space) []string {
 	return reasons
 }
 
+// rejected begins the message of a pod that the kubelet does not take, for instance when
+// its node is full, under pressure or about to stop.
+// Source: pkg/kubelet/kubelet.go (rejectPod).
+const rejected = "Pod was rejected"
+
 // inTheWay finds in the story of a pod why it did not get its place or its image as it
 // does on nodes with room for it and the witness on them, and that it was driven off its
 // node for what else goes on there.
@@ -49,12 +54,17 @@ func inTheWay(story *journal.Story, asked *corev1.Pod, nodes map[string]string, 
 				reasons = append(reasons, fmt.Sprintf("pod %s was driven off its node: %s: %s", story.Name(), c.Reason, c.Message))
 			}
 		}
+		if last.Status.Phase == corev1.PodFailed && strings.HasPrefix(last.Status.Message, rejected) && takesAnyNode(asked, nodes) {
+			reasons = append(reasons, fmt.Sprintf("the node of pod %s had no place for it: %s: %s", story.Name(), last.Status.Reason, last.Status.Message))
+		}
 	}
 	for _, e := range story.Events() {
 		reason := ""
 		switch {
 		case e.Event.Reason == "FailedScheduling" && takesAnyNode(asked, nodes):
 			reason = fmt.Sprintf("pod %s got no node: %s", story.Name(), e.Event.Message)
+		case e.Event.Reason == "NodeNotReady":
+			reason = fmt.Sprintf("the node of pod %s was not Ready while the spec ran", story.Name())
 		case e.Event.Reason == "Pulling" && slices.ContainsFunc(witnesses, func(image string) bool { return strings.Contains(e.Event.Message, `"`+image+`"`) }):
 			reason = fmt.Sprintf("the witness image had to be pulled for pod %s while the spec ran (%s)", story.Name(), e.Event.Message)
 		}

@@ -19,6 +19,10 @@ func TestInTheWay(t *testing.T) {
 	gated := pod.New("p", pod.Gated(), pod.Container("w", "r.test/w:1", nil))
 	driven := plain.DeepCopy()
 	driven.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager", Message: "Taint manager: deleting"}}
+	full := plain.DeepCopy()
+	full.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfpods", Message: "Pod was rejected: Node didn't have enough resource: pods"}
+	rejectedForItself := tooBig.DeepCopy()
+	rejectedForItself.Status = full.Status
 	for name, c := range map[string]struct {
 		asked           *corev1.Pod
 		reason, message string
@@ -31,6 +35,9 @@ func TestInTheWay(t *testing.T) {
 		"the witness is pulled":          {plain, "Pulling", `Pulling image "r.test/w:1"`, []string{`the witness image had to be pulled for pod p while the spec ran (Pulling image "r.test/w:1")`}},
 		"an image that nobody has":       {plain, "Pulling", `Pulling image "r.test/w:1-absent"`, nil},
 		"driven off":                     {driven, "Killing", "Stopping container w", []string{"pod p was driven off its node: DeletionByTaintManager: Taint manager: deleting"}},
+		"a full node":                    {full, "OutOfpods", "", []string{"the node of pod p had no place for it: OutOfpods: Pod was rejected: Node didn't have enough resource: pods"}},
+		"rejected for what it asks":      {rejectedForItself, "OutOfpods", "", nil},
+		"its node was lost":              {plain, "NodeNotReady", "Node is not ready", []string{"the node of pod p was not Ready while the spec ran"}},
 		"nothing in the way":             {plain, "Started", "Started container w", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -162,6 +162,11 @@ func explain(ctx context.Context, space *namespace.Space) {
 		for _, reason := range obstacles(space) {
 			claim.Inconclusive(reason)
 		}
+		for _, c := range claim.Of(CurrentSpecReport().Labels()) {
+			if ground.Cluster.Confined() && maybeTooOld(c, facts.Server) {
+				claim.Inconclusive(fmt.Sprintf("%s holds since Kubernetes %s, and nodes can be older than the API server; %v", c.ID, c.Since, errConfined))
+			}
+		}
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/journal"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 )
 
@@ -44,4 +46,12 @@ func TestWhatTheAPIServerDidNotAnswer(t *testing.T) {
 	g.Expect(unanswered(err)).To(BeTrue(), "%v", err)
 	g.Expect(unanswered(&journal.Unmet{})).To(BeFalse())
 	g.Expect(unanswered(errors.New("it is not as it must be"))).To(BeFalse())
+}
+
+func TestNodesThatNobodyLooksAtCanBeTooOldForAClaim(t *testing.T) {
+	g := NewWithT(t)
+	server := version.MustParseGeneric("v1.37.2")
+	for since, want := range map[string]bool{"": false, "1.34": false, "1.35": true, "1.37": true} {
+		g.Expect(maybeTooOld(claims.Claim{Since: since}, server)).To(Equal(want), since)
+	}
 }
