@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
@@ -37,10 +39,9 @@ func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) in
 	r := &mutantRun{stop: stop, console: console, all: f.all, compare: f.upstream, dir: dir, record: reports.MutantsRecord{
 		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(o.Profile),
 	}}
-	if err := r.run(o, chosen); err != nil && stop.ctx.Err() == nil {
+	if err := r.run(o, chosen); err != nil && !r.record.Interrupted {
 		r.record.Error = err.Error()
 	}
-	r.record.Interrupted = stop.ctx.Err() != nil
 	r.record.Conclude()
 	if err := reports.WriteMutants(dir, r.record); err != nil {
 		console.Info("%v", err)
@@ -65,9 +66,12 @@ type mutantRun struct {
 func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) {
 	ctx := r.stop.ctx
 	if r.env, err = setup.Up(ctx, o, r.record.ID, r.dir, r.console); err != nil {
+		r.record.Interrupted = ctx.Err() != nil
 		return err
 	}
 	defer func() {
+		// An interrupt while the cluster is removed keeps nothing from being known.
+		r.record.Interrupted = r.stop.ctx.Err() != nil
 		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
 		defer cancel()
 		err = errors.Join(err, r.env.Down(ctx, r.console))
@@ -82,6 +86,9 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 		return err
 	}
 	defer r.workshop.Close()
+	if err := r.sameRuntime(chosen); err != nil {
+		return err
+	}
 	if r.compare {
 		if r.suite, err = upstream.Prepare(ctx, r.workshop, r.env.Cluster); err != nil {
 			return err
@@ -123,7 +130,29 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 	if ctx.Err() == nil {
 		r.afterwards()
 	}
+	if !slices.Contains([]reports.Verdict{"", reports.Conformant}, r.record.Afterwards) {
+		return nil // the next run makes a new one
+	}
 	return r.env.Cluster.Settled()
+}
+
+// sameRuntime makes sure that the nodes have the container runtime that mutants of it are
+// made from: a node image that somebody has named can have any.
+func (r *mutantRun) sameRuntime(chosen []mutants.Mutant) error {
+	if !slices.ContainsFunc(chosen, func(m mutants.Mutant) bool { return m.Component == "containerd" || m.Component == "runc" }) {
+		return nil
+	}
+	version, err := r.workshop.Version("containerd")
+	if err != nil {
+		return err
+	}
+	want := "containerd://" + strings.TrimPrefix(version, "v")
+	for _, n := range r.env.Cluster.Nodes {
+		if n.Runtime != want {
+			return fmt.Errorf("node %s runs %s, and mutants of the container runtime are made from %s: run them without --node-image", n.Name, n.Runtime, want)
+		}
+	}
+	return nil
 }
 
 // built is a mutant's programs, or why there are none.

@@ -73,7 +73,27 @@ func commandMutants(args []string) int {
 	case len(o.Focus) > 0:
 		return report(options.Usagef("focus has no meaning here: the claims are those of each mutant, or with --all every quick one"))
 	}
+	if o.Kubernetes, err = mutantsVersion(o); err != nil {
+		return report(err)
+	}
 	return launchMutants(o, f, chosen)
+}
+
+// mutantsVersion is the exact version of the cluster for mutants. They are made from the
+// sources of the node image that podproof builds: in one that kind has published the
+// container runtime is another, and a claim could turn red for that.
+func mutantsVersion(o options.Options) (string, error) {
+	if o.NodeImage != "" {
+		return o.Kubernetes, nil
+	}
+	v, err := nodeimage.Find(o.Kubernetes)
+	if err != nil {
+		return "", options.Usagef("%v", err)
+	}
+	if asked := "v" + strings.TrimPrefix(o.Kubernetes, "v"); strings.Count(asked, ".") == 2 && asked != v.Build {
+		return "", options.Usagef("mutants are made from sources, and of Kubernetes %s those of %s are had; ask for %s, or name a node image", v.Minor, v.Build, v.Minor)
+	}
+	return v.Build, nil
 }
 
 // choose gives the mutants that the flags and the profile select.
@@ -157,6 +177,9 @@ func checkMutants(chosen []mutants.Mutant, o options.Options) int {
 		v, err := nodeimage.Find(o.Kubernetes)
 		if err != nil {
 			return report(options.Usagef("%v", err))
+		}
+		if strings.Count(o.Kubernetes, ".") == 2 {
+			v.Build = "v" + strings.TrimPrefix(o.Kubernetes, "v")
 		}
 		versions = []nodeimage.Version{v}
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 )
 
@@ -60,4 +62,16 @@ func TestFlagsThatSelectNoMutantAreBadUsage(t *testing.T) {
 			g.Expect(err).To(BeAssignableToTypeOf(usage))
 		})
 	}
+}
+
+func TestMutantsRunOnTheNodeImageThatIsBuilt(t *testing.T) {
+	g := NewWithT(t)
+	v, err := nodeimage.Find("1.36")
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, asked := range []string{"1.36", v.Build, strings.TrimPrefix(v.Build, "v")} {
+		g.Expect(mutantsVersion(options.Options{Kubernetes: asked})).To(Equal(v.Build))
+	}
+	g.Expect(mutantsVersion(options.Options{Kubernetes: "1.36", NodeImage: "r.test/node:1"})).To(Equal("1.36"), "whoever names one knows what is in it")
+	_, err = mutantsVersion(options.Options{Kubernetes: v.PublishedVersion()})
+	g.Expect(err).To(MatchError(ContainSubstring("of Kubernetes 1.36 those of " + v.Build)))
 }

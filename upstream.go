@@ -80,6 +80,9 @@ func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
 	}
 	r.stop.specs.Store(running)
 	defer r.stop.specs.Store(nil)
+	if r.stop.ctx.Err() != nil { // since before anybody could pass it on
+		running.interrupt()
+	}
 	disorder := running.wait(r.stop.ctx)
 	run, err := upstream.Read(file)
 	if err != nil {

@@ -188,7 +188,7 @@ func (r *MutantsRecord) Conclude() {
 
 // inDoubt says whether a claim that the mutant had to turn red could not be tested.
 func inDoubt(m MutantResult) bool {
-	return slices.ContainsFunc(m.Missed, func(c RedClaim) bool { return c.Verdict == Inconclusive })
+	return slices.ContainsFunc(m.Missed, func(c RedClaim) bool { return c.Verdict == Inconclusive || c.Verdict == NotRun })
 }
 
 // Unproven lists the claims that no mutant has turned red, although a cluster can

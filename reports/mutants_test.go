@@ -68,6 +68,7 @@ func TestExitCodeOfMutants(t *testing.T) {
 		"one killed by others":      {MutantsRecord{Mutants: []MutantResult{{Outcome: KilledByOthers}}, Afterwards: Conformant}, ExitNonconformant},
 		"one killed in part":        {MutantsRecord{Mutants: []MutantResult{{Outcome: KilledInPart}}, Afterwards: Conformant}, ExitNonconformant},
 		"one could not be tested":   {MutantsRecord{Mutants: []MutantResult{{Outcome: KilledInPart, Missed: []RedClaim{{Verdict: Inconclusive}}}}, Afterwards: Conformant}, ExitCouldNotTest},
+		"one was not run":           {MutantsRecord{Mutants: []MutantResult{{Outcome: KilledInPart, Missed: []RedClaim{{Verdict: NotRun}}}}, Afterwards: Conformant}, ExitCouldNotTest},
 		"one was not built":         {MutantsRecord{Mutants: []MutantResult{{Outcome: Survived}, {Outcome: Broken}}, Afterwards: Conformant}, ExitCouldNotTest},
 		"one does not fit":          {MutantsRecord{Mutants: []MutantResult{{Outcome: DoesNotFit}}}, ExitCouldNotTest},
 		"none for this version":     {MutantsRecord{Mutants: []MutantResult{{Outcome: NotMeant}}, Afterwards: Conformant}, ExitCouldNotTest},

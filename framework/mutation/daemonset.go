@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"path"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/podproof/podproof/framework/cluster"
 )
@@ -94,18 +96,27 @@ func (d *daemonSet) change(ctx context.Context, c *cluster.Info, edit func(*core
 		return err
 	}
 	sets := client.AppsV1().DaemonSets(metav1.NamespaceSystem)
-	set, err := sets.Get(ctx, d.name, metav1.GetOptions{})
-	if err != nil {
+	var set *appsv1.DaemonSet
+	changed := false
+	// Its controller writes its status each time that one of its pods crashes.
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if set, err = sets.Get(ctx, d.name, metav1.GetOptions{}); err != nil {
+			return err
+		}
+		if set.Annotations == nil {
+			set.Annotations = map[string]string{}
+		}
+		had := len(set.Annotations)
+		if err := edit(&set.Spec.Template, set.Annotations); err != nil {
+			return err
+		}
+		if changed = len(set.Annotations) != had; !changed {
+			return nil
+		}
+		set, err = sets.Update(ctx, set, metav1.UpdateOptions{})
 		return err
-	}
-	if set.Annotations == nil {
-		set.Annotations = map[string]string{}
-	}
-	had := len(set.Annotations)
-	if err := edit(&set.Spec.Template, set.Annotations); err != nil || len(set.Annotations) == had {
-		return err
-	}
-	if _, err := sets.Update(ctx, set, metav1.UpdateOptions{}); err != nil {
+	})
+	if err != nil || !changed {
 		return err
 	}
 	// The DaemonSet's controller would replace one pod after the other.

@@ -43,13 +43,14 @@ done`, name)
 // There is nothing to watch: the script looks five times a second.
 func awaitProcess(ctx context.Context, c *cluster.Info, node, name, file string) (string, error) {
 	// A file that is mounted is the same inode on the same device from everywhere.
-	same := fmt.Sprintf(`test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$(stat -L -c %%d:%%i /proc/$1/exe 2>/dev/null)"`, file)
+	same := fmt.Sprintf(`test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$exe"`, file)
 	if file == "" {
-		same = fmt.Sprintf(`! test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$(stat -L -c %%d:%%i /proc/$1/exe 2>/dev/null)"`, brought+"/"+name)
+		same = fmt.Sprintf(`! test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$exe"`, brought+"/"+name)
 	}
 	script := fmt.Sprintf(`while :; do
   set -- $(%s)
-  if test $# -eq 2 && %s; then echo $1; exit; fi
+  exe=$(stat -L -c %%d:%%i /proc/$1/exe 2>/dev/null) # nothing of one that has just ended
+  if test $# -eq 2 && test -n "$exe" && %s; then echo $1; exit; fi
   sleep 0.2
 done`, findScript(name), same)
 	pid, err := c.NodeCommand(ctx, node, "timeout", fmt.Sprint(int(swapTime.Seconds())), "sh", "-c", script)

@@ -83,7 +83,7 @@ func reconnect(ctx context.Context, c *cluster.Info) error {
 	}
 	end := ""
 	for _, client := range []string{mutants.Proxy, mutants.Scheduler, mutants.ControllerManager} {
-		end += fmt.Sprintf("%s | while read pid exe; do kill $pid; done\n", findScript(client))
+		end += fmt.Sprintf("%s | while read pid exe; do kill $pid || true; done\n", findScript(client))
 	}
 	kubelets := &onNodes{service: "kubelet"}
 	since, err := kubelets.everywhere(ctx, c, func(context.Context, string) (string, error) {
