@@ -46,6 +46,9 @@ func again(path, out string) (string, error) {
 	if out == "" {
 		out = path
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			if filepath.Base(path) != reports.RecordFile { // beside it there can be a record of another run
+				return "", fmt.Errorf("say with --out where the files of %s go", path)
+			}
 			out = filepath.Dir(path)
 		}
 	}

@@ -48,6 +48,7 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		"no JSON":        {write("text.json", "hello")},
 		"another schema": {write("later.json", `{"schema":"podproof.record/v2"}`)},
 		"unknown flag":   {"--nonsense"},
+		"another name":   {write("monday.json", `{"schema":"podproof.record/v1","verdict":"conformant"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(commandReport(args)).To(Equal(reports.ExitUsage))

@@ -127,6 +127,9 @@ func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed i
 	record, err := readRecord(env.Dir)
 	if err != nil {
 		// The process that writes it did not come to that.
+		if disorder == nil {
+			disorder = fmt.Errorf("the specs did not come to their end, since one of the test processes ended before; what they printed is in %s", running.log.Name())
+		}
 		return record, errors.Join(disorder, err)
 	}
 	if disorder != nil {

@@ -75,7 +75,7 @@ var scale = map[Verdict]int{Conformant: 3, KnownDeviation: 2, Inconclusive: 1, N
 // changeOf is the rule of what is worse. A claim is worse when it is nonconformant and
 // was not, or when it held, if only with a known deviation, and is now further down the
 // scale: also what can no longer be shown is worse, or a run that could not test would
-// pass for a good one. It is better when it has come up the scale.
+// pass for a good one. It is better when it holds and has come up the scale.
 func changeOf(before, after Cell) Change {
 	if (before.Verdict == "") != (after.Verdict == "") && after.Verdict != Nonconformant {
 		return Apart
@@ -93,7 +93,7 @@ func changeOf(before, after Cell) Change {
 		return Changed
 	case a < b:
 		return Worse
-	case a > b:
+	case a > b && a >= scale[KnownDeviation]:
 		return Better
 	default:
 		return Changed

@@ -34,7 +34,7 @@ func TestWhatIsWorse(t *testing.T) {
 		{Inconclusive, Nonconformant, Worse},
 		{Nonconformant, Nonconformant, Same},
 		{Nonconformant, Conformant, Better},
-		{Nonconformant, Inconclusive, Better},
+		{Nonconformant, Inconclusive, Changed},
 		{Nonconformant, NotApplicable, Changed},
 		{Nonconformant, none, Apart},
 		{NotApplicable, Nonconformant, Worse},

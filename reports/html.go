@@ -114,6 +114,7 @@ func verdictClass(v Verdict) string {
 type view struct {
 	Record
 	Word     string // the verdict of the run, for people
+	Colour   Verdict
 	Counts   []countView
 	Facts    []fact
 	Problems []problem
@@ -182,13 +183,8 @@ type podTold struct {
 // newView finds what the page shows. Of specs that did not fail at most so many pods
 // each are drawn.
 func newView(r Record, pods int) view {
-	v := view{Record: r, Word: string(r.Verdict), Facts: facts(r)}
-	switch {
-	case r.Run.Interrupted:
-		v.Word = "interrupted"
-	case r.Verdict == Inconclusive || r.Verdict == NotRun:
-		v.Word = "could not test"
-	}
+	word, colour := headline(r)
+	v := view{Record: r, Word: strings.ToLower(word), Colour: colour, Facts: facts(r)}
 	s := r.Summary
 	for _, c := range []countView{
 		{Nonconformant, s.Nonconformant}, {Inconclusive, s.Inconclusive}, {KnownDeviation, s.KnownDeviation},

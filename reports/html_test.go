@@ -97,6 +97,15 @@ func TestHTMLOfWhatFailedBesideSpecs(t *testing.T) {
 	g.Expect(htmlOf(t, Record{})).To(ContainSubstring("How to read this"), "an empty record is a page too")
 }
 
+// An interrupt after the last spec must not look like success.
+func TestPageOfARunThatWasInterruptedAfterItsSpecs(t *testing.T) {
+	g := NewWithT(t)
+	good := inState("C-01", Passed)
+	page := htmlOf(t, New(catalogue(), Run{Interrupted: true}, []Spec{good}, nil))
+	g.Expect(page).To(ContainSubstring(`<h1 class="inconclusive">`))
+	g.Expect(page).NotTo(ContainSubstring("until then"))
+}
+
 func TestSpecIsToldOfInOnePlace(t *testing.T) {
 	g := NewWithT(t)
 	two := pass("A-01")

@@ -240,7 +240,7 @@ func specCase(s Spec, subject string, claims map[string]ClaimResult) junitCase {
 	for _, id := range s.Claims {
 		if f := specFinding(s, id); f.verdict == Inconclusive {
 			c.Skipped = nil
-			c.Error = &junitProblem{Message: claims[id].Sentence + " (" + id + ") " + f.reason, Type: string(Inconclusive), Text: f.reason}
+			c.Error = &junitProblem{Message: claims[id].Sentence + " (" + id + ") " + f.reason, Type: string(Inconclusive), Text: clean(f.reason)}
 			break
 		}
 	}

@@ -195,8 +195,8 @@ type BrokenLaw struct {
 	Message string `json:"message"`
 }
 
-// by says whether the law was broken on a pod of the spec. It is named there without the
-// texts around it.
+// by says whether the law was broken on a pod of the spec. Records of older builds name
+// it without the texts around it.
 func (b BrokenLaw) by(s Spec) bool { return strings.HasSuffix(s.Text, b.Spec) }
 
 // Verdict is what a run says about a claim, or about the cluster as a whole.

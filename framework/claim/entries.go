@@ -92,7 +92,7 @@ func (e Exemption) plus(other Exemption) Exemption {
 // for the record, and returns an error that tells all that is broken.
 func CheckLaws(j *journal.Journal) error {
 	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
-	spec := ginkgo.CurrentSpecReport().LeafNodeText
+	spec := textOf(ginkgo.CurrentSpecReport())
 	var problems []error
 	for _, story := range j.Stories() {
 		versions := story.Versions()

@@ -43,10 +43,16 @@ func chooser(report types.Report) types.LabelFilter {
 	return chosen
 }
 
+// textOf is the whole text of a spec, with those of the containers around it: no other
+// spec has the same.
+func textOf(s types.SpecReport) string {
+	return strings.TrimSpace(strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " "))
+}
+
 // Outcome translates Ginkgo's report of one spec.
 func Outcome(s types.SpecReport) reports.Spec {
 	out := reports.Spec{
-		Text:        strings.TrimSpace(strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " ")),
+		Text:        textOf(s),
 		Claims:      values(s.Labels(), labelID),
 		Part:        strings.Join(values(s.Labels(), labelPart), ", "),
 		Started:     s.StartTime,
