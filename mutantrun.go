@@ -139,10 +139,10 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 // sameRuntime makes sure that the nodes have the container runtime that mutants of it are
 // made from: a node image that somebody has named can have any.
 func (r *mutantRun) sameRuntime(chosen []mutants.Mutant) error {
-	if !slices.ContainsFunc(chosen, func(m mutants.Mutant) bool { return m.Component == "containerd" || m.Component == "runc" }) {
+	if !slices.ContainsFunc(chosen, func(m mutants.Mutant) bool { return m.Component == mutants.Containerd || m.Component == mutants.Runc }) {
 		return nil
 	}
-	version, err := r.workshop.Version("containerd")
+	version, err := r.workshop.Version(mutants.Containerd)
 	if err != nil {
 		return err
 	}

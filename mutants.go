@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -90,7 +91,7 @@ func mutantsVersion(o options.Options) (string, error) {
 	if err != nil {
 		return "", options.Usagef("%v", err)
 	}
-	if asked := "v" + strings.TrimPrefix(o.Kubernetes, "v"); strings.Count(asked, ".") == 2 && asked != v.Build {
+	if asked := nodeimage.Patch(o.Kubernetes); asked != "" && asked != v.Build {
 		return "", options.Usagef("mutants are made from sources, and of Kubernetes %s those of %s are had; ask for %s, or name a node image", v.Minor, v.Build, v.Minor)
 	}
 	return v.Build, nil
@@ -178,9 +179,7 @@ func checkMutants(chosen []mutants.Mutant, o options.Options) int {
 		if err != nil {
 			return report(options.Usagef("%v", err))
 		}
-		if strings.Count(o.Kubernetes, ".") == 2 {
-			v.Build = "v" + strings.TrimPrefix(o.Kubernetes, "v")
-		}
+		v.Build = cmp.Or(nodeimage.Patch(o.Kubernetes), v.Build)
 		versions = []nodeimage.Version{v}
 	}
 	code := 0

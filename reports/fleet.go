@@ -125,7 +125,6 @@ func JoinFleets(fleets ...Fleet) (Fleet, error) {
 	}
 	whole := fleets[0]
 	whole.Nodes, whole.Parts, whole.twice = []NodeResult{}, nil, map[int]int{}
-	chosen := map[string]string{} // by node, the nodes out of which its part was cut
 	for _, f := range fleets {
 		for _, differs := range []struct{ what, a, b string }{
 			{"podproof", whole.Version, f.Version},
@@ -146,21 +145,18 @@ func JoinFleets(fleets ...Fleet) (Fleet, error) {
 		whole.ServerVersion = cmp.Or(whole.ServerVersion, f.ServerVersion)
 		whole.Job = cmp.Or(whole.Job, f.Job)
 		for _, n := range f.Nodes {
-			from := f.chosenOf(n.Part)
 			i := slices.IndexFunc(whole.Nodes, func(o NodeResult) bool { return o.Name == n.Name })
 			switch {
 			case i < 0:
 				whole.Nodes = append(whole.Nodes, n)
-			case chosen[n.Name] == from:
+			case whole.chosenOf(whole.Nodes[i].Part) == f.chosenOf(n.Part):
 				return Fleet{}, fmt.Errorf("there are two results of node %s; give those of one run", n.Name)
 			case n.ExitCode != whole.Nodes[i].ExitCode && n.ExitCode == WorseExit(n.ExitCode, whole.Nodes[i].ExitCode):
 				whole.twice[whole.Nodes[i].Part]++
 				whole.Nodes[i] = n
 			default:
 				whole.twice[n.Part]++
-				continue
 			}
-			chosen[n.Name] = from
 		}
 	}
 	slices.SortFunc(whole.Nodes, func(a, b NodeResult) int { return cmp.Compare(a.Name, b.Name) })

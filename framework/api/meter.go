@@ -114,11 +114,15 @@ func Denied(message string) bool {
 	return strings.Contains(message, "denied the request") || strings.Contains(message, "denied request")
 }
 
+// NodeNotReached is in the API server's message when it does not reach a node's kubelet.
+// Source: apimachinery/pkg/util/proxy/upgradeaware.go.
+const NodeNotReached = "error dialing backend"
+
 // cutOff tells a message by which the API server says that nothing came back from where
 // it passed the request on to. A pod that is there and does not listen refuses.
-// Source: apimachinery/pkg/util/proxy/transport.go and dial.go.
+// Source: apimachinery/pkg/util/proxy/transport.go.
 func cutOff(message string) bool {
-	return strings.Contains(message, "error dialing backend") ||
+	return strings.Contains(message, NodeNotReached) ||
 		strings.Contains(message, "error trying to reach service") && (strings.Contains(message, "i/o timeout") || strings.Contains(message, "timed out"))
 }
 

@@ -76,15 +76,15 @@ func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution)
 }
 
 // refusedExec is the API server's message when it refused an exec for what the user may
-// do, or for what admission lets in, or does not reach the node; "" when it did not. What the command does goes over
-// a connection of its own, of which api.Meter sees nothing.
+// do, or for what admission lets in, or does not reach the node; "" when it did not. What
+// the command does goes over a connection of its own, of which api.Meter sees nothing.
 func refusedExec(err error) string {
 	var upgrade *httpstream.UpgradeFailureError
 	if !errors.As(err, &upgrade) {
 		return ""
 	}
 	message := upgrade.Cause.Error()
-	if apierrors.IsForbidden(upgrade.Cause) || api.Denied(message) || strings.Contains(message, "error dialing backend") {
+	if apierrors.IsForbidden(upgrade.Cause) || api.Denied(message) || strings.Contains(message, api.NodeNotReached) {
 		return message
 	}
 	return ""

@@ -114,6 +114,13 @@ func Find(version string) (Version, error) {
 	return t.Version, err
 }
 
+// Patch is the one patch that a version asks for, for instance "v1.37.2" of "1.37.2"; ""
+// when any patch of its minor will do, or there is no such version.
+func Patch(version string) string {
+	t, _ := findTarget(version)
+	return t.exact
+}
+
 // Covers says whether a server's version, such as v1.37.2 or v1.37.2-gke.1, is of a minor
 // that is supported.
 func Covers(server string) bool {

@@ -30,12 +30,9 @@ const (
 	PodVariable = "PODPROOF_POD_UID"
 )
 
-// abandonedAfter is the age at which a namespace of another machine's run
+// AbandonedAfter is the age at which a namespace of another machine's run
 // counts as left behind: no run lasts that long.
-const abandonedAfter = 3 * time.Hour
-
-// AbandonedAfter says so for messages.
-func AbandonedAfter() time.Duration { return abandonedAfter }
+const AbandonedAfter = 3 * time.Hour
 
 // Current names this process.
 func Current() string {
@@ -95,7 +92,7 @@ func abandoned(meta metav1.ObjectMeta, host string, alive func(pid int) bool, no
 	if pid, err := strconv.Atoi(pidText); err == nil && ownerHost == host {
 		return !alive(pid)
 	}
-	return now.Sub(meta.CreationTimestamp.Time) > abandonedAfter
+	return now.Sub(meta.CreationTimestamp.Time) > AbandonedAfter
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH && !zombie(pid) }

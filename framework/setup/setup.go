@@ -308,7 +308,7 @@ func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.L
 		log.Info("removed %d namespaces that earlier runs had left", n)
 	}
 	if len(live) > 0 && runID == "" {
-		log.Info("left alone: %d namespaces whose runs may be alive, such as %s; what ran in a pod or on another machine counts as dead after %s", len(live), live[0], owner.AbandonedAfter())
+		log.Info("left alone: %d namespaces whose runs may be alive, such as %s; what ran in a pod or on another machine counts as dead after %s", len(live), live[0], owner.AbandonedAfter)
 	}
 	return err
 }

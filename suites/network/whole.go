@@ -30,9 +30,8 @@ var _ = Describe("A Pod as a unit", func() {
 		}
 		Expect(largest).NotTo(BeZero(), "no node says how much CPU it has")
 		part := pod.Requests(corev1.ResourceCPU, fmt.Sprintf("%dm", largest*6/10))
-		// An autoscaler must not get the idea to add a larger node.
 		options := []pod.Option{ns.Witness("a", witness.Run(), part), ns.Witness("b", witness.Run(), part)}
-		if host != "" {
+		if host != "" { // an autoscaler must not get the idea to add a larger node
 			options = append(options, pod.NodeSelector(corev1.LabelHostname, host))
 		}
 		tooBig := spec.Must(ns.Create(ctx, pod.New("too-big", options...)))
