@@ -22,19 +22,12 @@ var _ = Describe("A Pod as a unit", func() {
 		// Each container alone is within what the largest node has, both are not.
 		nodes := spec.Must(ns.API.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{}))
 		var largest int64
-		var host string
 		for _, n := range nodes.Items {
-			if cpu := n.Status.Allocatable.Cpu().MilliValue(); cpu > largest {
-				largest, host = cpu, n.Labels[corev1.LabelHostname]
-			}
+			largest = max(largest, n.Status.Allocatable.Cpu().MilliValue())
 		}
 		Expect(largest).NotTo(BeZero(), "no node says how much CPU it has")
 		part := pod.Requests(corev1.ResourceCPU, fmt.Sprintf("%dm", largest*6/10))
-		options := []pod.Option{ns.Witness("a", witness.Run(), part), ns.Witness("b", witness.Run(), part)}
-		if host != "" { // an autoscaler must not get the idea to add a larger node
-			options = append(options, pod.NodeSelector(corev1.LabelHostname, host))
-		}
-		tooBig := spec.Must(ns.Create(ctx, pod.New("too-big", options...)))
+		tooBig := spec.Must(ns.Create(ctx, pod.New("too-big", ns.Witness("a", witness.Run(), part), ns.Witness("b", witness.Run(), part))))
 		fits := spec.Must(ns.Create(ctx, pod.New("fits", ns.Witness("a", witness.Run()), ns.Witness("b", witness.Run()))))
 
 		waits := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable)
