@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -81,14 +82,14 @@ func TestPages(t *testing.T) {
 	for _, p := range Pages(Entries(specs)) {
 		pages[p.File] = p.Text
 	}
-	g.Expect(pages).To(HaveLen(1 + len(claims.Subjects())))
+	g.Expect(pages).To(HaveLen(2 + len(claims.Subjects())))
 	for file, text := range pages {
 		// Every link within docs/ leads to a page or a section that there is.
-		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md|#[a-z0-9-]+)\)`).FindAllStringSubmatch(text, -1) {
-			if id, section := strings.CutPrefix(link[1], "#"); section {
-				g.Expect(text).To(ContainSubstring("\n## "+strings.ToUpper(id)+"\n"), file)
-			} else {
-				g.Expect(pages).To(HaveKey(link[1]), file)
+		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md)?(#[a-z0-9-]+)?\)`).FindAllStringSubmatch(text, -1) {
+			to := cmp.Or(link[1], file)
+			g.Expect(pages).To(HaveKey(to), file)
+			if id, section := strings.CutPrefix(link[2], "#"); section {
+				g.Expect(pages[to]).To(ContainSubstring("\n## "+strings.ToUpper(id)+"\n"), file)
 			}
 		}
 	}
@@ -111,9 +112,22 @@ func TestEveryClaimTellsItsMutants(t *testing.T) {
 	for _, e := range Entries(nil) {
 		if e.ID == "NET-01" {
 			g.Expect(e.Mutants).To(Equal(mutants.Against("NET-01")))
-			g.Expect(page("network", []Entry{e})).To(ContainSubstring("Mutants that have to turn it red: " + strings.Join(e.Mutants, ", ")))
+			for _, id := range e.Mutants {
+				g.Expect(page("network", []Entry{e})).To(ContainSubstring("\n- `" + id + "`: "))
+			}
 			return
 		}
 	}
 	t.Fatal("NET-01 is not listed")
+}
+
+func TestEveryMutantIsOnItsPage(t *testing.T) {
+	g := NewWithT(t)
+	page := mutantsPage(Entries(nil))
+	for _, m := range mutants.All() {
+		g.Expect(page).To(MatchRegexp("\n\\| `%s` \\| .*%s", m.ID, regexp.QuoteMeta(m.Edits[0].File)))
+		for _, c := range m.Claims {
+			g.Expect(page).To(MatchRegexp("\n\\| `%s` \\| .*\\[%s\\]\\([a-z]+\\.md#%s\\)", m.ID, c, strings.ToLower(c)))
+		}
+	}
 }

@@ -1,10 +1,14 @@
 package listing
 
 import (
+	"cmp"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -23,7 +27,7 @@ var strengths = map[claims.Strength]string{
 	claims.IMPL: "IMPL: how it is implemented in every supported version, without a promise",
 }
 
-// Pages makes an index and a page for each subject.
+// Pages makes an index, a page for each subject, and one of all mutants.
 func Pages(entries []Entry) []Page {
 	index := &strings.Builder{}
 	index.WriteString(generated + "# Claims\n\nEvery claim is one documented, checkable statement about Pods. `podproof run` gives a verdict on each.\n\n" +
@@ -43,8 +47,9 @@ func Pages(entries []Entry) []Page {
 		fmt.Fprintf(index, "| [%s](%s.md) | %d | %s |\n", subject, subject, len(of), numberOf(len(specs), subject))
 		pages = append(pages, Page{File: subject + ".md", Text: page(subject, of)})
 	}
+	fmt.Fprintf(index, "\nWhat the claims would notice: %d wrong components, the [mutants](%s).\n", len(mutants.All()), mutantsFile)
 	pages[0] = Page{File: "README.md", Text: index.String()}
-	return pages
+	return append(pages, Page{File: mutantsFile, Text: mutantsPage(entries)})
 }
 
 // numberOf is the number of specs, where there are any to count.
@@ -115,7 +120,12 @@ func section(out *strings.Builder, e Entry) {
 		fmt.Fprintf(out, "- %s%s, in [%s](../%s)\n", reports.MarkdownText(s.Text), part, s.File, s.File)
 	}
 	if len(e.Mutants) > 0 {
-		fmt.Fprintf(out, "\nMutants that have to turn it red: %s.\n", strings.Join(e.Mutants, ", "))
+		out.WriteString("\n[Mutants](" + mutantsFile + ") that have to turn it red\n\n")
+	}
+	for _, m := range mutants.All() {
+		if slices.Contains(e.Mutants, m.ID) {
+			fmt.Fprintf(out, "- `%s`: %s\n", m.ID, reports.MarkdownText(m.Wrong))
+		}
 	}
 	if len(e.Deviations) > 0 {
 		out.WriteString("\nKnown deviations\n\n")
@@ -130,4 +140,41 @@ func needs(all []string) string {
 		return ""
 	}
 	return "It needs " + strings.Join(all, ", ") + "."
+}
+
+// mutantsFile is the page of all mutants.
+const mutantsFile = "mutants.md"
+
+// mutantsPage lists every mutant by its component, with the claims that have to notice.
+func mutantsPage(entries []Entry) string {
+	subjects := map[string]string{}
+	for _, e := range entries {
+		subjects[e.ID] = e.Subject
+	}
+	out := &strings.Builder{}
+	out.WriteString("<!-- Made by `make docs` from fixtures/mutants. Do not edit. -->\n\n# Mutants\n\n" +
+		"Each is one component made wrong by a small edit of its source. `podproof mutants` builds it, puts it into a cluster, and says whether the claims named here turn red.\n")
+	for _, component := range mutants.Components() {
+		fmt.Fprintf(out, "\n## %s\n\n| mutant | what is wrong | edited | versions | claims that have to turn red |\n|---|---|---|---|---|\n", component)
+		for _, m := range mutants.All() {
+			if m.Component != component {
+				continue
+			}
+			var edited, noticed []string
+			for _, e := range m.Edits {
+				if file := "`" + path.Join(e.Module, e.File) + "`"; !slices.Contains(edited, file) {
+					edited = append(edited, file)
+				}
+			}
+			for _, c := range m.Claims {
+				noticed = append(noticed, fmt.Sprintf("[%s](%s.md#%s)", c, subjects[c], strings.ToLower(c)))
+			}
+			if m.Unseen != "" {
+				noticed = []string{"none: " + reports.MarkdownText(m.Unseen)}
+			}
+			fmt.Fprintf(out, "| `%s` | %s | %s | %s | %s |\n", m.ID, reports.MarkdownText(m.Wrong), strings.Join(edited, ", "),
+				cmp.Or(reports.MarkdownText(m.Versions), "all"), strings.Join(noticed, ", "))
+		}
+	}
+	return out.String()
 }
