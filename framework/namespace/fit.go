@@ -3,14 +3,15 @@ package namespace
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/owner"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Mark makes an object of the spec one that can be found again and removed, where the
@@ -56,12 +57,26 @@ func (s *Space) FitFlags() []string {
 	return []string{"--overrides=" + string(text)}
 }
 
-// Asked is the pod with that UID as the spec asked for it; nil when Create did not make
-// it.
-func (s *Space) Asked(uid types.UID) *corev1.Pod {
+// Announce tells of a pod that is about to be created in another way than by Create, so
+// that what the cluster's admission makes of it is known. Of several with one name the
+// first counts.
+func (s *Space) Announce(p *corev1.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.asked[uid]
+	if s.announced == nil {
+		s.announced = map[string]*corev1.Pod{}
+	}
+	if s.announced[p.Name] == nil {
+		s.announced[p.Name] = p.DeepCopy()
+	}
+}
+
+// Asked is the story's pod as the spec asked for it; nil when it was neither made by
+// Create nor announced.
+func (s *Space) Asked(story *journal.Story) *corev1.Pod {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.asked[story.UID()], s.announced[story.Name()])
 }
 
 // Altered says, in a few words each, what a cluster made of a pod otherwise than it was
@@ -96,7 +111,7 @@ func Altered(asked, stored *corev1.Pod) []string {
 		// asked looks.
 		spec.Tolerations, spec.Volumes = nil, nil
 	}
-	if !equality.Semantic.DeepDerivative(a, s) {
+	if !equality.Semantic.DeepDerivative(a, s) || a.ActiveDeadlineSeconds == nil && s.ActiveDeadlineSeconds != nil {
 		words = append(words, "the Pod's own fields were changed")
 	}
 	return words
@@ -119,6 +134,25 @@ func alteredContainer(name string, asked, stored corev1.Container) []string {
 	// The gate of a field that is off drops it, which is a finding of specs.
 	a.RestartPolicy, s.RestartPolicy = nil, nil
 	takeDefaults(a, s)
+	if a.ImagePullPolicy != "" && a.ImagePullPolicy != s.ImagePullPolicy {
+		words = append(words, fmt.Sprintf("%s has the imagePullPolicy %s and not %s", name, s.ImagePullPolicy, a.ImagePullPolicy))
+		a.ImagePullPolicy = s.ImagePullPolicy
+	}
+	// These have no default, and DeepDerivative passes over what is not set.
+	for _, added := range []struct {
+		what string
+		is   bool
+	}{
+		{"a hook", a.Lifecycle == nil && s.Lifecycle != nil},
+		{"a liveness probe", a.LivenessProbe == nil && s.LivenessProbe != nil},
+		{"a readiness probe", a.ReadinessProbe == nil && s.ReadinessProbe != nil},
+		{"a startup probe", a.StartupProbe == nil && s.StartupProbe != nil},
+		{"a command", len(a.Command) == 0 && len(s.Command) > 0},
+	} {
+		if added.is {
+			words = append(words, name+" was given "+added.what)
+		}
+	}
 	if !equality.Semantic.DeepDerivative(a, s) {
 		words = append(words, name+" was changed")
 	}

@@ -43,10 +43,11 @@ type Space struct {
 	name    string
 	journal *journal.Journal
 
-	mu      sync.Mutex
-	seen    []Seen
-	asked   map[types.UID]*corev1.Pod
-	refused []string // calls of kubectl and of exec
+	mu        sync.Mutex
+	seen      []Seen
+	asked     map[types.UID]*corev1.Pod
+	announced map[string]*corev1.Pod // by name
+	refused   []string               // calls of kubectl and of exec
 }
 
 // Open makes a namespace, or takes the given one over, and starts its journal.
@@ -137,7 +138,7 @@ func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, erro
 // starts. A pod that is created then is out of its reach.
 // Source: pkg/kubelet/kuberuntime/kuberuntime_gc.go (evictableContainers).
 func (s *Space) CreateAgain(ctx context.Context, story *journal.Story) (*journal.Story, error) {
-	asked := s.Asked(story.UID())
+	asked := s.Asked(story)
 	if asked == nil {
 		return nil, fmt.Errorf("pod %s cannot be created again: it was not created by the spec", story.Name())
 	}

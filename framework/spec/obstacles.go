@@ -24,13 +24,13 @@ func obstacles(space *namespace.Space) []string {
 	}
 	for _, story := range space.Journal().Stories() {
 		first := story.Versions()[0].Pod
-		asked := space.Asked(story.UID())
+		asked := space.Asked(story)
 		if asked != nil {
 			for _, change := range namespace.Altered(asked, first) {
 				reasons = append(reasons, fmt.Sprintf("the cluster's admission altered pod %s: %s", story.Name(), change))
 			}
 		} else {
-			asked = first // kubectl made it
+			asked = first // it is none of the spec's
 		}
 		reasons = append(reasons, inTheWay(story, asked, ground.Cluster.NodeSelector, []string{ground.Cluster.WitnessImage, ground.Cluster.WitnessTwin})...)
 	}

@@ -74,15 +74,17 @@ var _ = Describe("kubectl get pods", func() {
 	It("shows in STATUS how a container ended that is about to be restarted, though the phase is Running", claim.Proves("CLI-STATUS-01").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("crashes", ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))))
 		// From the second end on there are 10 s and more to look.
-		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), notRunning)))
+		spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "CrashLoopBackOff")))
 		cells, shown, err := ns.Row(ctx, "crashes")
 		spec.Do(err)
 		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose container is about to be restarted must be Running\n%s", story)
-		// Which of the two it is is the kubelet's choice of moment; that the
-		// column follows the container is the claim.
-		want := "Error"
-		if state := pod.Status(shown, "w").State; state.Waiting != nil {
-			want = "CrashLoopBackOff"
+		// Who looks late sees the next instance; the column follows the container.
+		want := "CrashLoopBackOff"
+		switch state := pod.Status(shown, "w").State; {
+		case state.Terminated != nil:
+			want = "Error"
+		case state.Running != nil:
+			want = "Running"
 		}
 		Expect(cells["Status"]).To(Equal(want), "STATUS must show how the container is, not the phase\n%s", story)
 	})
@@ -153,11 +155,6 @@ func wide(ctx SpecContext, ns *spec.Space) (running, unbound *journal.Story) {
 	spec.Must(unbound.Await(ctx, pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated")))
 	return running, unbound
 }
-
-var notRunning = journal.State{Text: "to have container w not running", Holds: func(p *corev1.Pod) bool {
-	s := pod.Status(p, "w")
-	return s != nil && s.State.Running == nil
-}}
 
 // failedBy holds when the Pod has failed for a reason of its own.
 func failedBy(reason string) journal.State {

@@ -33,6 +33,7 @@ var _ = Describe("kubectl run", func() {
 		expectRun(p, ns.Cluster.WitnessImage, printed.String())
 		expectAbsent(ctx, ns, "dry", "a dry run must not create the Pod")
 
+		ns.Announce(&p)
 		created := spec.Must(ns.RunKubectl(ctx, printed.Stdout, "create", "-f", "-"))
 		Expect(created.Code).To(BeZero(), "what the dry run printed must be a manifest that can be created\n%s", created)
 		story := ns.Journal().Story("dry")
@@ -42,6 +43,9 @@ var _ = Describe("kubectl run", func() {
 
 	It("creates a bare Pod that is always restarted, unless --restart says otherwise", claim.Proves("CLI-RUN-02"), func(ctx SpecContext) {
 		image := "--image=" + ns.Cluster.WitnessImage
+		ns.Announce(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{Name: "plain", Image: ns.Cluster.WitnessImage, Args: witness.Run()}},
+		}})
 		ran := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "plain", image}, ns.FitFlags(), []string{"--"}, witness.Run())...))
 		Expect(ran.Code).To(BeZero(), "%s", ran)
 		story := ns.Journal().Story("plain")
@@ -193,6 +197,7 @@ func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Stor
 func manifest(ns *spec.Space, p *corev1.Pod) string {
 	GinkgoHelper()
 	ns.Fit(p)
+	ns.Announce(p)
 	p.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 	text := spec.Must(yaml.Marshal(p))
 	// The status of what is not there yet.
