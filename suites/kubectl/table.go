@@ -1,34 +1,30 @@
 package kubectl
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
-// cell is what a table that kubectl printed has for an object in a column, ""
-// when it has no such column or object. Columns are aligned under their names;
-// a name that has spaces in it cannot be asked for.
+// heading is the name of a column, which can have a space in it, and what separates it
+// from the next one: kubectl puts three spaces between columns.
+var heading = regexp.MustCompile(`\S+( \S+)*\s*`)
+
+// cell is what a table that kubectl printed has for an object in a column, "" when it has
+// no such column or object, or nothing there. Columns are aligned under their names.
 func cell(table, object, column string) string {
 	header, rows, _ := strings.Cut(table, "\n")
-	from := -1
-	for i := 0; i < len(header); {
-		word := strings.Fields(header[i:])
-		if len(word) == 0 {
-			break
-		}
-		i += strings.Index(header[i:], word[0])
-		if word[0] == column {
-			from = i
-			break
-		}
-		i += len(word[0])
-	}
-	if from < 0 {
-		return ""
-	}
-	for row := range strings.Lines(rows) {
-		if name, _, _ := strings.Cut(row, " "); name != object || len(row) <= from {
+	for _, at := range heading.FindAllStringIndex(header, -1) {
+		if strings.TrimSpace(header[at[0]:at[1]]) != column {
 			continue
 		}
-		if words := strings.Fields(row[from:]); len(words) > 0 {
-			return words[0]
+		for row := range strings.Lines(rows) {
+			if name, _, _ := strings.Cut(row, " "); name == object && len(row) > at[0] {
+				to := len(row)
+				if at[1] < len(header) {
+					to = min(to, at[1])
+				}
+				return strings.TrimSpace(row[at[0]:to])
+			}
 		}
 	}
 	return ""
