@@ -30,11 +30,13 @@ func TestAltered(t *testing.T) {
 		"a LimitRange":     {func(s *corev1.PodSpec) { s.Containers[0].Resources.Limits = cpu }, []string{"container w was given other resources, as a LimitRange does"}},
 		"a probe rewritten": {func(s *corev1.PodSpec) { s.Containers[0].ReadinessProbe.HTTPGet.Path = "/app-health" },
 			[]string{"container w was changed"}},
-		"a pull policy":      {func(s *corev1.PodSpec) { s.Containers[0].ImagePullPolicy = corev1.PullAlways }, []string{"container w has the imagePullPolicy Always and not " + string(corev1.PullIfNotPresent)}},
-		"a hook": {func(s *corev1.PodSpec) { s.Containers[1].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}} },
+		"a pull policy": {func(s *corev1.PodSpec) { s.Containers[0].ImagePullPolicy = corev1.PullAlways }, []string{"container w has the imagePullPolicy Always and not " + string(corev1.PullIfNotPresent)}},
+		"a hook": {func(s *corev1.PodSpec) {
+			s.Containers[1].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}
+		},
 			[]string{"container other was given a hook"}},
-		"a probe": {func(s *corev1.PodSpec) { s.Containers[1].LivenessProbe = &corev1.Probe{} }, []string{"container other was given a liveness probe"}},
-		"a deadline": {func(s *corev1.PodSpec) { s.ActiveDeadlineSeconds = ptr.To(int64(3600)) }, []string{"the Pod's own fields were changed"}},
+		"a probe":            {func(s *corev1.PodSpec) { s.Containers[1].LivenessProbe = &corev1.Probe{} }, []string{"container other was given a liveness probe"}},
+		"a deadline":         {func(s *corev1.PodSpec) { s.ActiveDeadlineSeconds = ptr.To(int64(3600)) }, []string{"the Pod's own fields were changed"}},
 		"a grace period":     {func(s *corev1.PodSpec) { s.TerminationGracePeriodSeconds = ptr.To(int64(300)) }, []string{"the Pod's own fields were changed"}},
 		"a gate that is off": {func(s *corev1.PodSpec) { s.Containers[1].RestartPolicy = nil }, nil},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/podproof/podproof/framework/api"
@@ -14,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
 	"k8s.io/streaming/pkg/httpstream"
@@ -47,7 +49,7 @@ func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution)
 			Container: e.Container, Command: e.Command,
 			Stdin: e.Stdin != nil, Stdout: true, Stderr: !e.TTY, TTY: e.TTY,
 		}, scheme.ParameterCodec)
-	executor, err := remotecommand.NewWebSocketExecutor(s.API.Config, http.MethodGet, req.URL().String())
+	executor, err := executor(s.API.Config, req.URL())
 	if err != nil {
 		return Executed{}, fmt.Errorf("exec in container %s of pod %s: %w", e.Container, story.Name(), err)
 	}
@@ -73,6 +75,28 @@ func (s *Space) ExecWith(ctx context.Context, story *journal.Story, e Execution)
 		return result, fmt.Errorf("exec %q in container %s of pod %s: %w %s", e.Command, e.Container, story.Name(), err, result.Stderr)
 	}
 	return result, nil
+}
+
+// executor uses a WebSocket, and SPDY where something on the way to the API server lets
+// no WebSocket through, as kubectl does.
+func executor(config *rest.Config, target *url.URL) (remotecommand.Executor, error) {
+	socket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, target.String())
+	if err != nil {
+		return nil, err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(config, http.MethodPost, target)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(socket, spdy, func(err error) bool {
+		var upgrade *httpstream.UpgradeFailureError
+		if errors.As(err, &upgrade) {
+			// With a status it is the API server that has answered.
+			var status *apierrors.StatusError
+			return !errors.As(upgrade.Cause, &status)
+		}
+		return httpstream.IsHTTPSProxyError(err)
+	})
 }
 
 // refusedExec is the API server's message when it refused an exec for what the user may

@@ -17,7 +17,7 @@ import (
 )
 
 var _ = Describe("The back-off", func() {
-	ns := spec.Namespace()
+	ns := namespace()
 
 	It("delays a restart after exit code 0 as after a crash", claim.Proves("BACKOFF-01"), func(ctx SpecContext) {
 		// How much longer the delay is, is the business of other claims.

@@ -15,7 +15,7 @@ import (
 const onTerm = 143
 
 var _ = Describe("The back-off", func() {
-	ns := spec.Namespace()
+	ns := namespace()
 
 	// The kubelet kills the container and starts it again in one go, by the
 	// status from before: of the instances that have ended, the newest is the

@@ -8,7 +8,6 @@ import (
 
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // crashLoop is the reason of a container that waits for its restart.
@@ -22,10 +21,11 @@ type shown struct {
 	ended   time.Time     // when the instance before had ended, in whole seconds
 }
 
-// message is how the kubelet words a wait: the delay, the container, the pod.
-// Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (doBackOff), and
-// pkg/kubelet/util/format (Pod).
-var message = regexp.MustCompile(`^back-off (\S+) restarting failed container=(\S+) pod=(\S+)_(\S+)\((\S+)\)$`)
+// message is how the kubelet words a wait: the delay, the container, the pod. Which pod it
+// names is not looked at: a virtual cluster shows the message of the pod that stands for
+// the one here.
+// Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (doBackOff).
+var message = regexp.MustCompile(`^back-off (\S+) restarting failed container=(\S+) pod=\S+$`)
 
 // waits are all waits of the crasher with reason CrashLoopBackOff, one for each
 // restart. The error is a message that is not worded as it should be.
@@ -40,7 +40,7 @@ func waits(versions []journal.Version) ([]shown, error) {
 		if n := len(all); n > 0 && all[n-1].restart == restart {
 			continue
 		}
-		delay, err := parseMessage(v.Pod, s.State.Waiting.Message)
+		delay, err := parseMessage(s.State.Waiting.Message)
 		if err != nil {
 			return all, err
 		}
@@ -53,9 +53,8 @@ func waits(versions []journal.Version) ([]shown, error) {
 	return all, nil
 }
 
-// parseMessage returns the delay that a message tells, if it is about the
-// crasher of the pod.
-func parseMessage(p *corev1.Pod, text string) (time.Duration, error) {
+// parseMessage returns the delay that a message tells, if it is about the crasher.
+func parseMessage(text string) (time.Duration, error) {
 	parts := message.FindStringSubmatch(text)
 	if parts == nil {
 		return 0, fmt.Errorf("the message of a container that waits for its restart must be like %q, but it is %q", "back-off 10s restarting failed container=NAME pod=POD_NAMESPACE(UID)", text)
@@ -64,8 +63,8 @@ func parseMessage(p *corev1.Pod, text string) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the message %q does not tell the delay: %w", text, err)
 	}
-	if parts[2] != crasher || parts[3] != p.Name || parts[4] != p.Namespace || parts[5] != string(p.UID) {
-		return 0, fmt.Errorf("the message %q must name the container %s of pod %s_%s(%s)", text, crasher, p.Name, p.Namespace, p.UID)
+	if parts[2] != crasher {
+		return 0, fmt.Errorf("the message %q must name the container %s", text, crasher)
 	}
 	return delay, nil
 }

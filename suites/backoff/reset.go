@@ -20,7 +20,7 @@ const (
 )
 
 var _ = Describe("The back-off", func() {
-	ns := spec.Namespace()
+	ns := namespace()
 
 	It("begins anew when a container has run for ten minutes", claim.Proves("BACKOFF-06").Jitter(2*time.Minute), func(ctx SpecContext) {
 		climbers := start(ctx, ns, crashingThenLiving(stable), crashingThenLiving(stable))

@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("The back-off", func() {
-	ns := spec.Namespace()
+	ns := namespace()
 
 	// A kill by a liveness probe finds the delay in the very sync that kills,
 	// so that the next one, which comes at once, tells of it. After an exit of

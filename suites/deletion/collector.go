@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
@@ -62,7 +63,26 @@ func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod
 func (c collector) begin(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", c.stubborn(name)))
-	return spec.Must(ns.Create(ctx, pod.New(name, options...)))
+	story := spec.Must(ns.Create(ctx, pod.New(name, options...)))
+	DeferOnFailure(func(ctx SpecContext) { c.excuseUnreached(ctx, ns, story) }, NodeTimeout(overdue))
+	return story
+}
+
+// excuseUnreached makes the spec inconclusive on a cluster of others where a process has
+// begun and nothing that it sent came to the collector: a network policy, for instance,
+// keeps Pods apart, and says nothing about their deletion.
+func (c collector) excuseUnreached(ctx context.Context, ns space, victim *journal.Story) {
+	if ns.Cluster.Own {
+		return
+	}
+	said, err := ns.Log(ctx, victim, "w", false)
+	if err != nil || len(witness.Select(said, record.Start)) == 0 {
+		return
+	}
+	heard, err := c.ask(ctx, ns, map[string]string{"id": victim.Name()})
+	if err == nil && len(heard.Arrivals) == 0 {
+		claim.Inconclusive(fmt.Sprintf("nothing that pod %s sends to pod %s by UDP arrives, as where a network policy keeps pods apart", victim.Name(), c.story.Name()))
+	}
 }
 
 // await waits until the process of that name has told the collector of an

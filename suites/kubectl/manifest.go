@@ -21,11 +21,15 @@ var _ = Describe("The minimal Pod manifest", func() {
 	It("runs, with the defaults that the API server fills in", claim.Proves("YAML-01"), func(ctx SpecContext) {
 		// Admission that sets fields itself leaves no default to look at. It is known by
 		// what it makes of a Pod that asks for another value.
-		other := spec.Must(ns.Create(ctx, pod.New("other", pod.Gated(), ns.Witness("w", witness.Run()))))
+		explicit := pod.New("other", pod.Gated(), pod.Restart(corev1.RestartPolicyAlways), pod.Grace(30), ns.Witness("w", witness.Run()))
+		explicit.Spec.DNSPolicy, explicit.Spec.SchedulerName = corev1.DNSClusterFirst, corev1.DefaultSchedulerName
+		explicit.Spec.Containers[0].TerminationMessagePath = corev1.TerminationMessagePathDefault
+		explicit.Spec.Containers[0].TerminationMessagePolicy = corev1.TerminationMessageReadFile
+		other := spec.Must(ns.Create(ctx, explicit))
 
 		p := minimal(ns.Cluster.WitnessImage)
 		story := spec.Must(ns.Create(ctx, p))
-		expectDefaults(p, corev1.PullIfNotPresent, "the tag of the image "+ns.Cluster.WitnessImage)
+		expectDefaults(p)
 
 		spec.Must(story.Await(ctx, pod.Ready()))
 		spec.Must(ns.Get(ctx, story, web, "/", nil))
@@ -41,7 +45,7 @@ var _ = Describe("The minimal Pod manifest", func() {
 		for _, image := range []string{untagged, untagged + ":latest"} {
 			// A dry run answers the Pod with its defaults and stores nothing.
 			answered := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, minimal(image), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
-			expectDefaults(answered, corev1.PullAlways, "the image "+image)
+			Expect(answered.Spec.Containers).To(ContainElement(And(HaveField("Image", image), HaveField("ImagePullPolicy", corev1.PullAlways))), "the default of imagePullPolicy, by the image %s", image)
 		}
 	})
 })
@@ -62,15 +66,15 @@ func minimal(image string) *corev1.Pod {
 }
 
 // expectDefaults checks each documented default of what the manifest leaves out.
-func expectDefaults(p *corev1.Pod, pull corev1.PullPolicy, because string) {
+func expectDefaults(p *corev1.Pod) {
 	GinkgoHelper()
 	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the default of restartPolicy")
 	Expect(p.Spec.DNSPolicy).To(Equal(corev1.DNSClusterFirst), "the default of dnsPolicy")
 	Expect(p.Spec.TerminationGracePeriodSeconds).To(HaveValue(Equal(int64(30))), "the default of terminationGracePeriodSeconds")
 	Expect(p.Spec.EnableServiceLinks).To(HaveValue(BeTrue()), "the default of enableServiceLinks")
-	Expect(p.Spec.SchedulerName).To(Equal("default-scheduler"), "the default of schedulerName")
-	Expect(p.Spec.Containers[0].TerminationMessagePath).To(Equal("/dev/termination-log"), "the default of terminationMessagePath")
+	Expect(p.Spec.SchedulerName).To(Equal(corev1.DefaultSchedulerName), "the default of schedulerName")
+	Expect(p.Spec.Containers[0].TerminationMessagePath).To(Equal(corev1.TerminationMessagePathDefault), "the default of terminationMessagePath")
 	Expect(p.Spec.Containers[0].TerminationMessagePolicy).To(Equal(corev1.TerminationMessageReadFile), "the default of terminationMessagePolicy")
-	Expect(p.Spec.Containers[0].ImagePullPolicy).To(Equal(pull), "the default of imagePullPolicy, by %s", because)
+	Expect(p.Spec.Containers[0].ImagePullPolicy).To(Equal(corev1.PullIfNotPresent), "the default of imagePullPolicy, by the tag of the image %s", p.Spec.Containers[0].Image)
 	Expect(p.Spec.Containers[0].Ports).To(HaveExactElements(HaveField("Protocol", corev1.ProtocolTCP)), "the default of a port's protocol")
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -118,8 +119,10 @@ var _ = Describe("A Pod's address", func() {
 		nodeIPs := map[string]bool{}
 		for _, n := range spec.Must(ns.API.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})).Items {
 			for _, a := range n.Status.Addresses {
-				if a.Type == corev1.NodeInternalIP {
-					nodeIPs[a.Address] = true
+				// A node without an internal address is known by its external one.
+				// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/util/node/node.go (GetNodeHostIPs)
+				if ip := net.ParseIP(a.Address); ip != nil && (a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP) {
+					nodeIPs[ip.String()] = true
 				}
 			}
 		}

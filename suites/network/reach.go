@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,6 +32,10 @@ var _ = Describe("A Pod's address", func() {
 		spec.Do(err)
 		server := spec.Must(ns.Create(ctx, pod.New("server", one, ns.Witness("w", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))))))
 		ip := spec.Must(server.Await(ctx, pod.Ready())).Pod.Status.PodIP
+
+		// What lets nothing through to the Pod, such as a network policy, keeps the API server
+		// away, too, which the failure then tells.
+		DeferOnFailure(func(ctx SpecContext) { _, _ = ns.Get(ctx, server, port, "/", nil) }, NodeTimeout(time.Minute))
 
 		clients := map[string]*journal.Story{}
 		for name, where := range map[string][]pod.Option{

@@ -7,6 +7,7 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
+	corev1 "k8s.io/api/core/v1"
 )
 
 var _ = Describe("An emptyDir", func() {
@@ -20,7 +21,9 @@ var _ = Describe("An emptyDir", func() {
 		)
 		// All its instances end with 1: while a kubelet removes what is left of a deleted Pod,
 		// it can take an earlier one for the last, and a final phase must not change.
-		serving := []pod.Option{pod.Volume("data"), ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(1))), pod.Mount("data", "/data"), pod.Readiness(pod.HTTPGet(port, "/")))}
+		serving := []pod.Option{pod.Volume("data"), ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(1))), pod.Mount("data", "/data"), pod.Readiness(pod.HTTPGet(port, "/")), func(c *corev1.Container) {
+			c.SecurityContext.ReadOnlyRootFilesystem = new(bool) // which policies set where nobody does
+		})}
 		story := spec.Must(ns.Create(ctx, pod.New("keeper", serving...)))
 		ready := spec.Must(story.Await(ctx, pod.Ready()))
 		note := "of " + string(ready.Pod.UID) // like nothing that could be there by chance
