@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -323,20 +324,38 @@ func nodeStable(versions []Version) error {
 }
 
 // containersFixed: the validation of pod updates lets images and resources
-// change, not which containers there are. Ephemeral containers are another
+// change, and nothing else of containers. Ephemeral containers are another
 // list and may be added.
 func containersFixed(versions []Version) error {
 	for i := 1; i < len(versions); i++ {
 		before, now := versions[i-1].Pod.Spec, versions[i].Pod.Spec
-		sameName := func(a, b corev1.Container) bool { return a.Name == b.Name }
-		if !slices.EqualFunc(before.Containers, now.Containers, sameName) {
-			return brokenAt(versions, i, "its containers changed from %v to %v", names(before.Containers), names(now.Containers))
+		if change := others(before.Containers, now.Containers); change != "" {
+			return brokenAt(versions, i, "its containers changed%s", change)
 		}
-		if !slices.EqualFunc(before.InitContainers, now.InitContainers, sameName) {
-			return brokenAt(versions, i, "its init containers changed from %v to %v", names(before.InitContainers), names(now.InitContainers))
+		if change := others(before.InitContainers, now.InitContainers); change != "" {
+			return brokenAt(versions, i, "its init containers changed%s", change)
 		}
 	}
 	return nil
+}
+
+// others says how containers became others, or "".
+func others(before, now []corev1.Container) string {
+	if was, is := names(before), names(now); !slices.Equal(was, is) {
+		return fmt.Sprintf(" from %v to %v", was, is)
+	}
+	for i := range before {
+		if !sameContainer(before[i], now[i]) {
+			return fmt.Sprintf(": %s is another one, and not only in its image or resources", before[i].Name)
+		}
+	}
+	return ""
+}
+
+// sameContainer compares all that may not change.
+func sameContainer(a, b corev1.Container) bool {
+	a.Image, a.Resources, a.ResizePolicy = b.Image, b.Resources, b.ResizePolicy
+	return equality.Semantic.DeepEqual(a, b)
 }
 
 func names(containers []corev1.Container) []string {

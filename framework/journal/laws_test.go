@@ -130,6 +130,8 @@ func TestLawsAreBroken(t *testing.T) {
 			newHistory().then(func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "d"}) })},
 		{"an init container less", "LAW-CONTAINERS-FIXED", "from [i] to []",
 			newHistory(initContainer("i")).then(func(p *corev1.Pod) { p.Spec.InitContainers = nil })},
+		{"a container's command", "LAW-CONTAINERS-FIXED", "its containers changed: c is another one",
+			newHistory().then(func(p *corev1.Pod) { p.Spec.Containers[0].Command = []string{"other"} })},
 		{"deletion taken back", "LAW-DELETION-FINAL", "taken back",
 			plain().then(deleting(30)).then(func(p *corev1.Pod) { p.DeletionTimestamp = nil })},
 		{"longer grace", "LAW-DELETION-FINAL", "grew from 5 to 30", plain().then(deleting(5)).then(deleting(30))},

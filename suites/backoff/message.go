@@ -78,7 +78,12 @@ func judgeWaits(all []shown, free, missed int) error {
 	for _, w := range all {
 		var known []time.Duration
 		for extra := range missed + 1 {
-			known = append(known, documented(w.restart-free-extra+1))
+			if delay := documented(w.restart - free - extra + 1); delay > 0 { // else nothing is held back
+				known = append(known, delay)
+			}
+		}
+		if len(known) == 0 {
+			return fmt.Errorf("restart %d was held back, with a message that told a delay of %s, but it comes at once", w.restart, w.delay)
 		}
 		if !slices.Contains(known, w.delay) {
 			return fmt.Errorf("while restart %d was held back, the message told a delay of %s, but it is %s", w.restart, w.delay, known[0])

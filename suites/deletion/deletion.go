@@ -4,6 +4,8 @@ package deletion
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -123,16 +125,31 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 
 	It("by force is what kubectl delete --force asks for", claim.ProvesPart("DELETE-05", "with kubectl"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("forced", ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
-		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+		// The article has --force alone, the documentation both flags. kubectl makes 1 of
+		// a grace period of 0 unless --force comes with it.
+		cases := []struct {
+			pod   string
+			flags []string
+		}{
+			{"forced", []string{"--force"}},
+			{"forced-with-zero", []string{"--grace-period=0", "--force"}},
+		}
+		stories := map[string]*journal.Story{}
+		for _, c := range cases {
+			stories[c.pod] = spec.Must(ns.Create(ctx, pod.New(c.pod, ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		}
+		for _, c := range cases {
+			story, flags := stories[c.pod], strings.Join(c.flags, " ")
+			spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
 
-		deleted := spec.Must(ns.RunKubectl(ctx, "", "delete", "pod", story.Name(), "--force"))
-		Expect(deleted.Code).To(BeZero(), "kubectl must succeed\n%s", deleted)
-		Expect(deleted.Stdout).To(ContainSubstring(`pod "forced" force deleted`), "what kubectl says on stdout")
-		Expect(deleted.Stderr).To(ContainSubstring("Immediate deletion does not wait for confirmation"), "kubectl must warn on stderr that the processes may still run\n%s", deleted)
-		gone := spec.Must(story.AwaitGone(ctx))
-		Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl must ask for a grace period of 0 when only --force is given\n%s", story)
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+			deleted := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"delete", "pod", c.pod}, c.flags)...))
+			Expect(deleted.Code).To(BeZero(), "kubectl delete %s must succeed\n%s", flags, deleted)
+			Expect(deleted.Stdout).To(ContainSubstring(`pod "`+c.pod+`" force deleted`), "kubectl delete %s must say on stdout that it has deleted the Pod by force\n%s", flags, deleted)
+			Expect(deleted.Stderr).To(ContainSubstring("Immediate deletion does not wait for confirmation"), "kubectl delete %s must warn on stderr that the processes may still run\n%s", flags, deleted)
+			gone := spec.Must(story.AwaitGone(ctx))
+			Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl delete %s must ask for a grace period of 0\n%s", flags, story)
+			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+		}
 	})
 
 	It("by force still sends SIGTERM, and SIGKILL 2 s later, when the object is gone", claim.Proves("DELETE-06"), func(ctx SpecContext) {

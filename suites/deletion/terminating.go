@@ -102,14 +102,19 @@ var _ = Describe("A Pod that is being deleted", func() {
 			}
 		}
 
+		// Phase and exit codes have to stay until then, so the last version is looked at too.
 		By("taking the finalizer away")
-		story := stories["obeys"]
-		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
-		spec.Do(err)
-		ns.expectGone(ctx, story, "when its last finalizer has been removed")
-		gone := spec.Must(story.AwaitGone(ctx)).Pod
-		Expect(gone.Status.Phase).To(Equal(corev1.PodSucceeded), "the DELETED version must carry the final phase\n%s", story)
-		Expect(pod.Status(gone, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "the DELETED version must carry the exit code\n%s", story)
+		for _, c := range cases {
+			story := stories[c.pod.Name]
+			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+			spec.Do(err)
+			ns.expectGone(ctx, story, "when its last finalizer has been removed")
+			gone := spec.Must(story.AwaitGone(ctx)).Pod
+			Expect(gone.Status.Phase).To(Equal(c.after), "the DELETED version of the Pod %s must carry the final phase\n%s", c.pod.Name, story)
+			for container, code := range c.exits {
+				Expect(pod.Status(gone, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "the DELETED version of the Pod %s must carry the exit code of container %s\n%s", c.pod.Name, container, story)
+			}
+		}
 	})
 
 	It("reaches a terminal phase before it is gone, also when it never ran", claim.Proves("DELETE-04"), func(ctx SpecContext) {

@@ -1,6 +1,7 @@
 package kubectl
 
 import (
+	"fmt"
 	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,21 +18,35 @@ var _ = Describe("kubectl describe pod", func() {
 
 	It("shows where a Pod is, how its containers are and were, and its events", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume("state"),
-			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")))))
-		story, p, err := ns.AwaitLastState(ctx, story, "w", pod.All(pod.Restarted("w", 1), pod.Ready()))
+			ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
+			ns.Witness("once", witness.Run()))))
+		story, p, err := ns.AwaitLastState(ctx, story, "again", pod.All(pod.Restarted("again", 1), pod.Ready()))
 		spec.Do(err)
 		spec.Must(story.AwaitEvent(ctx, "to have a Started event", func(e *corev1.Event) bool { return e.Reason == "Started" }))
 
 		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))
 		Expect(got.Code).To(BeZero(), "%s", got)
-		for _, line := range []string{
+		lines := []string{
 			"Name: +" + story.Name(), "Namespace: +" + ns.Name(),
 			"Node: +" + regexp.QuoteMeta(p.Spec.NodeName) + "/.*", "IP: +" + regexp.QuoteMeta(p.Status.PodIP),
-			"Status: +Running", " +State: +Running", " +Last State: +Terminated", " +Exit Code: +3", " +Restart Count: +1",
-			" +Ready +True *", "Events:", " +Normal +Started .*",
-		} {
+			"Status: +Running", "Events:", " +Normal +Started .*",
+		}
+		for _, c := range p.Status.Conditions {
+			lines = append(lines, fmt.Sprintf(" +%s +%s *", regexp.QuoteMeta(string(c.Type)), c.Status))
+		}
+		for _, line := range lines {
 			Expect(got.Stdout).To(MatchRegexp("(?m)^%s$", line), "kubectl describe must show what the API tells of the Pod\n%s", story)
 		}
+
+		// What is said of one container must not be what another one did.
+		again, once := about(got.Stdout, "again"), about(got.Stdout, "once")
+		for _, line := range []string{"State: +Running", "Last State: +Terminated", "Exit Code: +3", "Restart Count: +1"} {
+			Expect(again).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show of container again that it runs, was restarted once, and how it ended before\n%s\n%s", got, story)
+		}
+		for _, line := range []string{"State: +Running", "Restart Count: +0"} {
+			Expect(once).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show of container once that it runs and was never restarted\n%s\n%s", got, story)
+		}
+		Expect(once).NotTo(ContainSubstring("Last State"), "kubectl describe must show no last state of container once, which has none\n%s\n%s", got, story)
 	})
 
 	It("shows that a Pod is being deleted", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
@@ -46,3 +61,13 @@ var _ = Describe("kubectl describe pod", func() {
 		Expect(got.Stdout).To(MatchRegexp("(?m)^Termination Grace Period: +20s$"), "with the grace period that it was given\n%s", got)
 	})
 })
+
+// about is what kubectl describe says about a container: the lines under its name
+// that are indented further.
+func about(described, container string) string {
+	found := regexp.MustCompile(`(?m)^  ` + regexp.QuoteMeta(container) + `:\n((?: {4}.*\n)*)`).FindStringSubmatch(described)
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}

@@ -2,6 +2,7 @@ package kubectl
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ var _ = Describe("kubectl logs", func() {
 
 		ended := spec.Must(ns.Log(ctx, story, "ended", false))
 		expectExit(ended, 0, "the log of a container that has ended must reach to its last line", story)
-		expectAside(spec.Must(ns.LogText(ctx, story, "aloud")), story)
+		expectAsides(spec.Must(ns.LogText(ctx, story, "aloud")), story)
 
 		over := spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0*time.Second))))))
 		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
@@ -62,7 +63,7 @@ var _ = Describe("kubectl logs", func() {
 		expectExit(logs(story, "-c", "ended"), 0, "kubectl logs of a container that has ended must print up to its last line", story)
 		aloud := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "aloud"))
 		Expect(aloud.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", aloud, story)
-		expectAside(aloud.Stdout, story)
+		expectAsides(aloud.Stdout, story)
 		expectInstance(before, 0, "kubectl logs --previous must print the instance before the present one", story)
 		expectExit(before, 3, "kubectl logs --previous must print up to the last line", story)
 		expectInstance(logs(story, "-c", "again"), 1, "kubectl logs must print the present instance", story)
@@ -75,15 +76,15 @@ var _ = Describe("kubectl logs", func() {
 })
 
 // loggers is a Pod with two containers that have ended, of which "aloud" also wrote
-// to stderr, one whose second instance runs, and one that cannot start, and what previous reads of the log of the
-// second one's first instance.
+// much to stderr, one whose second instance runs, and one that cannot start, and what
+// previous reads of the log of the third one's first instance.
 // The collector can have taken that instance, see CreateAgain; then there is a second Pod.
 // Kubelets before 1.36 tell of no last state then, later ones do and have an empty log.
 func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []record.Line) (*journal.Story, []record.Line) {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
 		pod.InitContainer("ended", ns.Cluster.WitnessImage, witness.Run(witness.For(0*time.Second))),
-		pod.InitContainer("aloud", ns.Cluster.WitnessImage, witness.Say(aside)),
+		pod.InitContainer("aloud", ns.Cluster.WitnessImage, witness.Say(strings.Join(asides(), "\n"))),
 		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
 		pod.Container("absent", noRegistry, nil),
 	)))
@@ -114,11 +115,27 @@ func expectExit(lines []record.Line, code int, must string, story *journal.Story
 	Expect(last.Code).To(HaveValue(Equal(code)), "%s: the exit code that the last line tells\n%s", must, story)
 }
 
-// expectAside wants in the log what the container wrote to stdout, and what it wrote to
-// stderr, in whichever order.
-func expectAside(log string, story *journal.Story) {
+// asides are the lines that the container "aloud" writes to stderr: many more than the
+// 10 last ones that kubectl logs shows of Pods which it has found by their labels.
+func asides() []string {
+	lines := make([]string, 50)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("%s, line %d", aside, i+1)
+	}
+	return lines
+}
+
+// expectAsides wants in the log all that the container wrote to stdout, and all that it
+// wrote to stderr, each in its order.
+func expectAsides(log string, story *journal.Story) {
 	GinkgoHelper()
-	Expect(strings.Split(log, "\n")).To(ContainElement(aside), "a log must tell what the container wrote to stderr\n%s", story)
+	var lines []string
+	for line := range strings.Lines(log) {
+		if strings.HasPrefix(line, aside) {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	Expect(lines).To(Equal(asides()), "a log must tell all that the container wrote to stderr, line by line\n%s", story)
 	events := []record.Event{}
 	for _, l := range said(log) {
 		events = append(events, l.Event)

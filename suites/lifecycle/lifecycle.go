@@ -3,11 +3,13 @@
 package lifecycle
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
@@ -18,18 +20,25 @@ var _ = Describe("A Pod's life", func() {
 	ns := spec.Namespace()
 
 	It("starts in Pending, on no node, whatever the client says", claim.Proves("LC-01"), func(ctx SpecContext) {
-		p := pod.New("claims-to-run", ns.Witness("w", witness.Run()))
-		p.Status.Phase = corev1.PodRunning
-		story := spec.Must(ns.Create(ctx, p))
+		claiming := func(phase corev1.PodPhase) *journal.Story {
+			p := pod.New("claims-"+strings.ToLower(string(phase)), ns.Witness("w", witness.Run()))
+			p.Status.Phase = phase
+			story := spec.Must(ns.Create(ctx, p))
 
-		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "the answer to the creation must say Pending")
-		Expect(p.Spec.NodeName).To(BeEmpty(), "the answer to the creation must say no node")
-		first := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending))).Pod
-		Expect(first.ResourceVersion).To(Equal(p.ResourceVersion), "the first version that a watch shows must be the created one, in Pending\n%s", story)
-		Expect(first.Spec.NodeName).To(BeEmpty())
+			Expect(p.Status.Phase).To(Equal(corev1.PodPending), "the answer to the creation must say Pending")
+			Expect(p.Spec.NodeName).To(BeEmpty(), "the answer to the creation must say no node")
+			first := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending))).Pod
+			Expect(first.ResourceVersion).To(Equal(p.ResourceVersion), "the first version that a watch shows must be the created one, in Pending\n%s", story)
+			Expect(first.Spec.NodeName).To(BeEmpty())
+			return story
+		}
+		running := claiming(corev1.PodRunning)
+		for _, final := range []corev1.PodPhase{corev1.PodSucceeded, corev1.PodFailed} {
+			claiming(final)
+		}
 
 		// The phase is not stuck there: it is the kubelet's to change.
-		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
+		spec.Must(running.Await(ctx, pod.InPhase(corev1.PodRunning)))
 	})
 
 	It("only goes forward, to Succeeded", claim.Proves("LC-02"), func(ctx SpecContext) {

@@ -63,10 +63,11 @@ var _ = Describe("A Pod's address", func() {
 				}
 			}
 			Expect(seen).NotTo(BeEmpty(), "the server must have seen the request of %s", describeClient(name))
+			last := seen[len(seen)-1]
+			Expect(last.Local).To(Equal(net.JoinHostPort(ip, strconv.Itoa(port))), "the server must be asked at the address and port that %s named, so that no translation is between them", describeClient(name))
 			if p.Spec.HostNetwork {
 				continue // whose address a node uses towards its Pods is nowhere said
 			}
-			last := seen[len(seen)-1]
 			host, _, err := net.SplitHostPort(last.Remote)
 			spec.Do(err)
 			Expect(p.Status.PodIPs).To(ContainElement(corev1.PodIP{IP: host}), "the server must see the address of the client's Pod, so that no translation is between %s and it\n%s", describeClient(name), client)

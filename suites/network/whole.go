@@ -45,12 +45,16 @@ var _ = Describe("A Pod as a unit", func() {
 
 		By("changing which containers there are, once the Pod is there")
 		for change, patch := range map[string]string{
-			"a container more": fmt.Sprintf(`[{"op":"add","path":"/spec/containers/-","value":{"name":"c","image":%q,"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}}]`, ns.Cluster.WitnessImage),
-			"a container less": `[{"op":"remove","path":"/spec/containers/1"}]`,
+			"a container more":  fmt.Sprintf(`[{"op":"add","path":"/spec/containers/-","value":{"name":"c","image":%q,"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}}]`, ns.Cluster.WitnessImage),
+			"a container less":  `[{"op":"remove","path":"/spec/containers/1"}]`,
+			"an init container": fmt.Sprintf(`[{"op":"add","path":"/spec/initContainers","value":[{"name":"c","image":%q,"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}]`, ns.Cluster.WitnessImage),
 		} {
 			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, fits.Name(), types.JSONPatchType, []byte(patch), metav1.PatchOptions{})
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%s in a live Pod must be refused as invalid, but the API server said: %v", change, err)
 		}
+		now := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, fits.Name(), metav1.GetOptions{}))
+		Expect(now.Spec.InitContainers).To(BeEmpty(), "what was refused must have changed nothing\n%s", fits)
+		Expect(now.Spec.Containers).To(HaveExactElements(HaveField("Name", "a"), HaveField("Name", "b")), "what was refused must have changed nothing\n%s", fits)
 		Expect(fits).To(pod.BeNow(pod.AllRunning()))
 	})
 })

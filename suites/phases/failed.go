@@ -28,6 +28,11 @@ var _ = Describe("A Pod becomes Failed", func() {
 	ns := spec.Namespace()
 
 	It("when it has been active for too long, also under Always", claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
+		inTime := spec.Must(ns.Create(ctx, pod.New("in-time", pod.Deadline(3600), ns.Witness("w", witness.Run()))))
+		spec.Must(inTime.Await(ctx, pod.AllRunning()))
+		// Whose deadline is over is stopped when the kubelet looks at it.
+		lookAgain(ctx, ns, inTime)
+
 		story := spec.Must(ns.Create(ctx, pod.New("too-long", pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
 		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 
@@ -39,6 +44,8 @@ var _ = Describe("A Pod becomes Failed", func() {
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 		showReason("PHASE-FAIL-01", "reason of the Pod that was active for too long", end.Status.Reason, "DeadlineExceeded")
+		Expect(inTime).To(pod.NeverBe(pod.InPhase(corev1.PodFailed)), "a Pod must not be stopped long before its deadline")
+		Expect(inTime).To(pod.BeNow(pod.AllRunning()))
 	})
 
 	It("when a signal ended its process, whoever sent it", claim.Proves("PHASE-FAIL-03"), func(ctx SpecContext) {

@@ -40,7 +40,8 @@ var _ = Describe("A Pod is Pending", func() {
 			configMapVolume(volume),
 			pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
 			pod.Container("unpulled", refusedImage, witness.Run()),
-			ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings)),
+			// It is never ready, which a Pod need not be to leave Pending.
+			ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings), pod.Readiness(pod.HTTPGet(port, "/nobody-listens"))),
 		)))
 		pending := func(why string) {
 			GinkgoHelper()

@@ -54,10 +54,16 @@ var _ = Describe("A Pod is Running", func() {
 	})
 
 	It("while one container runs, however another one has ended", claim.Proves("PHASE-RUN-04"), claim.Proves("PHASE-FAIL-02"), func(ctx SpecContext) {
+		lastBadly := spec.Must(ns.Create(ctx, pod.New("last-badly", pod.Restart(corev1.RestartPolicyNever), ends(ns, "first", 0), ends(ns, "second", 1))))
 		story := endOneAfterTheOther(ctx, ns, 1)
 		last := awaitEnd(ctx, story, corev1.PodFailed, "first", "second")
 		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+
+		By("looking at one whose first container ended well")
+		last = awaitEnd(ctx, lastBadly, corev1.PodFailed, "first", "second")
+		expectAllEnded(last, map[string]int32{"first": 0, "second": 1}, lastBadly)
+		Expect(lastBadly).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})
 })
 

@@ -27,10 +27,13 @@ var _ = Describe("An exec probe", func() {
 		const life, record = "/probe/life", "/probe/runs"
 		// The timeout is long enough for a busy machine to run a command in.
 		const timeout = 3
+		const patient, takes = "patient", 2 * time.Second
 		// The command of the probe finds in a file how to end.
 		story := spec.Must(ns.Create(ctx, pod.New("exec", pod.Volume("probe"),
 			ns.Witness("probed", witness.Serve(witness.HTTP(httpPort)), pod.Mount("probe", "/probe"),
-				pod.Readiness(pod.Exec(witness.Check(witness.LifeFile(life), witness.Record(record))...), pod.Timeout(timeout), pod.Threshold(1))))))
+				pod.Readiness(pod.Exec(witness.Check(witness.LifeFile(life), witness.Record(record))...), pod.Timeout(timeout), pod.Threshold(1))),
+			// Its probe passes only if it is granted more than the default timeout of 1 s.
+			ns.Witness(patient, witness.Run(), pod.Readiness(pod.Exec(witness.Check(witness.Sleep(takes))...), pod.Timeout(unhurried))))))
 		ns.awaitListening(ctx, story, "probed", 1)
 
 		var last *journal.Version
@@ -59,6 +62,8 @@ var _ = Describe("An exec probe", func() {
 		}
 		turn(witness.ExitAfter(0, 0), true, "exit code 0")
 		turn(witness.ExitAfter(time.Minute, 0), false, fmt.Sprintf("no end of its command within the timeout of %d s", timeout))
+
+		expectTurn(ctx, story, patient, true, fmt.Sprintf("exit code 0 after %s, within the timeout of %d s", takes, unhurried), nil)
 
 		for _, code := range codes {
 			Expect(endedWith(code)).To(BeTrue(), "the command must have been run with exit code %d\n%s", code, story)
@@ -109,6 +114,7 @@ var _ = Describe("An exec probe", func() {
 			}
 			expectNothingDecided(j.story, j.container)
 		}
+		Expect(ported).To(pod.NeverBe(pod.ContainerStarted(starting)), "a startup probe that cannot be made must not make its container started")
 	})
 })
 

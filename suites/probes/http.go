@@ -78,7 +78,7 @@ var _ = Describe("An HTTP probe", func() {
 	})
 
 	It("passes on every redirect, unless it is one to the same host and ends on a page that fails", claim.Proves("PROBE-HTTP-03"), func(ctx SpecContext) {
-		t := ns.table(ctx, "redirected", []way{overHTTP, overHTTP, overHTTP, overHTTP})
+		t := ns.table(ctx, "redirected", []way{overHTTP, overHTTP, overHTTP, overHTTPS})
 		ip := t.story.Last().Status.PodIP
 		failingPage := func(scheme string, port int) string {
 			return scheme + "://" + net.JoinHostPort(ip, strconv.Itoa(port)) + witness.StatusPath(500, "")
@@ -97,7 +97,11 @@ var _ = Describe("An HTTP probe", func() {
 		}
 		failing = append(failing,
 			redirect(302, failingPage("http", httpPort+1), "another port of the same host, where a page answers 500"),
-			redirect(302, failingPage("https", httpsPort), "HTTPS on the same host, where a page answers 500"))
+			redirect(302, failingPage("https", httpsPort), "HTTPS on the same host, where a page answers 500"),
+			redirect(302, failingPage("http", httpPort), "HTTP on the same host, where a page answers 500"))
+		// Every fourth answer is for the column that asks by HTTPS, so that this last one
+		// is a redirect to the other scheme too.
+		Expect(len(failing)%len(t.columns)).To(BeZero(), "the redirect to HTTP must be for the last column, which asks by HTTPS")
 		t.expect(ctx, passing, failing)
 
 		warnings := 0
@@ -112,31 +116,33 @@ var _ = Describe("An HTTP probe", func() {
 	})
 
 	It("fails on 101 and on every status from 400 up, and when there is no answer in time", claim.Proves("PROBE-HTTP-04"), func(ctx SpecContext) {
-		const late, mismatched = "late", "mismatched"
+		const late, patient, mismatched = "late", "patient", "mismatched"
 		t := ns.table(ctx, "failing", []way{overHTTP, overHTTP, overHTTP, overHTTPS},
 			pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, overHTTP, pod.Timeout(1)))),
-			ns.Witness(mismatched, witness.Run(), pod.Readiness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
+			ns.Witness(patient, witness.Run(), pod.Readiness(asking(patient, overHTTP))),
+			// Its startup probe, by HTTP, passes once its path is given an answer.
+			ns.Witness(mismatched, witness.Run(),
+				pod.Startup(asking(mismatched, overHTTP, pod.Threshold(slowFailures))),
+				pod.Liveness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
 
 		t.turn(ctx, map[string]answer{late: fine}, true)
-		// These two take their time beside the others.
+		// These three take their time beside the others.
 		slow := fine.with("delay", "5s", "after 5 s, when the timeout is 1 s")
 		t.give(ctx, late, slow)
+		unhasty := fine.with("delay", "2s", "after 2 s, when the timeout is 10 s")
+		t.give(ctx, patient, unhasty)
 		t.give(ctx, mismatched, fine)
 		// 101 goes to a column by HTTP, the first: HTTP/2, which HTTPS may mean,
 		// has no such status.
 		failing := statuses(101, 400, 401, 404, 418, 429, 499, 500, 503, 599, 600)
 		t.expect(ctx, nil, failing)
 		expectTurn(ctx, t.story, late, false, slow.String(), t.last[late])
-
-		// Asking an HTTP port by HTTPS must have failed each time, which can be
-		// said since the same server was probed by HTTPS as often.
-		lines := spec.Must(ns.Log(ctx, t.story, server, false))
-		secure := t.columns[3]
-		Expect(len(witness.Probes(lines, "/"+secure))).To(BeNumerically(">=", len(failing)/len(t.columns)), "the server must have been probed by HTTPS each second\n%s", t.story)
-		Expect(t.story).To(pod.NeverBe(pod.ContainerReady(mismatched)), "an HTTPS probe of a port that speaks HTTP must fail")
+		expectTurn(ctx, t.story, patient, true, unhasty.String(), nil)
+		expectEnded(ctx, t.story, mismatched, "by HTTPS a port that speaks HTTP")
 
 		// At last the server goes, and nobody listens any more.
+		secure := t.columns[3]
 		ready := map[string]answer{t.columns[1]: fine, secure: fine}
 		t.turn(ctx, ready, true)
 		spec.Must(ns.Get(ctx, t.story, httpPort, "/exit", nil))

@@ -57,3 +57,17 @@ func expectTurn(ctx SpecContext, story *journal.Story, container string, ready b
 	spec.Do(err)
 	return &version
 }
+
+// expectEnded waits until a container of a Pod that restarts none has ended, and fails
+// with what its liveness probe finds, which is why it must. That such a container is
+// never ready would not do: a probe that decides nothing does not make it ready either.
+func expectEnded(ctx SpecContext, story *journal.Story, container, finds string) {
+	GinkgoHelper()
+	soon, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	_, err := story.Await(soon, pod.ContainerTerminated(container))
+	if journal.IsUnmet(err) {
+		err = fmt.Errorf("the liveness probe of container %s finds %s, so it must fail and end the container\n%w", container, finds, err)
+	}
+	spec.Do(err)
+}

@@ -23,6 +23,15 @@ import (
 // within a second or two of it.
 const farewell = 25 * time.Second
 
+// Before the probes of a terminating Pod are made to fail, some more must have passed:
+// stillPassing of each container, so that the result of the last but one has had a probe
+// period to show in the API. Within passingTime they have come, or they are not waited
+// for any longer: what the container is reported as later tells whether they went on.
+const (
+	stillPassing = 2
+	passingTime  = farewell / 4
+)
+
 // afterTerm is how many probes must have come during termination before those
 // that have not come count as stopped, and underWay how many of those may have
 // come all the same: one that was being made, and those whose time had come
@@ -105,7 +114,8 @@ var _ = Describe("While a Pod terminates", func() {
 })
 
 // terminating is a Pod with readiness probes that pass, which has been deleted
-// and whose containers have got SIGTERM, and go on.
+// and whose containers have got SIGTERM, and go on, as do the probes if the kubelet
+// makes them.
 func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	for _, t := range targets {
@@ -122,6 +132,16 @@ func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Opt
 	spec.Do(s.Delete(ctx, story, -1))
 	for _, t := range targets {
 		spec.Must(s.FollowLog(ctx, story, t.name, "SIGTERM", func(lines []record.Line) bool { return len(sinceTerm(lines)) > 0 }))
+	}
+	limited, cancel := context.WithTimeout(ctx, passingTime)
+	defer cancel()
+	for _, t := range targets {
+		_, err := s.FollowLog(limited, story, t.name, fmt.Sprintf("%d probes %s after SIGTERM", stillPassing, t.words), func(lines []record.Line) bool {
+			return len(t.arrived(sinceTerm(lines), isSuccess)) >= stillPassing
+		})
+		if err != nil {
+			AddReportEntry("not probed", err.Error(), ReportEntryVisibilityNever)
+		}
 	}
 	return story
 }

@@ -29,6 +29,7 @@ var _ = Describe("The restart policy", func() {
 		fails := witness.Run(witness.For(short), witness.ExitCode(1))
 		p := pod.New("with-policy-always", pod.Restart(corev1.RestartPolicyAlways),
 			ns.Witness("own-never", fails, pod.RestartContainer(corev1.ContainerRestartPolicyNever)),
+			ns.Witness("own-onfailure", witness.Run(witness.For(short)), pod.RestartContainer(corev1.ContainerRestartPolicyOnFailure)),
 			ns.Witness("one", fails),
 			ns.Witness("other", fails),
 		)
@@ -54,10 +55,12 @@ var _ = Describe("The restart policy", func() {
 		)))
 
 		bothTwice := pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2))
-		bothTwice.Text = "to have restarted the two containers without a policy of their own twice each, and not the one whose own policy is Never"
-		spec.Must(always.Await(ctx, before(bothTwice, pod.Restarted("own-never", 1))))
-		Expect(always).To(pod.NeverBe(pod.Restarted("own-never", 1)))
-		Expect(pod.ExitCodes(always, "own-never")).To(Equal([]int32{1}), "the container with the policy Never must have had one instance, in a Pod with the policy Always\n%s", always)
+		bothTwice.Text = "to have restarted the two containers without a policy of their own twice each, and neither the one whose own policy is Never nor that with OnFailure, which ended with 0"
+		spec.Must(always.Await(ctx, before(before(bothTwice, pod.Restarted("own-never", 1)), pod.Restarted("own-onfailure", 1))))
+		for container, code := range map[string]int32{"own-never": 1, "own-onfailure": 0} {
+			Expect(always).To(pod.NeverBe(pod.Restarted(container, 1)))
+			Expect(pod.ExitCodes(always, container)).To(Equal([]int32{code}), "container %s must have had one instance, in a Pod with the policy Always\n%s", container, always)
+		}
 		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 
 		ownTwice := pod.Restarted("own-always", 2)

@@ -38,8 +38,11 @@ var _ = Describe("The restart policy", func() {
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "restartPolicy %s must be refused as invalid, but the API server said: %v", policy, err)
 			Expect(err).To(MatchError(And(ContainSubstring("spec.restartPolicy: Unsupported value"), ContainSubstring("OnFailure"))))
 		}
-		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, "with-always", types.MergePatchType, []byte(`{"spec":{"restartPolicy":"Never"}}`), metav1.PatchOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "changing the restartPolicy of a live Pod must be refused as invalid, but the API server said: %v", err)
+		for name, policy := range map[string]corev1.RestartPolicy{"always": corev1.RestartPolicyNever, "onfailure": corev1.RestartPolicyAlways, "never": corev1.RestartPolicyOnFailure} {
+			change := fmt.Appendf(nil, `{"spec":{"restartPolicy":%q}}`, policy)
+			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, "with-"+name, types.MergePatchType, change, metav1.PatchOptions{})
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "changing the restartPolicy of a live Pod %s to %s must be refused as invalid, but the API server said: %v", "with-"+name, policy, err)
+		}
 	})
 
 	It("Always restarts a container however it ended", claim.Proves("RESTART-03"), func(ctx SpecContext) {
