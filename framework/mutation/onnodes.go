@@ -26,22 +26,17 @@ type onNodes struct {
 
 // exchange wraps a change of the programs' files, of which the originals are kept in a
 // directory: their service is stopped meanwhile. It prints when it was, by the node's
-// clock: a second in which the one before did not run any more, since a kubelet tells the
-// time of its reports in whole seconds.
+// clock: a second in which the service before did not run any more, since a kubelet tells
+// the time of its reports in whole seconds.
 func (p *onNodes) exchange(change, keptIn string) string {
 	stop, start := "", ""
 	if p.service != "" {
-		stop, start = "systemctl stop "+p.service, "systemctl start "+p.service
+		stop = "systemctl stop " + p.service + `
+stopped=$(date +%s)
+while test "$(date +%s)" -le "$stopped"; do sleep 0.1; done`
+		start = "systemctl start " + p.service
 	}
-	return fmt.Sprintf(`set -e
-mkdir -p %s
-%s
-%s
-stopped=$(date +%%s)
-while test "$(date +%%s)" -le "$stopped"; do sleep 0.1; done
-date +%%s
-%s
-`, keptIn, stop, change, start)
+	return fmt.Sprintf("set -e\nmkdir -p %s\n%s\n%s\ndate +%%s\n%s\n", keptIn, stop, change, start)
 }
 
 // installing puts new programs, which lie beside those of the node, in their place.
