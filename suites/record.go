@@ -10,7 +10,6 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
-	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/reports"
 )
@@ -99,15 +98,4 @@ func wallTime(specs []reports.Spec) time.Duration {
 		}
 	}
 	return last.Sub(first)
-}
-
-// FailedSetup is the record of a run whose specs could not start.
-func FailedSetup(env *setup.Environment, started time.Time, interrupted bool, err error) reports.Record {
-	facts, cluster := env.Facts()
-	facts.Started, facts.Finished = started, time.Now()
-	facts.Interrupted = interrupted
-	facts.SetupError = err.Error()
-	record := reports.New(claims.All(), facts, nil, nil)
-	record.Cluster, record.Setup = cluster, env.Steps
-	return record
 }

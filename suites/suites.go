@@ -58,6 +58,15 @@ var run struct {
 
 func init() { run.feed = progress.Dial("") } // nobody listens, until Run knows better
 
+// Pods are all specs, as the podproof command takes them.
+type Pods struct{}
+
+// Run is Run.
+func (Pods) Run(t GinkgoTestingT) { Run(t) }
+
+// Preview is Preview.
+func (Pods) Preview(o options.Options) ([]types.SpecReport, error) { return Preview(o) }
+
 // Run runs the specs that the options select, with set-up and clean-up unless
 // the podproof binary has done them.
 func Run(t GinkgoTestingT) {

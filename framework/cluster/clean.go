@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/podproof/podproof/framework/engine"
-	"github.com/podproof/podproof/framework/lockfile"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/lockfile"
 	"github.com/podproof/podproof/framework/progress"
 )
 

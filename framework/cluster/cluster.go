@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/podproof/podproof/framework/engine"
-	"github.com/podproof/podproof/framework/lockfile"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/lockfile"
 	"github.com/podproof/podproof/framework/progress"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 )
 
 // clusterLabel is how kind marks the containers that are nodes of its clusters.

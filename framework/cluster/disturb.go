@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 )
 
 // Disturb says that programs on the nodes are about to be exchanged. A cluster that

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 )
 
 // LoadImage puts the images of an archive (what docker save writes) into every

@@ -12,7 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 )
 
 func TestEveryNodeGetsItsPartOfTheNetwork(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 )
 
 // traits are what decides how a cluster has to be configured: of the node image,

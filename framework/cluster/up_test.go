@@ -11,8 +11,8 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/podproof/podproof/framework/engine"
-	"github.com/podproof/podproof/framework/lockfile"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/lockfile"
 	"github.com/podproof/podproof/framework/progress"
 )
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/framework/cluster"
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/cluster"
-	"github.com/podproof/podproof/framework/nodeimage"
+	"github.com/podproof/podproof/framework/ground/nodeimage"
 )
 
 // swapTime bounds how long a component may take to work again once it was

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
-	"github.com/podproof/podproof/framework/nodeimage"
+	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 )

@@ -16,9 +16,9 @@ import (
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
-	"github.com/podproof/podproof/framework/engine"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/namespace"
-	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/progress"

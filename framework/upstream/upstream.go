@@ -12,8 +12,8 @@ import (
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/namespace"
-	"github.com/podproof/podproof/framework/nodeimage"
 	"github.com/podproof/podproof/reports"
 )
 

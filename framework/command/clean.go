@@ -1,0 +1,90 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/setup"
+)
+
+// commandClean is `podproof clean`: it removes what runs left that could not
+// clean up, and kept clusters. What a live run uses is left alone.
+func commandClean(args []string) int {
+	flags := flag.NewFlagSet("podproof clean", flag.ContinueOnError)
+	all := flags.Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return report(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, cleanUpTime)
+	defer cancel()
+	console := progress.NewConsole(os.Stdout, progress.Options{})
+	defer console.Close()
+	if err := clean(ctx, *all, console); err != nil {
+		return report(err)
+	}
+	return 0
+}
+
+func clean(ctx context.Context, all bool, log progress.Log) error {
+	clusters, err := cacheDir("clusters")
+	if err != nil {
+		return err
+	}
+	// What of it fails keeps nothing else from being removed.
+	errs := []error{engine.AllowServices()}
+	if path := cmp.Or(os.Getenv("PODPROOF_KUBECONFIG"), os.Getenv("KUBECONFIG")); path != "" {
+		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
+		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	used, err := cluster.Clean(ctx, clusters, log)
+	if err := errors.Join(append(errs, err)...); err != nil || !all {
+		return err
+	}
+	if len(used) > 0 {
+		return fmt.Errorf("live runs use %s: the engine and the cache stay; clean all again when they have ended", strings.Join(used, ", "))
+	}
+	state, err := cacheDir("engine")
+	if err != nil {
+		return err
+	}
+	if err := engine.Stop(ctx, state); err != nil {
+		return err
+	}
+	cache, err := options.CacheDir()
+	if err != nil {
+		return err
+	}
+	log.Info("removing %s", cache)
+	return os.RemoveAll(cache)
+}
+
+// cleanNamespaces removes what runs left on the user's own cluster.
+func cleanNamespaces(ctx context.Context, r cluster.ExistingRequest, log progress.Log) error {
+	if err := cluster.CheckKubeconfig(r.Kubeconfig, r.Context); err != nil {
+		return options.Usagef("%v", err)
+	}
+	info, err := cluster.Existing(ctx, r)
+	if err != nil {
+		return err
+	}
+	return setup.Sweep(ctx, info, "", log)
+}

@@ -1,0 +1,114 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/incluster"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+// commandImage is `podproof image`: this program as a container image, in an archive with
+// the witness.
+func commandImage(args []string) int {
+	flags := flag.NewFlagSet("podproof image", flag.ContinueOnError)
+	out := flags.String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (needed)")
+	tag := flags.String("tag", "", "`reference` of the image (default: a name of its own, with the build as its tag)")
+	kubectl := flags.String("kubectl", "", "also put a kubectl of this Kubernetes `version` into it, built from source, for the claims on kubectl")
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = checkFile(*out)
+	}
+	if err == nil && *tag != "" {
+		if err = incluster.CheckTag(*tag); err != nil {
+			err = options.Usagef("tag: %v", err)
+		}
+	}
+	var version nodeimage.Version
+	if err == nil && *kubectl != "" {
+		if version, err = nodeimage.Find(*kubectl); err != nil {
+			err = options.Usagef("kubectl: %v", err)
+		}
+	}
+	if err != nil {
+		return report(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	image, err := writeImage(ctx, *out, *tag, version)
+	if err != nil {
+		return report(err)
+	}
+	fmt.Printf("%s has the images\n  %s\n  %s\n  %s\n", *out, image.Tag, image.Witness.Reference, image.Witness.Twin)
+	return 0
+}
+
+// checkFile finds early why a file could not be written: before it, kubectl is built.
+func checkFile(path string) error {
+	if path == "" {
+		return options.Usagef("name the file to write with --out")
+	}
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return options.Usagef("out: there is no directory %s", filepath.Dir(path))
+	}
+	if file, err := os.Stat(path); err == nil && !file.Mode().IsRegular() {
+		return options.Usagef("out: %s is there and is no file", path)
+	}
+	return nil
+}
+
+// writeImage makes the image, with a kubectl of that version unless it is the zero one.
+func writeImage(ctx context.Context, out, tag string, version nodeimage.Version) (incluster.Image, error) {
+	image := incluster.Image{Tag: tag}
+	var err error
+	if image.Program, err = os.Executable(); err != nil {
+		return image, err
+	}
+	if err := incluster.CheckStatic(image.Program); err != nil {
+		return image, options.Usagef("%v", err)
+	}
+	if image.Tag == "" {
+		if image.Tag, err = incluster.Reference(image.Program); err != nil {
+			return image, err
+		}
+	}
+	cache, err := options.CacheDir()
+	if err != nil {
+		return image, err
+	}
+	if image.Witness, err = witness.Build(ctx, filepath.Join(cache, "witness")); err != nil {
+		return image, err
+	}
+	if version.Build != "" {
+		workshop, err := nodeimage.OpenWorkshop(ctx, version.Build, cache, progress.Discard())
+		if err != nil {
+			return image, err
+		}
+		defer workshop.Close()
+		bench, err := workshop.Bench()
+		if err != nil {
+			return image, err
+		}
+		defer os.RemoveAll(bench)
+		if err := workshop.Build(ctx, "kubernetes", []string{"cmd/kubectl"}, nil, bench); err != nil {
+			return image, err
+		}
+		image.Kubectl = filepath.Join(bench, "kubectl")
+		if err := incluster.CheckStatic(image.Kubectl); err != nil {
+			return image, err
+		}
+	}
+	return image, image.Write(out)
+}

@@ -1,0 +1,94 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/witness"
+)
+
+// neededImage is an image that a run needs.
+type neededImage struct {
+	Image string `json:"image"`
+	For   string `json:"for"`
+	From  string `json:"from"`
+	// Archive is the file to load into the nodes, of an image that no registry has.
+	Archive string `json:"archive,omitempty"`
+}
+
+// commandImages is `podproof images`: the images that a run needs, without a cluster.
+func commandImages(args []string) int {
+	flags := flag.NewFlagSet("podproof images", flag.ContinueOnError)
+	version := flags.String("k8s", "", "Kubernetes `version` of the kind cluster; the newest that is supported")
+	format := flags.String("format", "table", "`form` of the list: table or json")
+	err := parseAlone(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = checkFormat(*format, listFormats)
+	}
+	if err != nil {
+		return report(err)
+	}
+	candidates, err := nodeimage.Candidates(*version)
+	if err != nil {
+		return report(options.Usagef("%v", err))
+	}
+	cache, err := cacheDir("witness")
+	if err != nil {
+		return report(err)
+	}
+	// Its name comes from the program in it, so that the image has to be made to be named.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	image, err := witness.Build(ctx, cache)
+	if err != nil {
+		return report(err)
+	}
+	if err := writeImages(os.Stdout, *format, neededImages(candidates, image)); err != nil {
+		return report(err)
+	}
+	return 0
+}
+
+func neededImages(candidates []nodeimage.Candidate, image *witness.Image) []neededImage {
+	var all []neededImage
+	for n, c := range candidates {
+		needed := neededImage{Image: c.Image, For: "nodes of a kind cluster", From: "kind's registry"}
+		if c.Source == nodeimage.Built {
+			needed.From = "built here"
+			if n > 0 {
+				needed.From += ", where the one above cannot be had"
+			}
+		}
+		all = append(all, needed)
+	}
+	return append(all,
+		neededImage{Image: image.Reference, For: "containers of all specs", From: "built here", Archive: image.Archive},
+		neededImage{Image: image.Twin, For: "specs that change the image of a container", From: "built here", Archive: image.Archive})
+}
+
+func writeImages(w io.Writer, format string, images []neededImage) error {
+	if format == "json" {
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(map[string][]neededImage{"images": images})
+	}
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "IMAGE\tFOR\tFROM\tARCHIVE")
+	for _, i := range images {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", i.Image, i.For, i.From, i.Archive)
+	}
+	return out.Flush()
+}

@@ -1,0 +1,49 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/reports/listing"
+)
+
+func TestDocsAreCurrent(t *testing.T) {
+	g := NewWithT(t)
+	all, err := entries()
+	g.Expect(err).NotTo(HaveOccurred())
+	var files []string
+	for _, page := range listing.Pages(all) {
+		files = append(files, page.File)
+		kept, err := os.ReadFile(filepath.Join("docs", page.File))
+		g.Expect(err).NotTo(HaveOccurred(), "run make docs")
+		g.Expect(string(kept)).To(Equal(page.Text), "docs/%s is not what the catalogue and the specs say: run make docs", page.File)
+	}
+	found, err := os.ReadDir("docs")
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, f := range found {
+		g.Expect(files).To(ContainElement(f.Name()), "docs/%s belongs to no subject: remove it", f.Name())
+	}
+	// The pages link to the files of the specs.
+	for _, e := range all {
+		for _, s := range e.Specs {
+			g.Expect(s.File).To(BeARegularFile())
+		}
+	}
+}
+
+func TestListOptions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pages")
+	for name, c := range map[string]struct {
+		args []string
+		want int
+	}{
+		"table": {nil, 0}, "json": {[]string{"--format=json"}, 0}, "pages": {[]string{"--format", "markdown", "--out", dir}, 0},
+		"unknown format": {[]string{"--format=xml"}, 2}, "argument": {[]string{"json"}, 2}, "pages of JSON": {[]string{"--format=json", "--out=x"}, 2},
+		"unknown flag": {[]string{"--json"}, 2},
+	} {
+		NewWithT(t).Expect(commandList(c.args)).To(Equal(c.want), name)
+	}
+	NewWithT(t).Expect(filepath.Join(dir, "backoff.md")).To(BeARegularFile())
+}

@@ -1,0 +1,82 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/fleet"
+	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/setup"
+	"github.com/podproof/podproof/reports"
+)
+
+// onNodes is a run on a cluster with these nodes.
+func onNodes(t *testing.T, nodes ...cluster.Node) *nodesRun {
+	t.Helper()
+	for i := range nodes {
+		nodes[i].OS = "linux"
+	}
+	console := progress.NewConsole(&strings.Builder{}, progress.Options{})
+	stop := newStopper(console)
+	t.Cleanup(func() { stop.close(); console.Close() })
+	env := &setup.Environment{Options: options.Defaults(), Cluster: &cluster.Info{ServerVersion: "v1.37.2", Nodes: nodes}}
+	return &nodesRun{stop: stop, console: console, env: env, dir: t.TempDir()}
+}
+
+func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
+	g := NewWithT(t)
+	tainted := cluster.Node{Name: "tainted", Hostname: "tainted", Ready: true, Taints: []string{"gpu"}}
+	dead := cluster.Node{Name: "dead", Hostname: "dead", Schedulable: true}
+	fine := cluster.Node{Name: "fine", Hostname: "fine", Ready: true, Schedulable: true}
+
+	r := onNodes(t, tainted, dead)
+	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
+	g.Expect(r.code).To(Equal(reports.ExitCouldNotTest))
+	fleets, err := readFleets(r.dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(fleets).To(HaveLen(1))
+	g.Expect(fleets[0].Nodes).To(HaveExactElements(
+		And(HaveField("Name", "dead"), HaveField("Verdict", reports.Inconclusive), HaveField("Reason", "not Ready")),
+		And(HaveField("Name", "tainted"), HaveField("Verdict", reports.NotApplicable), HaveField("Reason", "tainted: gpu"))))
+	g.Expect(fleets[0].Missing()).To(BeEmpty())
+
+	r = onNodes(t, tainted)
+	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
+	g.Expect(r.code).To(Equal(reports.ExitCouldNotTest), "nothing was judged")
+	r = onNodes(t, tainted)
+	g.Expect(r.judgeAll(fleet.Choice{Of: 2})).To(Succeed())
+	g.Expect(r.code).To(Equal(reports.ExitConformant), "a shard may have no node that takes pods")
+
+	r = onNodes(t, fine)
+	r.stop.cancel()
+	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
+	g.Expect(r.code).To(Equal(reports.ExitInterrupted))
+	text, err := os.ReadFile(filepath.Join(r.dir, reports.FleetTextFile))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(text)).To(ContainSubstring("interrupted before its turn"))
+
+	g.Expect(report(onNodes(t, fine).judgeAll(fleet.Choice{Names: []string{"other"}, Of: 1}))).To(Equal(reports.ExitUsage))
+}
+
+func TestShardsAreJoined(t *testing.T) {
+	g := NewWithT(t)
+	var dirs []string
+	for index, name := range []string{"a", "b"} {
+		r := onNodes(t)
+		r.whole = reports.NewFleet(reports.Run{Profile: "quick"}, nil, reports.Shard{Index: index, Of: 2, Nodes: 1, Chosen: "c"})
+		g.Expect(r.keep(reports.NodeResult{Node: reports.Node{Name: name}, Verdict: reports.Conformant, Claims: map[string]reports.NodeClaim{"NET-01": {Verdict: reports.Conformant}}})).To(Succeed())
+		dirs = append(dirs, r.dir)
+	}
+	out := t.TempDir()
+	g.Expect(commandFleet(append(dirs, "--out="+out))).To(Equal(0))
+	g.Expect(filepath.Join(out, reports.FleetFile)).To(BeAnExistingFile())
+	g.Expect(commandFleet(dirs[:1])).To(Equal(reports.ExitCouldNotTest), "a shard is missing")
+	g.Expect(commandFleet([]string{dirs[0], dirs[0]})).To(Equal(reports.ExitUsage))
+	g.Expect(commandFleet(nil)).To(Equal(reports.ExitUsage))
+	g.Expect(commandFleet([]string{"absent"})).To(Equal(reports.ExitUsage))
+}

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/mutation"
+	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/upstream"
+	"github.com/podproof/podproof/reports"
+)
+
+// Bounds of one run of upstream's specs. Some of them wait for minutes by their nature,
+// and where no Pod works each waits for five.
+const (
+	baselineTime  = 40 * time.Minute
+	shortestBound = 10 * time.Minute
+)
+
+// baseline runs upstream's specs on the cluster as it is. Those that fail there are not
+// run on mutants, and none may take more than twice the time on one.
+func (r *mutantRun) baseline() error {
+	suite := &reports.UpstreamSuite{
+		Version: r.env.Cluster.ServerVersion, Selection: upstream.Selection, LeftOut: upstream.LeftOut(),
+		BoundSeconds: baselineTime.Seconds(),
+	}
+	r.record.Upstream = suite
+	step := r.console.Step("upstream's specs without a mutant", 5*time.Minute)
+	run, err := r.upstreamSpecs("baseline")
+	if err == nil && run.CutOff {
+		err = fmt.Errorf("upstream's specs did not end in %s on the cluster without a mutant", baselineTime)
+	}
+	if err = errors.Join(err, r.upstreamCleared(context.WithoutCancel(r.stop.ctx))); err != nil {
+		step.Fail(err)
+		return err
+	}
+	suite.Baseline = run
+	suite.BoundSeconds = max(shortestBound.Seconds(), 2*run.Seconds)
+	for _, f := range run.Failed {
+		suite.LeftOut = append(suite.LeftOut, reports.UpstreamLeftOut{Spec: f.Spec, Why: "fails without a mutant: " + f.Message})
+	}
+	step.Done(fmt.Sprintf("%d run, %d failed", run.Run, len(run.Failed)))
+	return nil
+}
+
+// upstreamOn runs upstream's specs while the mutant is in its place.
+func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.UpstreamRun {
+	step.Update("upstream's specs")
+	run, err := r.upstreamSpecs(m.ID)
+	if err == nil {
+		err = mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component)
+	}
+	if err != nil {
+		run.Error = err.Error()
+	}
+	return &run
+}
+
+// upstreamSpecs runs upstream's specs once. Their log, with the failures, stays in a
+// directory of that name.
+func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
+	dir := filepath.Join(r.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return reports.UpstreamRun{}, err
+	}
+	suite := r.record.Upstream
+	file := filepath.Join(dir, upstream.ReportFile)
+	defer os.Remove(file) // it lists all specs of Kubernetes, 7 MB of them
+	running, err := startGinkgo(filepath.Join(dir, "upstream.log"), nil, r.suite.Arguments(upstream.Run{
+		Dir: dir, Procs: r.env.Options.Procs, Seed: r.env.Options.Seed,
+		Bound: time.Duration(suite.BoundSeconds * float64(time.Second)), LeftOut: suite.LeftOut,
+	})...)
+	if err != nil {
+		return reports.UpstreamRun{}, err
+	}
+	r.stop.specs.Store(running)
+	defer r.stop.specs.Store(nil)
+	if r.stop.ctx.Err() != nil { // since before anybody could pass it on
+		running.interrupt()
+	}
+	disorder := running.wait(r.stop.ctx)
+	run, err := upstream.Read(file)
+	if err != nil {
+		return run, errors.Join(disorder, err)
+	}
+	return run, r.stop.ctx.Err()
+}
+
+// upstreamCleared removes what upstream's suite has left.
+func (r *mutantRun) upstreamCleared(ctx context.Context) error {
+	ground, err := r.env.Ground()
+	if err != nil {
+		return err
+	}
+	return upstream.Clear(ctx, ground.API)
+}
