@@ -12,43 +12,32 @@
 #   make docs    makes the pages under docs/ and the schemas in reports/ anew
 #   make clean   removes what interrupted or kept runs left on this machine
 #
-# Settings, each also a flag of `bin/podproof run` (see its -h):
-#   PROFILE=quick|full   FOCUS=BACKOFF-*   K8S=1.37   KEEP=1   PROVIDER=docker
-#   NODE_IMAGE=...       WORKERS=2         PROCS=10   RANDOMIZE=1   SEED=...
-#   FAILED=record        (only the claims that failed in it)
-#   REPEAT=20            CONTEXT=...       OUT=dir    OFFLINE=1   CONFIG=file
-#   of the cluster in KUBECONFIG: NAMESPACES=a,b   NODE_SELECTOR=pool=tests
-#                        WITNESS=...       WITNESS_TWIN=...
-#                        NODES=all         (judged one by one)
+# Settings are variables: `make e2e PROFILE=quick K8S=1.36` is
+# `bin/podproof run --profile=quick --k8s=1.36`. Each flag is one: bin/podproof run --help
+# lists them.
 SHELL := /bin/bash
 GO ?= go
 
-flag = $(if $($(1)),--$(2)='$($(1))')
-FLAGS = $(call flag,CONFIG,config) $(call flag,PROFILE,profile) $(call flag,FOCUS,focus) \
-	$(call flag,K8S,k8s) $(call flag,KEEP,keep) $(call flag,PROVIDER,provider) \
-	$(call flag,NODE_IMAGE,node-image) $(call flag,WORKERS,workers) $(call flag,PROCS,procs) \
-	$(call flag,RANDOMIZE,randomize) $(call flag,SEED,seed) $(call flag,REPEAT,repeat) \
-	$(call flag,CONTEXT,context) $(call flag,OUT,out) $(call flag,OFFLINE,offline) \
-	$(call flag,NAMESPACES,namespaces) $(call flag,NODE_SELECTOR,node-selector) \
-	$(call flag,FAILED,failed) $(call flag,WITNESS,witness) $(call flag,WITNESS_TWIN,witness-twin)
-RUN_FLAGS = $(FLAGS) $(call flag,NODES,nodes) $(call flag,SHARD,shard)
+# What podproof is told of make: that PROFILE and the like are meant for it, and the names
+# on make's command line, so that a misspelt one is not passed over.
+given = $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+from_make = PODPROOF_FROM_MAKE='make $(filter-out GO SHELL KUBECONFIG PODPROOF_% $(1),$(given))'
 
 .PHONY: e2e matrix mutants test lint browser build clean list docs need-go rbac
 
 # Make turns every failure into its own exit code 2; the last line of the run
 # and the record tell the verdict (bin/podproof run exits 0, 1, 2, 3 or 4).
 e2e: build
-	@exec bin/podproof run $(RUN_FLAGS)
+	@$(call from_make) exec bin/podproof run
 
 matrix: build
-	@exec bin/podproof matrix $(RUN_FLAGS) $(call flag,VERSIONS,k8s)
+	@$(call from_make,VERSIONS) exec bin/podproof matrix $(if $(VERSIONS),--k8s='$(VERSIONS)')
 
 rbac: build
-	@bin/podproof rbac $(call flag,NAMESPACES,namespaces) $(call flag,SERVICEACCOUNT,serviceaccount)
+	@$(call from_make) exec bin/podproof rbac
 
 mutants: build
-	@exec bin/podproof mutants $(FLAGS) $(call flag,MUTANT,mutant) $(call flag,COMPONENT,component) $(call flag,ALL,all) \
-		$(call flag,EVERY,every) $(call flag,UPSTREAM,upstream)
+	@$(call from_make) exec bin/podproof mutants
 
 # Static, so that the same program runs in an image of its own (podproof image).
 build: need-go
@@ -84,7 +73,8 @@ docs: build
 	@$(GO) test ./reports -run '^TestSchemaFiles$$' -update
 
 clean: build
-	@$(if $(CONTEXT),PODPROOF_CONTEXT='$(CONTEXT)') $(if $(NAMESPACES),PODPROOF_NAMESPACES='$(NAMESPACES)') bin/podproof clean $(call flag,ALL,all)
+	@$(if $(CONTEXT),PODPROOF_CONTEXT='$(CONTEXT)') $(if $(NAMESPACES),PODPROOF_NAMESPACES='$(NAMESPACES)') \
+		$(call from_make,CONTEXT NAMESPACES) bin/podproof clean
 	rm -rf bin
 
 need-go:

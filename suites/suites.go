@@ -108,7 +108,7 @@ func load() (options.Options, *setup.Environment, error) {
 		return *given, nil, nil
 	}
 	o, err := setup.ReadOptions(func(over options.Options) (options.Options, error) {
-		o, err := options.LoadOver(over, "", os.LookupEnv)
+		o, err := options.Source{Lookup: os.LookupEnv}.Over(over)
 		// Tests run in the directory of their package; the reports are, and belong,
 		// where `make e2e` puts them.
 		o.Out, o.Failed = inModule(o.Out), inModule(o.Failed)

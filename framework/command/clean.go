@@ -4,42 +4,40 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/ground/engine"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/run"
 	"github.com/podproof/podproof/framework/setup"
+	"github.com/spf13/cobra"
 )
 
-// commandClean is `podproof clean`: it removes what runs left that could not
-// clean up, and kept clusters. What a live run uses is left alone.
-func commandClean(args []string) int {
-	flags := flag.NewFlagSet("podproof clean", flag.ContinueOnError)
-	all := flags.Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+// newClean is `podproof clean`: it removes what runs left that could not clean up, and kept
+// clusters. What a live run uses it leaves alone.
+func newClean() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what interrupted or kept runs left on this machine",
+		Example: `  podproof clean
+  KUBECONFIG=$HOME/.kube/config podproof clean`,
+		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	if err != nil {
-		return report(err)
+	all := cmd.Flags().Bool("all", false, "also remove the cache (built node images' components) and stop the engine that podproof started")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		ctx, stop := interruptible()
+		defer stop()
+		ctx, cancel := context.WithTimeout(ctx, run.CleanUpTime)
+		defer cancel()
+		console := progress.NewConsole(os.Stdout, progress.Options{})
+		defer console.Close()
+		return clean(ctx, *all, console)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, cleanUpTime)
-	defer cancel()
-	console := progress.NewConsole(os.Stdout, progress.Options{})
-	defer console.Close()
-	if err := clean(ctx, *all, console); err != nil {
-		return report(err)
-	}
-	return 0
+	return cmd
 }
 
 func clean(ctx context.Context, all bool, log progress.Log) error {

@@ -1,118 +1,76 @@
 package command
 
 import (
-	"errors"
-	"flag"
-	"io"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/spf13/cobra"
 )
 
-// exitWorse says that a claim became worse, as 1 says for a run that one is not as
+// exitWorse says that a claim became worse, as 1 says of a run that a claim is not as
 // documented.
 const exitWorse = 1
 
-// commandCompare is `podproof compare`: what changed between records.
-func commandCompare(args []string) int {
-	flags := flag.NewFlagSet("podproof compare RECORD RECORD...", flag.ContinueOnError)
-	page := flags.String("html", "", "write a matrix of claims and records to this `file`")
-	markdown := flags.Bool("markdown", false, "print Markdown and not a table")
-	paths, err := parse(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+// newCompare is `podproof compare`: what changed between records.
+func newCompare() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "compare RECORD RECORD...",
+		Short: "Say what changed between the records of two or more runs",
+		Example: `  podproof compare reports/out/before reports/out/after
+  podproof compare --html=matrix.html reports/out/*/`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return options.Usagef("compare needs at least two records, and was given %d; name the record.json, or the directory, of each run", len(args))
+			}
+			return nil
+		},
 	}
-	if err == nil && len(paths) < 2 {
-		err = options.Usagef("compare needs at least two records, and was given %d; name the record.json, or the directory, of each run", len(paths))
-	}
-	var records []reports.Record
-	for _, path := range paths {
+	page := cmd.Flags().String("html", "", "write a matrix of claims and records to this `file`")
+	markdown := cmd.Flags().Bool("markdown", false, "print Markdown and not a table")
+	cmd.RunE = func(_ *cobra.Command, paths []string) error {
+		records, err := readRecords(paths)
 		if err != nil {
-			break
+			return err
 		}
-		var r reports.Record
-		if r, err = reports.Read(path); err != nil {
-			err = options.Usagef("%v", err)
+		c := reports.Compare(records)
+		if err := writeComparisonPage(c, *page); err != nil {
+			return err
+		}
+		if *markdown {
+			_, err = os.Stdout.Write(c.Markdown())
+		} else {
+			err = c.Text(os.Stdout)
+		}
+		if err == nil && c.Count(reports.Worse) > 0 {
+			return exit(exitWorse)
+		}
+		return err
+	}
+	return cmd
+}
+
+func readRecords(paths []string) (records []reports.Record, err error) {
+	for _, path := range paths {
+		r, err := reports.Read(path)
+		if err != nil {
+			return nil, options.Usagef("%v", err)
 		}
 		records = append(records, r)
 	}
-	if err != nil {
-		return report(err)
-	}
-	c := reports.Compare(records)
-	if *page != "" {
-		data, err := c.HTML()
-		if err == nil {
-			err = reports.WriteFile(*page, data)
-		}
-		if err != nil {
-			return report(options.Usagef("%v", err))
-		}
-	}
-	if *markdown {
-		_, err = os.Stdout.Write(c.Markdown())
-	} else {
-		err = c.Text(os.Stdout)
-	}
-	if err != nil {
-		return report(err)
-	}
-	if c.Count(reports.Worse) > 0 {
-		return exitWorse
-	}
-	return 0
+	return records, nil
 }
 
-// parse reads flags that may stand before, between and behind the other arguments,
-// which it returns. What is wrong is a usage error; asked for help, it has given it.
-func parse(flags *flag.FlagSet, args []string) ([]string, error) {
-	if describe(flags) {
-		return nil, flag.ErrHelp
-	}
-	flags.SetOutput(io.Discard) // we say ourselves what is wrong
-	var others []string
-	for {
-		err := flags.Parse(args)
-		if errors.Is(err, flag.ErrHelp) {
-			_, _ = os.Stdout.WriteString("Usage: " + flags.Name() + "\n")
-			flags.SetOutput(os.Stdout)
-			flags.PrintDefaults()
-			return nil, err
-		}
-		if err != nil {
-			return nil, options.Usagef("%v; %s -h lists the flags", err, flags.Name())
-		}
-		if flags.NArg() == 0 {
-			return others, nil
-		}
-		others, args = append(others, flags.Arg(0)), flags.Args()[1:]
-	}
-}
-
-// parseAlone is parse for a command that takes flags only.
-func parseAlone(flags *flag.FlagSet, args []string) error {
-	others, err := parse(flags, args)
-	if err == nil && len(others) > 0 {
-		return options.Usagef("unexpected argument %q; %s -h lists the flags", others[0], flags.Name())
-	}
-	return err
-}
-
-// The forms of lists, as --format names them: of most, and of that of the claims.
-var (
-	listFormats  = []string{"table", "json"}
-	claimFormats = append(slices.Clip(listFormats), "markdown")
-)
-
-// checkFormat refuses a form of a list that is not among those that there are, of which
-// there are two at least.
-func checkFormat(format string, formats []string) error {
-	if slices.Contains(formats, format) {
+func writeComparisonPage(c reports.Comparison, file string) error {
+	if file == "" {
 		return nil
 	}
-	last := len(formats) - 1
-	return options.Usagef("format %q is unknown; the formats are %s and %s", format, strings.Join(formats[:last], ", "), formats[last])
+	data, err := c.HTML()
+	if err == nil {
+		err = reports.WriteFile(file, data)
+	}
+	if err != nil {
+		return options.Usagef("%v", err)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/suites"
 )
 
 // bashCompletion is what cobra's script needs of the package bash-completion, for
@@ -22,8 +23,8 @@ _get_comp_words_by_ref() {
 // its own name, podproof.test, it would be the suite, and make a cluster.
 const asPodproof = "PODPROOF_TEST_AS_COMMAND"
 
-// podproof is a directory in which the test binary is there as podproof.
-func podproof(t *testing.T) (dir string) {
+// installed is a directory in which the test binary is there as podproof.
+func installed(t *testing.T) (dir string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err == nil {
@@ -44,7 +45,7 @@ func typed(t *testing.T, words ...string) []string {
 	if err != nil {
 		t.Skip("there is no bash here")
 	}
-	dir := podproof(t)
+	dir := installed(t)
 	script := bashCompletion + `
 source <(podproof completion bash) || exit 1
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_TYPE=63
@@ -76,7 +77,7 @@ func TestBashCompletes(t *testing.T) {
 		want     []string // among others
 		unwanted []string
 	}{
-		"commands":                  {[]string{""}, []string{"run", "mutants", "completion"}, []string{"help", "ginkgo"}},
+		"commands":                  {[]string{""}, []string{"run", "mutants", "completion"}, []string{"ginkgo"}},
 		"the start of a command":    {[]string{"mu"}, []string{"mutants"}, []string{"run"}},
 		"flags":                     {[]string{"run", "--"}, []string{"--focus", "--keep", "--profile"}, []string{"--mutant"}},
 		"flags of another command":  {[]string{"mutants", "--mu"}, []string{"--mutant"}, []string{"--focus"}},
@@ -106,7 +107,7 @@ func TestBashCompletes(t *testing.T) {
 
 // Zsh and fish read their scripts where they are installed.
 func TestOtherShellsReadTheirScripts(t *testing.T) {
-	dir := podproof(t)
+	dir := installed(t)
 	for _, shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			g := NewWithT(t)
@@ -134,28 +135,25 @@ func TestCompletionUsage(t *testing.T) {
 	}{
 		"no shell": {nil, 2}, "two shells": {[]string{"bash", "zsh"}, 2}, "another shell": {[]string{"tcsh"}, 2}, "help": {[]string{"-h"}, 0},
 	} {
-		NewWithT(t).Expect(commandCompletion(c.args)).To(Equal(c.want), name)
-	}
-}
-
-// A command that does not call describe before it parses its flags would run while a
-// person types.
-func TestEveryCommandTellsItsFlags(t *testing.T) {
-	for _, c := range commands() {
-		NewWithT(t).Expect(flagsOf(c)).NotTo(BeNil(), c.name)
+		NewWithT(t).Expect(podproof(append([]string{"completion"}, c.args...)...)).To(Equal(c.want), name)
 	}
 }
 
 func TestEveryCommandHelps(t *testing.T) {
-	dir := podproof(t)
-	for _, c := range commands() {
-		t.Run(c.name, func(t *testing.T) {
+	dir := installed(t)
+	for _, c := range newRoot(suites.Pods{}).Commands() {
+		if c.Hidden {
+			continue
+		}
+		t.Run(c.Name(), func(t *testing.T) {
 			g := NewWithT(t)
-			cmd := exec.Command(filepath.Join(dir, "podproof"), c.name, "-h")
+			g.Expect(c.GroupID).NotTo(BeEmpty())
+			g.Expect(c.Example).To(HavePrefix("  "), "the example that --help shows")
+			cmd := exec.Command(filepath.Join(dir, "podproof"), c.Name(), "-h")
 			cmd.Env = append(os.Environ(), asPodproof+"=1")
 			out, err := cmd.CombinedOutput()
 			g.Expect(err).NotTo(HaveOccurred(), string(out))
-			g.Expect(string(out)).To(ContainSubstring("podproof " + c.name))
+			g.Expect(string(out)).To(And(ContainSubstring("podproof "+c.Name()), ContainSubstring("Examples:")))
 			g.Expect(string(out)).NotTo(ContainSubstring("panic"))
 		})
 	}

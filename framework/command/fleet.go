@@ -1,8 +1,6 @@
 package command
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -10,45 +8,50 @@ import (
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/spf13/cobra"
 )
 
-// commandFleet is `podproof fleet`: it makes one result of those of the shards of a run
+// newFleet is `podproof fleet`: it makes one result of the results of the shards of a run
 // with --nodes.
-func commandFleet(args []string) int {
-	flags := flag.NewFlagSet("podproof fleet RESULT...", flag.ContinueOnError)
-	out := flags.String("out", "", "also write "+reports.FleetFile+" and "+reports.FleetTextFile+" to this `directory`")
-	paths, err := parse(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+func newFleet() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fleet RESULT...",
+		Short: "Join the results of the shards of a run on many nodes",
+		Example: `  podproof fleet shard-0/fleet.json shard-1/fleet.json --out=whole
+  kubectl -n podproof logs -l job-name=podproof --tail=-1 | podproof fleet -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return options.Usagef("fleet needs the results of nodes: name the %s of each shard, or files with the logs of the shards, or - for standard input", reports.FleetFile)
+			}
+			return nil
+		},
 	}
-	if err == nil && len(paths) == 0 {
-		err = options.Usagef("fleet needs the results of nodes: name the %s of each shard, or files with the logs of the shards, or - for standard input", reports.FleetFile)
-	}
-	var fleets []reports.Fleet
-	for _, path := range paths {
+	out := cmd.Flags().String("out", "", "also write "+reports.FleetFile+" and "+reports.FleetTextFile+" to this `directory`")
+	cmd.RunE = func(_ *cobra.Command, paths []string) error {
+		var fleets []reports.Fleet
+		for _, path := range paths {
+			more, err := readFleets(path)
+			if err != nil {
+				return err
+			}
+			fleets = append(fleets, more...)
+		}
+		whole, err := reports.JoinFleets(fleets...)
 		if err != nil {
-			break
+			return options.Usagef("%v", err)
 		}
-		var more []reports.Fleet
-		more, err = readFleets(path)
-		fleets = append(fleets, more...)
-	}
-	var whole reports.Fleet
-	if err == nil {
-		if whole, err = reports.JoinFleets(fleets...); err != nil {
-			err = options.Usagef("%v", err)
+		if *out != "" {
+			if err := os.MkdirAll(*out, 0o755); err != nil {
+				return err
+			}
+			if err := reports.WriteFleet(*out, whole); err != nil {
+				return err
+			}
 		}
+		fmt.Print(reports.FleetText(whole, false))
+		return exit(whole.ExitCode())
 	}
-	if err == nil && *out != "" {
-		if err = os.MkdirAll(*out, 0o755); err == nil {
-			err = reports.WriteFleet(*out, whole)
-		}
-	}
-	if err != nil {
-		return report(err)
-	}
-	fmt.Print(reports.FleetText(whole, false))
-	return whole.ExitCode()
+	return cmd
 }
 
 // readFleets reads the results of nodes from a file, the directory of a run, or "-".

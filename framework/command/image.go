@@ -2,57 +2,58 @@ package command
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/spf13/cobra"
 )
 
-// commandImage is `podproof image`: this program as a container image, in an archive with
-// the witness.
-func commandImage(args []string) int {
-	flags := flag.NewFlagSet("podproof image", flag.ContinueOnError)
-	out := flags.String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (needed)")
-	tag := flags.String("tag", "", "`reference` of the image (default: a name of its own, with the build as its tag)")
-	kubectl := flags.String("kubectl", "", "also put a kubectl of this Kubernetes `version` into it, built from source, for the claims on kubectl")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+// newImage is `podproof image`: this program as a container image, in an archive with the
+// witness.
+func newImage() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "image",
+		Short: "Write podproof as a container image, without a registry",
+		Example: `  podproof image --out=podproof.tar
+  podproof image --out=podproof.tar --kubectl=1.37`,
+		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	if err == nil {
-		err = checkFile(*out)
-	}
-	if err == nil && *tag != "" {
-		if err = incluster.CheckTag(*tag); err != nil {
-			err = options.Usagef("tag: %v", err)
+	out := cmd.Flags().String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (needed)")
+	tag := cmd.Flags().String("tag", "", "`reference` of the image (default: a name of its own, with the build as its tag)")
+	kubectl := cmd.Flags().String("kubectl", "", "also put a kubectl of this Kubernetes `version` into it, built from source, for the claims on kubectl")
+	completes(cmd, "kubectl", []string{"versions"})
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkFile(*out); err != nil {
+			return err
 		}
-	}
-	var version nodeimage.Version
-	if err == nil && *kubectl != "" {
-		if version, err = nodeimage.Find(*kubectl); err != nil {
-			err = options.Usagef("kubectl: %v", err)
+		if *tag != "" {
+			if err := incluster.CheckTag(*tag); err != nil {
+				return options.Usagef("tag: %v", err)
+			}
 		}
+		var version nodeimage.Version
+		if *kubectl != "" {
+			var err error
+			if version, err = nodeimage.Find(*kubectl); err != nil {
+				return options.Usagef("kubectl: %v", err)
+			}
+		}
+		ctx, stop := interruptible()
+		defer stop()
+		image, err := writeImage(ctx, *out, *tag, version)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s has the images\n  %s\n  %s\n  %s\n", *out, image.Tag, image.Witness.Reference, image.Witness.Twin)
+		return nil
 	}
-	if err != nil {
-		return report(err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	image, err := writeImage(ctx, *out, *tag, version)
-	if err != nil {
-		return report(err)
-	}
-	fmt.Printf("%s has the images\n  %s\n  %s\n  %s\n", *out, image.Tag, image.Witness.Reference, image.Witness.Twin)
-	return 0
+	return cmd
 }
 
 // checkFile finds early why a file could not be written: before it, kubectl is built.

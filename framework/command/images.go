@@ -1,21 +1,52 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/spf13/cobra"
 )
+
+// newImages is `podproof images`: the images that a run needs.
+func newImages() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "images",
+		Short:   "List the images that a run needs",
+		Example: "  podproof images --k8s=1.36",
+		Args:    noArguments, ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	version := cmd.Flags().String("k8s", "", "Kubernetes `version` of the kind cluster (default: the newest supported)")
+	completes(cmd, "k8s", []string{"versions"})
+	format := formatFlag(cmd, listFormats, "")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkFormat(*format, listFormats); err != nil {
+			return err
+		}
+		candidates, err := nodeimage.Candidates(*version)
+		if err != nil {
+			return options.Usagef("%v", err)
+		}
+		cache, err := cacheDir("witness")
+		if err != nil {
+			return err
+		}
+		// Its name comes from the program in it, so that the image has to be made to be named.
+		ctx, stop := interruptible()
+		defer stop()
+		image, err := witness.Build(ctx, cache)
+		if err != nil {
+			return err
+		}
+		return writeImages(os.Stdout, *format, neededImages(candidates, image))
+	}
+	return cmd
+}
 
 // neededImage is an image that a run needs.
 type neededImage struct {
@@ -24,42 +55,6 @@ type neededImage struct {
 	From  string `json:"from"`
 	// Archive is the file to load into the nodes, of an image that no registry has.
 	Archive string `json:"archive,omitempty"`
-}
-
-// commandImages is `podproof images`: the images that a run needs, without a cluster.
-func commandImages(args []string) int {
-	flags := flag.NewFlagSet("podproof images", flag.ContinueOnError)
-	version := flags.String("k8s", "", "Kubernetes `version` of the kind cluster; the newest that is supported")
-	format := flags.String("format", "table", "`form` of the list: table or json")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil {
-		err = checkFormat(*format, listFormats)
-	}
-	if err != nil {
-		return report(err)
-	}
-	candidates, err := nodeimage.Candidates(*version)
-	if err != nil {
-		return report(options.Usagef("%v", err))
-	}
-	cache, err := cacheDir("witness")
-	if err != nil {
-		return report(err)
-	}
-	// Its name comes from the program in it, so that the image has to be made to be named.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	image, err := witness.Build(ctx, cache)
-	if err != nil {
-		return report(err)
-	}
-	if err := writeImages(os.Stdout, *format, neededImages(candidates, image)); err != nil {
-		return report(err)
-	}
-	return 0
 }
 
 func neededImages(candidates []nodeimage.Candidate, image *witness.Image) []neededImage {

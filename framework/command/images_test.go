@@ -29,6 +29,6 @@ func TestImagesOptions(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a version that is none": {"--k8s=latest"}, "an unknown format": {"--format=yaml"}, "an argument": {"x"}, "an unknown flag": {"--y"},
 	} {
-		NewWithT(t).Expect(commandImages(args)).To(Equal(2), name)
+		NewWithT(t).Expect(podproof(append([]string{"images"}, args...)...)).To(Equal(2), name)
 	}
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,47 +9,49 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/suites"
+	"github.com/spf13/cobra"
 )
 
 func TestInClusterUsage(t *testing.T) {
 	for _, name := range []string{"KUBECONFIG", "PODPROOF_KUBECONFIG", "KUBERNETES_SERVICE_HOST"} {
 		t.Setenv(name, "")
 	}
-	run := func(command func([]string) int, args ...string) func() int {
-		return func() int { return command(args) }
+	run := func(args ...string) func() int {
+		return func() int { return podproof(args...) }
 	}
 	for name, c := range map[string]struct {
 		run  func() int
 		want int
 	}{
-		"a Job":                             {run(commandJob, "--profile=quick", "--focus=NET-01", "--randomize", "--image=i:1"), 0},
-		"a Job of an unknown claim":         {run(commandJob, "--focus=FOO-01"), 2},
-		"a Job with a flag of kind":         {run(commandJob, "--workers=2"), 2},
-		"a Job without an account":          {run(commandJob, "--serviceaccount=x"), 2},
-		"a Job with a bad witness":          {run(commandJob, "--witness=W W"), 2},
-		"a Job among its own pods":          {run(commandJob, "--namespaces=podproof,b"), 2},
-		"a plugin":                          {run(commandSonobuoy, "--focus=NET-01"), 0},
-		"a plugin of an unknown profile":    {run(commandSonobuoy, "--profile=fast"), 2},
-		"an image without a file":           {run(commandImage), 2},
-		"an image where nothing can be":     {run(commandImage, "--out=absent/x"), 2},
-		"an image in the place of another":  {run(commandImage, "--out="+os.DevNull), 2},
-		"an image called latest":            {run(commandImage, "--out=x", "--tag=podproof"), 2},
-		"an image with an unknown kubectl":  {run(commandImage, "--out=x", "--kubectl=1.20"), 2},
-		"a Job of shards":                   {run(commandJob, "--nodes=all", "--shards=3", "--image=i:1"), 0},
-		"a Job of shards of nothing":        {run(commandJob, "--shards=3"), 2},
-		"a Job of no shards":                {run(commandJob, "--nodes=all", "--shards=0"), 2},
-		"a Job of nodes in namespaces":      {run(commandJob, "--nodes=all", "--namespaces=a"), 2},
-		"a shard of no nodes":               {run(commandRun, "--shard=0/2"), 2},
-		"a shard that there is not":         {run(commandRun, "--nodes=all", "--shard=2/2"), 2},
-		"nodes again and again":             {run(commandRun, "--nodes=all", "--repeat=2"), 2},
-		"a run in no pod":                   {run(commandRun, "--in-cluster", "--focus=NET-01", "--out=/dev/null/never"), 2},
-		"a run in a pod with a kubeconfig":  {run(commandRun, "--in-cluster", "--kubeconfig=/k"), 2},
-		"a run in a pod with a node image":  {run(commandRun, "--in-cluster", "--node-image=x"), 2},
-		"the witness of a run in no pod":    {run(commandRun, "--witness=x:1"), 2},
-		"a record from nowhere to nowhere":  {run(commandReport, "-"), 2},
-		"what failed, on every version":     {run(commandMatrix, "--failed="+written(t, reports.Passed)), 2},
-		"what failed, with mutants":         {run(commandMutants, "--failed="+written(t, reports.Passed)), 2},
-		"what failed in a record of no run": {run(commandRun, "--failed=absent"), 2},
+		"a Job":                             {run("job", "--profile=quick", "--focus=NET-01", "--randomize", "--image=i:1"), 0},
+		"a Job of an unknown claim":         {run("job", "--focus=FOO-01"), 2},
+		"a Job with a flag of kind":         {run("job", "--workers=2"), 2},
+		"a Job without an account":          {run("job", "--serviceaccount=x"), 2},
+		"a Job with a bad witness":          {run("job", "--witness=W W"), 2},
+		"a Job among its own pods":          {run("job", "--namespaces=podproof,b"), 2},
+		"a plugin":                          {run("sonobuoy", "--focus=NET-01"), 0},
+		"a plugin of an unknown profile":    {run("sonobuoy", "--profile=fast"), 2},
+		"an image without a file":           {run("image"), 2},
+		"an image where nothing can be":     {run("image", "--out=absent/x"), 2},
+		"an image in the place of another":  {run("image", "--out="+os.DevNull), 2},
+		"an image called latest":            {run("image", "--out=x", "--tag=podproof"), 2},
+		"an image with an unknown kubectl":  {run("image", "--out=x", "--kubectl=1.20"), 2},
+		"a Job of shards":                   {run("job", "--nodes=all", "--shards=3", "--image=i:1"), 0},
+		"a Job of shards of nothing":        {run("job", "--shards=3"), 2},
+		"a Job of no shards":                {run("job", "--nodes=all", "--shards=0"), 2},
+		"a Job of nodes in namespaces":      {run("job", "--nodes=all", "--namespaces=a"), 2},
+		"a shard of no nodes":               {run("run", "--shard=0/2"), 2},
+		"a shard that there is not":         {run("run", "--nodes=all", "--shard=2/2"), 2},
+		"nodes again and again":             {run("run", "--nodes=all", "--repeat=2"), 2},
+		"a run in no pod":                   {run("run", "--in-cluster", "--focus=NET-01", "--out=/dev/null/never"), 2},
+		"a run in a pod with a kubeconfig":  {run("run", "--in-cluster", "--kubeconfig=/k"), 2},
+		"a run in a pod with a node image":  {run("run", "--in-cluster", "--node-image=x"), 2},
+		"the witness of a run in no pod":    {run("run", "--witness=x:1"), 2},
+		"a record from nowhere to nowhere":  {run("report", "-"), 2},
+		"what failed, on every version":     {run("matrix", "--failed="+written(t, reports.Passed)), 2},
+		"what failed, with mutants":         {run("mutants", "--failed="+written(t, reports.Passed)), 2},
+		"what failed in a record of no run": {run("run", "--failed=absent"), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(c.run()).To(Equal(c.want))
@@ -60,23 +61,22 @@ func TestInClusterUsage(t *testing.T) {
 
 func TestWhatAJobIsToldReachesItsPod(t *testing.T) {
 	g := NewWithT(t)
-	var f podFlags
-	flags := flag.NewFlagSet("podproof job", flag.ContinueOnError)
-	f.register(flags)
-	_, err := parse(flags, []string{"--randomize", "--focus", "NET-01,VOL-01", "--procs=2"})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(f.args).To(Equal([]string{"--randomize=true", "--focus=NET-01,VOL-01", "--procs=2"}))
+	cmd := &cobra.Command{}
+	f := newPodFlags(cmd)
+	g.Expect(cmd.ParseFlags([]string{"--randomize", "--focus", "NET-01,VOL-01", "--procs=2", "--image=i:1"})).To(Succeed())
+	g.Expect(f.args()).To(Equal([]string{"--randomize=true", "--focus=NET-01,VOL-01", "--procs=2"}))
 	// And podproof there understands it.
-	o := options.Defaults()
-	there := flag.NewFlagSet("podproof run", flag.ContinueOnError)
-	options.Register(there, &o)
-	g.Expect(there.Parse(f.args)).To(Succeed())
+	run := &cobra.Command{}
+	there := everyOption(run)
+	g.Expect(run.ParseFlags(f.args())).To(Succeed())
+	o, err := options.Source{Given: there.given}.Over(options.Defaults())
+	g.Expect(err).NotTo(HaveOccurred())
 	o.InCluster = true
-	g.Expect(o).To(Equal(f.options))
+	g.Expect(f.check(suites.Pods{})).To(Equal(o))
 }
 
 func TestNothingToRunAgain(t *testing.T) {
-	NewWithT(t).Expect(commandRun([]string{"--failed=" + written(t, reports.Passed)})).To(Equal(0))
+	NewWithT(t).Expect(podproof("run", "--failed="+written(t, reports.Passed))).To(Equal(0))
 }
 
 // Sonobuoy waits for minutes, and then knows no reason, when nobody tells it that there is
@@ -94,7 +94,7 @@ func TestSonobuoyIsToldOfARunThatCannotBe(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("SONOBUOY_RESULTS_DIR", dir)
 			t.Setenv("PODPROOF_OUT", t.TempDir())
-			g.Expect(commandRun([]string{"--sonobuoy", c.arg})).To(Equal(2))
+			g.Expect(podproof("run", "--sonobuoy", c.arg)).To(Equal(2))
 			done, err := os.ReadFile(filepath.Join(dir, "done"))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(exec.Command("tar", "-xzf", string(done), "-C", dir).Run()).To(Succeed())

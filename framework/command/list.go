@@ -1,8 +1,6 @@
 package command
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,35 +9,34 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/reports/listing"
+	"github.com/spf13/cobra"
 )
 
-// commandList is `podproof list`: the catalogue with the specs that prove each
-// claim, without a cluster.
-func commandList(args []string) int {
-	flags := flag.NewFlagSet("podproof list", flag.ContinueOnError)
-	format := flags.String("format", "table", "`form` of the list: table, json or markdown")
-	out := flags.String("out", "", "write Markdown as a page for each subject into this `directory`")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+// newList is `podproof list`: the catalogue with the specs that prove each claim.
+func newList(suites Suites) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the claims with their specs",
+		Example: `  podproof list
+  podproof list --format=json | jq '.[].id'`,
+		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	if err == nil {
-		err = checkFormat(*format, claimFormats)
+	format := formatFlag(cmd, claimFormats, "")
+	out := cmd.Flags().String("out", "", "write Markdown as a page for each subject into this `directory`")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkFormat(*format, claimFormats); err != nil {
+			return err
+		}
+		if *out != "" && *format != "markdown" {
+			return options.Usagef("a directory of pages is written as markdown only; add --format=markdown")
+		}
+		return list(suites, *format, *out)
 	}
-	if err == nil && *out != "" && *format != "markdown" {
-		err = options.Usagef("a directory of pages is written as markdown only; add --format=markdown")
-	}
-	if err != nil {
-		return report(err)
-	}
-	if err := list(*format, *out); err != nil {
-		return report(err)
-	}
-	return 0
+	return cmd
 }
 
-func list(format, out string) error {
-	entries, err := entries()
+func list(suites Suites, format, out string) error {
+	entries, err := entries(suites)
 	if err != nil {
 		return err
 	}
@@ -66,8 +63,8 @@ func list(format, out string) error {
 }
 
 // entries are all claims with all their specs.
-func entries() ([]listing.Entry, error) {
-	previewed, err := theSuites.Preview(options.Defaults())
+func entries(suites Suites) ([]listing.Entry, error) {
+	previewed, err := suites.Preview(options.Defaults())
 	if err != nil {
 		return nil, err
 	}

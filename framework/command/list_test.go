@@ -7,11 +7,12 @@ import (
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/reports/listing"
+	"github.com/podproof/podproof/suites"
 )
 
 func TestDocsAreCurrent(t *testing.T) {
 	g := NewWithT(t)
-	all, err := entries()
+	all, err := entries(suites.Pods{})
 	g.Expect(err).NotTo(HaveOccurred())
 	var files []string
 	for _, page := range listing.Pages(all) {
@@ -43,7 +44,7 @@ func TestListOptions(t *testing.T) {
 		"unknown format": {[]string{"--format=xml"}, 2}, "argument": {[]string{"json"}, 2}, "pages of JSON": {[]string{"--format=json", "--out=x"}, 2},
 		"unknown flag": {[]string{"--json"}, 2},
 	} {
-		NewWithT(t).Expect(commandList(c.args)).To(Equal(c.want), name)
+		NewWithT(t).Expect(podproof(append([]string{"list"}, c.args...)...)).To(Equal(c.want), name)
 	}
 	NewWithT(t).Expect(filepath.Join(dir, "backoff.md")).To(BeARegularFile())
 }

@@ -21,24 +21,24 @@ func TestPublishAndValidate(t *testing.T) {
 	record.Cluster = &reports.Cluster{ServerVersion: "v1.37.2"}
 	g.Expect(reports.Write(dir, record)).To(Succeed())
 
-	g.Expect(commandPublish([]string{dir, "--out", file})).To(Equal(2), "nobody knows whose cluster it was")
+	g.Expect(podproof("publish", dir, "--out", file)).To(Equal(2), "nobody knows whose cluster it was")
 	g.Expect(file).NotTo(BeAnExistingFile())
-	g.Expect(commandPublish([]string{dir, "--out", file, "--project=acme", "--contact=a", "--contact=b"})).To(Equal(0))
+	g.Expect(podproof("publish", dir, "--out", file, "--project=acme", "--contact=a", "--contact=b")).To(Equal(0))
 	data, err := os.ReadFile(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(data)).To(And(ContainSubstring("  contact:\n  - a\n  - b\n"), ContainSubstring("wholeProfile: false\n")))
-	g.Expect(commandValidate([]string{file})).To(Equal(0))
+	g.Expect(podproof("validate", file)).To(Equal(0))
 
 	forged := strings.Replace(string(data), "wholeProfile: false", "wholeProfile: true", 1)
 	g.Expect(os.WriteFile(file, []byte(forged), 0o600)).To(Succeed())
-	g.Expect(commandValidate([]string{file})).To(Equal(1))
+	g.Expect(podproof("validate", file)).To(Equal(1))
 
 	for name, args := range map[string][]string{
 		"no file": {}, "two files": {file, file}, "a file that is not there": {filepath.Join(dir, "absent")},
 		"a record": {filepath.Join(dir, "record.json")}, "an unknown flag": {file, "--fast"},
 	} {
-		g.Expect(commandValidate(args)).To(Equal(2), name)
+		g.Expect(podproof(append([]string{"validate"}, args...)...)).To(Equal(2), name)
 	}
-	g.Expect(commandPublish([]string{file})).To(Equal(2), "a report is no record")
-	g.Expect(commandPublish(nil)).To(Equal(2))
+	g.Expect(podproof("publish", file)).To(Equal(2), "a report is no record")
+	g.Expect(podproof("publish")).To(Equal(2))
 }

@@ -1,45 +1,38 @@
 package command
 
 import (
-	"errors"
-	"flag"
-	"os"
-
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/rights"
+	"github.com/spf13/cobra"
 )
 
-// commandRBAC is `podproof rbac`: the roles that a run on an existing cluster needs.
-func commandRBAC(args []string) int {
-	flags := flag.NewFlagSet("podproof rbac", flag.ContinueOnError)
-	var o options.Options
-	flags.Func("namespaces", "for a run that is confined to these `namespaces`: a role in each, and nothing of the whole cluster", func(v string) error {
-		o.Namespaces = options.List(v)
-		return options.CheckNamespaces(o.Namespaces)
-	})
-	named := flags.String("serviceaccount", "", "the account that is given the rights, as `NAMESPACE/NAME` (default podproof/podproof, or podproof in the first of the given namespaces)")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
+// newRBAC is `podproof rbac`: the roles that a run on an existing cluster needs.
+func newRBAC() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rbac",
+		Short: "Print the roles that a run on an existing cluster needs",
+		Example: `  podproof rbac | kubectl apply -f -
+  podproof rbac --namespaces=team-a,team-b --serviceaccount=ci/runner`,
+		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	if err != nil {
-		return report(err)
-	}
-	account := rights.Account{Namespace: "podproof", Name: "podproof"}
-	if len(o.Namespaces) > 0 {
-		account.Namespace = o.Namespaces[0]
-	}
-	if *named != "" {
-		if account, err = rights.ParseAccount(*named); err != nil {
-			return report(options.Usagef("serviceaccount: %v", err))
+	given := cmd.Flags().String("namespaces", "", "for a run that is confined to these `namespaces`: a role in each, and no rights in the whole cluster")
+	named := cmd.Flags().String("serviceaccount", "", "the account that gets the rights, as `NAMESPACE/NAME` (default: podproof/podproof, or podproof in the first of the given namespaces)")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		namespaces := options.List(*given)
+		if err := options.CheckNamespaces(namespaces); err != nil {
+			return options.Usagef("namespaces: %v", err)
 		}
+		account := rights.Account{Namespace: "podproof", Name: "podproof"}
+		if len(namespaces) > 0 {
+			account.Namespace = namespaces[0]
+		}
+		if *named != "" {
+			var err error
+			if account, err = rights.ParseAccount(*named); err != nil {
+				return options.Usagef("serviceaccount: %v", err)
+			}
+		}
+		return printed(rights.Manifest(account, namespaces))
 	}
-	manifest, err := rights.Manifest(account, o.Namespaces)
-	if err == nil {
-		_, err = os.Stdout.Write(manifest)
-	}
-	if err != nil {
-		return report(err)
-	}
-	return 0
+	return cmd
 }

@@ -21,7 +21,7 @@ func TestReportMakesTheFilesAgain(t *testing.T) {
 	g.Expect(os.WriteFile(path, []byte(old), 0o600)).To(Succeed())
 
 	elsewhere := filepath.Join(dir, "new")
-	g.Expect(commandReport([]string{path, "--out", elsewhere})).To(Equal(0), "a flag may come last")
+	g.Expect(podproof("report", path, "--out", elsewhere)).To(Equal(0), "a flag may come last")
 	for _, name := range []string{reports.RecordFile, reports.JUnitFile, reports.SummaryFile, reports.HTMLFile} {
 		g.Expect(filepath.Join(elsewhere, name)).To(BeAnExistingFile())
 	}
@@ -29,9 +29,9 @@ func TestReportMakesTheFilesAgain(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(page)).To(ContainSubstring("A is so."))
 	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).NotTo(BeAnExistingFile())
-	g.Expect(commandReport([]string{filepath.Dir(path)})).To(Equal(0), "the directory of a run stands for its record")
+	g.Expect(podproof("report", filepath.Dir(path))).To(Equal(0), "the directory of a run stands for its record")
 	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).To(BeAnExistingFile(), "beside the record where nothing else is said")
-	g.Expect(commandReport([]string{"-h"})).To(Equal(0))
+	g.Expect(podproof("report", "-h")).To(Equal(0))
 }
 
 func TestReportSaysWhatIsWrong(t *testing.T) {
@@ -51,7 +51,7 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		"another name":   {write("monday.json", `{"schema":"podproof.record/v1","verdict":"conformant"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(commandReport(args)).To(Equal(reports.ExitUsage))
+			NewWithT(t).Expect(podproof(append([]string{"report"}, args...)...)).To(Equal(reports.ExitUsage))
 		})
 	}
 }

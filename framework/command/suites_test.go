@@ -8,9 +8,11 @@ import (
 	"github.com/podproof/podproof/suites"
 )
 
-// TestMain makes the test binary podproof itself where a test starts it so. Otherwise it
-// gives the commands the specs that podproof has, and the repository as their directory,
-// from which they are tried as a person would use them.
+// podproof runs a command with podproof's own specs and returns its exit code.
+func podproof(args ...string) int { return execute(args, suites.Pods{}) }
+
+// TestMain makes the test binary podproof itself where a test starts it so. Otherwise the
+// tests run in the directory of the repository, as a person would use the commands.
 func TestMain(m *testing.M) {
 	if os.Getenv(asPodproof) != "" {
 		if filepath.Base(os.Args[0]) != "podproof" {
@@ -18,7 +20,6 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(Main(os.Args, suites.Pods{}))
 	}
-	theSuites = suites.Pods{}
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)
 	}

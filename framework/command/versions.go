@@ -2,8 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -13,7 +11,27 @@ import (
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/spf13/cobra"
 )
+
+// newVersions is `podproof versions`: the supported Kubernetes versions.
+func newVersions() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "versions",
+		Short: "List the supported Kubernetes versions and their node images",
+		Example: `  podproof versions
+  echo "versions=$(podproof versions --format=json)" >> "$GITHUB_OUTPUT"`,
+		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	format := formatFlag(cmd, listFormats, " (on one line, for a CI matrix)")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkFormat(*format, listFormats); err != nil {
+			return err
+		}
+		return writeVersions(os.Stdout, *format, supportedVersions())
+	}
+	return cmd
+}
 
 // supportedVersion is a supported Kubernetes version as CI reads it.
 type supportedVersion struct {
@@ -22,26 +40,6 @@ type supportedVersion struct {
 	// Published is kind's own node image, null when it has published none.
 	Published  *string           `json:"published"`
 	Components map[string]string `json:"components"`
-}
-
-// commandVersions is `podproof versions`: the supported versions, without a cluster.
-func commandVersions(args []string) int {
-	flags := flag.NewFlagSet("podproof versions", flag.ContinueOnError)
-	format := flags.String("format", "table", "`form` of the list: table or json (on one line, for a CI matrix)")
-	err := parseAlone(flags, args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil {
-		err = checkFormat(*format, listFormats)
-	}
-	if err == nil {
-		err = writeVersions(os.Stdout, *format, supportedVersions())
-	}
-	if err != nil {
-		return report(err)
-	}
-	return 0
 }
 
 func supportedVersions() []supportedVersion {

@@ -42,7 +42,7 @@ func TestVersionsAsATable(t *testing.T) {
 	})).To(Succeed())
 	g.Expect(out.String()).To(MatchRegexp(`(?m)^1\.36 +v1\.36\.3 +kindest/node:v1\.36\.4 +etcd v3, runc v1$`))
 	g.Expect(out.String()).To(MatchRegexp(`(?m)^1\.35 +v1\.35\.4 +none`))
-	g.Expect(commandVersions([]string{"--format=yaml"})).To(Equal(reports.ExitUsage))
-	g.Expect(commandVersions([]string{"1.37"})).To(Equal(reports.ExitUsage))
-	g.Expect(commandVersions([]string{"-h"})).To(Equal(0))
+	g.Expect(podproof("versions", "--format=yaml")).To(Equal(reports.ExitUsage))
+	g.Expect(podproof("versions", "1.37")).To(Equal(reports.ExitUsage))
+	g.Expect(podproof("versions", "-h")).To(Equal(0))
 }

@@ -1,6 +1,6 @@
-// Package options holds what a run can be told, in one struct that the
-// command, `go test` and importers share. A value comes from the defaults,
-// then a YAML file, then the environment, then a flag: the later wins.
+// Package options holds the settings of a run, in one struct that the command,
+// `go test` and importers share. A value comes from the defaults, then a YAML
+// file, then the environment, then a flag: the later wins.
 package options
 
 import (
@@ -27,68 +27,76 @@ const (
 // Providers are the container engines that a kind cluster can be made with.
 var Providers = []string{"docker", "podman", "nerdctl"}
 
-// Options is all that a run can be told. The zero value is not valid; start
-// from Defaults.
+// GroupRun is the heading in --help of the options that say how a run goes.
+const GroupRun = "How it runs"
+
+// Groups are the headings under which --help lists the options, in this order.
+var Groups = []string{"What runs", "A kind cluster, which podproof makes", "An existing cluster", GroupRun}
+
+// Options are all settings of a run. The zero value is not valid; start from Defaults.
+//
+// A new option is one field here. Its tags, which field explains, are all that the
+// command line with its completion, Make, the environment, options files, and the Job
+// and plugin manifests know of it; its JSON name is the one in options files and records.
 type Options struct {
 	// Profile is Quick or Full.
-	Profile string `json:"profile"`
-	// Kubernetes is the version of the kind cluster to make: a minor such as
-	// "1.37" or an exact "1.37.2". Empty is the newest that is supported.
-	Kubernetes string `json:"kubernetes,omitempty"`
-	// NodeImage is the kind node image to use; empty lets podproof find,
-	// pull or build one for the Kubernetes version.
-	NodeImage string `json:"nodeImage,omitempty"`
-	// Provider is the container engine: docker, podman or nerdctl. Empty
-	// takes the first of them that answers.
-	Provider string `json:"provider,omitempty"`
-	// Kubeconfig, when set, is an existing cluster to run on: nothing is
-	// created there outside namespaces of the run's own.
-	Kubeconfig string `json:"kubeconfig,omitempty"`
+	Profile string `json:"profile" flag:"profile" group:"What runs" takes:"quick,full" job:"yes" value:"PROFILE" usage:"quick or full"`
+	// Focus selects claims by ID or pattern; empty selects all claims of the profile.
+	Focus []string `json:"focus,omitempty" flag:"focus" group:"What runs" takes:"claims" job:"yes" value:"CLAIMS" usage:"only these claims: IDs or patterns, separated by commas, such as RESTART-03,BACKOFF-*"`
+	// Failed is the record of an earlier run, or its directory: only the claims that
+	// failed in it run. See setup.ReadOptions.
+	Failed string `json:"failed,omitempty" flag:"failed" group:"What runs" value:"RECORD" usage:"only the claims that failed in this record (a run's directory, its record.json, or the log of a pod), on the version and with the profile of its run"`
+	// Randomize shuffles all specs, not only their containers. The longest still start
+	// first.
+	Randomize bool `json:"randomize,omitempty" flag:"randomize" group:"What runs" job:"yes" usage:"shuffle all specs"`
+	// Seed is the seed of the random order; 0 takes one from the clock.
+	Seed int64 `json:"seed,omitempty" flag:"seed" group:"What runs" job:"yes" value:"NUMBER" usage:"seed of the random order (default: from the clock)"`
+	// Repeat is how many times the specs run, with a record each.
+	Repeat int `json:"repeat" flag:"repeat" group:"What runs" value:"NUMBER" usage:"how many times the specs run"`
+
+	// Kubernetes is the version of the kind cluster to make: a minor such as "1.37" or an
+	// exact "1.37.2". Empty is the newest supported one.
+	Kubernetes string `json:"kubernetes,omitempty" flag:"k8s" group:"A kind cluster, which podproof makes" takes:"versions" value:"VERSION" usage:"Kubernetes version, such as 1.37 or 1.37.2 (default: the newest supported)"`
+	// NodeImage is the kind node image to use; empty lets podproof find, pull or build one
+	// for the Kubernetes version.
+	NodeImage string `json:"nodeImage,omitempty" flag:"node-image" group:"A kind cluster, which podproof makes" value:"IMAGE" usage:"kind node image to use"`
+	// Provider is the container engine, one of Providers. Empty takes the first that
+	// answers.
+	Provider string `json:"provider,omitempty" flag:"provider" group:"A kind cluster, which podproof makes" takes:"docker,podman,nerdctl" value:"ENGINE" usage:"container engine: docker, podman or nerdctl (default: the first that answers)"`
+	// Name is the name of the kind cluster.
+	Name string `json:"name" flag:"name" group:"A kind cluster, which podproof makes" make:"no" value:"NAME" usage:"name of the cluster"`
+	// Workers is the number of worker nodes beside the control plane.
+	Workers int `json:"workers" flag:"workers" group:"A kind cluster, which podproof makes" value:"NUMBER" usage:"worker nodes beside the control plane"`
+	// Keep leaves the cluster running, for the next run to use again.
+	Keep bool `json:"keep,omitempty" flag:"keep" group:"A kind cluster, which podproof makes" usage:"keep the cluster for the next run"`
+	// Offline never tries to pull an image.
+	Offline bool `json:"offline,omitempty" flag:"offline" group:"A kind cluster, which podproof makes" usage:"never try to pull an image"`
+
+	// Kubeconfig, when set, names an existing cluster to run on: podproof creates nothing
+	// there outside namespaces of the run's own.
+	Kubeconfig string `json:"kubeconfig,omitempty" flag:"kubeconfig" env:"KUBECONFIG" group:"An existing cluster" make:"no" value:"FILE" usage:"run on the cluster of this kubeconfig, in namespaces of the run's own (also KUBECONFIG)"`
 	// Context is the kubeconfig context; empty is the current one.
-	Context string `json:"context,omitempty"`
+	Context string `json:"context,omitempty" flag:"context" group:"An existing cluster" value:"CONTEXT" usage:"context of the kubeconfig (default: the current one)"`
 	// InCluster says that podproof runs in a pod and tests that pod's cluster, with the
 	// pod's service account: an existing cluster without a kubeconfig.
-	InCluster bool `json:"inCluster,omitempty"`
-	// Namespaces, when set, are existing namespaces of the kubeconfig's cluster
-	// that the run is confined to: it makes none, and asks for nothing outside
-	// them. Each test process has one of them.
-	Namespaces []string `json:"namespaces,omitempty"`
-	// NodeSelector chooses the nodes of the kubeconfig's cluster that are
-	// used, by their labels; empty is all.
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// Witness is the reference under which the kubeconfig's cluster can pull
-	// the witness image, and WitnessTwin that of its twin. An empty twin has
-	// the tag of the witness with "-b" after it. Empty says that the image is
-	// on the nodes, under the name that podproof builds it with.
-	Witness     string `json:"witness,omitempty"`
-	WitnessTwin string `json:"witnessTwin,omitempty"`
-	// Keep leaves the kind cluster running, for the next run to use again.
-	Keep bool `json:"keep,omitempty"`
-	// Offline never tries to pull an image.
-	Offline bool `json:"offline,omitempty"`
-	// Name of the kind cluster.
-	Name string `json:"name"`
-	// Workers is the number of worker nodes beside the control plane.
-	Workers int `json:"workers"`
-	// Procs is the number of parallel test processes. Specs mostly wait, so
-	// this is more than the number of cores. Of a run that is confined to
-	// namespaces there are at most as many as these: see Processes.
-	Procs int `json:"procs"`
-	// Focus selects claims by ID or pattern, such as BACKOFF-*; empty is all
-	// claims of the profile.
-	Focus []string `json:"focus,omitempty"`
-	// Failed is the record of an earlier run, or its directory: only the claims run
-	// that failed in it. See setup.ReadOptions.
-	Failed string `json:"failed,omitempty"`
-	// Randomize shuffles all specs, not only their containers. The longest
-	// still start first.
-	Randomize bool `json:"randomize,omitempty"`
-	// Seed of the random order; 0 takes one from the clock.
-	Seed int64 `json:"seed,omitempty"`
-	// Repeat is how many times the specs run, one record each.
-	Repeat int `json:"repeat"`
+	InCluster bool `json:"inCluster,omitempty" flag:"in-cluster" group:"An existing cluster" make:"no" usage:"in a pod: run on the cluster of the pod, as its service account, and end the log with the record"`
+	// Namespaces, when set, are the existing namespaces to which the run is confined: it
+	// makes none, and asks for nothing outside them. Each test process has one of them.
+	Namespaces []string `json:"namespaces,omitempty" flag:"namespaces" group:"An existing cluster" job:"yes" value:"NAMESPACES" usage:"run in these existing namespaces only, one for each test process, with no rights outside them"`
+	// NodeSelector chooses the nodes of an existing cluster by their labels; empty is all.
+	NodeSelector map[string]string `json:"nodeSelector,omitempty" flag:"node-selector" group:"An existing cluster" job:"yes" value:"LABELS" usage:"use only nodes with these labels, KEY=VALUE separated by commas"`
+	// Witness is the reference from which an existing cluster can pull the witness image,
+	// and WitnessTwin that of its twin. Without a twin podproof takes the tag of the
+	// witness with "-b" after it. Without both the image is on the nodes, under the name
+	// with which podproof builds it.
+	Witness     string `json:"witness,omitempty" flag:"witness" group:"An existing cluster" job:"yes" value:"IMAGE" usage:"image reference from which the cluster can pull the witness (default: it is on the nodes)"`
+	WitnessTwin string `json:"witnessTwin,omitempty" flag:"witness-twin" group:"An existing cluster" job:"yes" value:"IMAGE" usage:"reference of the witness's twin (default: the tag of the witness with -b after it)"`
+
+	// Procs is the number of parallel test processes. Specs mostly wait, so this is more
+	// than the number of cores. See Processes for a run in given namespaces.
+	Procs int `json:"procs" flag:"procs" group:"How it runs" job:"yes" value:"NUMBER" usage:"parallel test processes"`
 	// Out is the directory under which each run gets one of its own.
-	Out string `json:"out"`
+	Out string `json:"out" flag:"out" group:"How it runs" value:"DIRECTORY" usage:"directory for the results, with one directory for each run"`
 }
 
 // Defaults are the options of a plain `make e2e`.
@@ -103,8 +111,8 @@ func Defaults() Options {
 	}
 }
 
-// Over puts others in the place of options that are left out; all those of which the zero
-// value is not valid, and what kind cluster to make when none is named.
+// Over fills in unset options from others: those whose zero value is not valid, and the
+// kind cluster to make when none is named.
 func (o Options) Over(others Options) Options {
 	o.Profile = cmp.Or(o.Profile, others.Profile)
 	if !o.Existing() && o.Kubernetes == "" && o.NodeImage == "" {
@@ -129,17 +137,29 @@ func Usagef(format string, args ...any) error {
 	return &UsageError{Problem: fmt.Sprintf(format, args...)}
 }
 
-// Load reads the options: defaults, then the file (when path is not empty, or
-// PODPROOF_CONFIG names one), then the environment as given by lookup.
-// Errors are UsageErrors.
-func Load(path string, lookup func(string) (string, bool)) (Options, error) {
-	return LoadOver(Defaults(), path, lookup)
+// Source is where the options of a run come from, the weaker first.
+type Source struct {
+	// File is an options file; when empty, PODPROOF_CONFIG may name one.
+	File string
+	// Lookup finds environment variables; nil is none.
+	Lookup func(string) (string, bool)
+	// Given are the options on the command line, in their order.
+	Given []Value
 }
 
-// LoadOver does as Load does, with these options in the place of the defaults.
-func LoadOver(o Options, path string, lookup func(string) (string, bool)) (Options, error) {
-	if v, ok := lookup("PODPROOF_CONFIG"); ok && path == "" {
-		path = v
+// ConfigVariable is the environment variable that names an options file.
+const ConfigVariable = "PODPROOF_CONFIG"
+
+// Over reads the options over others, which hold where the source says nothing. Its
+// errors are UsageErrors.
+func (s Source) Over(o Options) (Options, error) {
+	lookup := s.Lookup
+	if lookup == nil {
+		lookup = func(string) (string, bool) { return "", false }
+	}
+	path := s.File
+	if path == "" {
+		path, _ = lookup(ConfigVariable)
 	}
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -150,19 +170,32 @@ func LoadOver(o Options, path string, lookup func(string) (string, bool)) (Optio
 			return o, Usagef("options file %s: %v", path, err)
 		}
 	}
-	for _, s := range settings {
-		for _, name := range s.env {
-			v, ok := lookup(name)
-			if !ok || v == "" {
-				continue
-			}
-			if err := s.set(&o, v); err != nil {
-				return o, Usagef("environment variable %s=%q: %v", name, v, err)
-			}
-			break
+	for _, f := range fields {
+		if err := f.fromEnvironment(&o, lookup); err != nil {
+			return o, err
+		}
+	}
+	for _, v := range s.Given {
+		if err := v.set(&o); err != nil {
+			return o, Usagef("--%s=%q: %v", v.Flag, v.Text, err)
 		}
 	}
 	return o, nil
+}
+
+// fromEnvironment sets the option when one of its variables is set.
+func (f field) fromEnvironment(o *Options, lookup func(string) (string, bool)) error {
+	for _, name := range []string{Variable(f.Name), f.env} {
+		text, _ := lookup(name)
+		if name == "" || text == "" {
+			continue
+		}
+		if err := f.set(o, text); err != nil {
+			return Usagef("environment variable %s=%q: %v", name, text, err)
+		}
+		return nil
+	}
+	return nil
 }
 
 // Validate finds unknown and contradictory options. Whether the Kubernetes
@@ -215,7 +248,7 @@ func (o Options) Processes() int {
 	return o.Procs
 }
 
-// CheckNamespaces tells what is wrong with namespaces that a run is to be confined to.
+// CheckNamespaces tells what is wrong with the given namespaces of a run.
 func CheckNamespaces(names []string) error {
 	for i, name := range names {
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {

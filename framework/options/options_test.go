@@ -2,10 +2,9 @@ package options_test
 
 import (
 	"errors"
-	"flag"
-	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -24,11 +23,12 @@ func TestLaterSourceWins(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "podproof.yaml")
 	g.Expect(os.WriteFile(file, []byte("profile: quick\nprocs: 3\nworkers: 1\n"), 0o600)).To(Succeed())
 
-	o, err := options.Load(file, env(map[string]string{"PODPROOF_PROCS": "5", "PODPROOF_FOCUS": "NET-01, BACKOFF-*", "PODPROOF_KEEP": "1"}))
+	o, err := options.Source{
+		File:   file,
+		Lookup: env(map[string]string{"PODPROOF_PROCS": "5", "PODPROOF_FOCUS": "NET-01, BACKOFF-*", "PODPROOF_KEEP": "1"}),
+		Given:  []options.Value{{Flag: "workers", Text: "4"}},
+	}.Over(options.Defaults())
 	g.Expect(err).NotTo(HaveOccurred())
-	fs := flag.NewFlagSet("run", flag.ContinueOnError)
-	options.Register(fs, &o)
-	g.Expect(fs.Parse([]string{"--workers=4"})).To(Succeed())
 
 	g.Expect(o.Profile).To(Equal("quick"), "from the file")
 	g.Expect(o.Procs).To(Equal(5), "the environment beats the file")
@@ -40,7 +40,7 @@ func TestLaterSourceWins(t *testing.T) {
 
 func TestOwnEnvironmentNameBeatsTheShortOne(t *testing.T) {
 	g := NewWithT(t)
-	o, err := options.Load("", env(map[string]string{"PODPROOF_KUBECONFIG": "/a", "KUBECONFIG": "/b"}))
+	o, err := options.Source{Lookup: env(map[string]string{"PODPROOF_KUBECONFIG": "/a", "KUBECONFIG": "/b"})}.Over(options.Defaults())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.Kubeconfig).To(Equal("/a"))
 }
@@ -74,7 +74,7 @@ func TestBadInputSaysWhatAndWhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			o, err := options.Load(c.file, env(c.env))
+			o, err := options.Source{File: c.file, Lookup: env(c.env)}.Over(options.Defaults())
 			if err == nil {
 				err = o.Validate()
 			}
@@ -87,7 +87,7 @@ func TestBadInputSaysWhatAndWhere(t *testing.T) {
 
 func TestOptionsOfAnExistingCluster(t *testing.T) {
 	g := NewWithT(t)
-	o, err := options.Load("", env(map[string]string{"KUBECONFIG": "/k", "PODPROOF_NAMESPACES": "a, b", "PODPROOF_NODE_SELECTOR": "pool=tests,disk=", "PODPROOF_WITNESS": "r.test/w:1"}))
+	o, err := options.Source{Lookup: env(map[string]string{"KUBECONFIG": "/k", "PODPROOF_NAMESPACES": "a, b", "PODPROOF_NODE_SELECTOR": "pool=tests,disk=", "PODPROOF_WITNESS": "r.test/w:1"})}.Over(options.Defaults())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.Validate()).To(Succeed())
 	g.Expect(o.Namespaces).To(Equal([]string{"a", "b"}))
@@ -101,11 +101,27 @@ func TestOptionsOfAnExistingCluster(t *testing.T) {
 
 func TestBadFlagIsRefused(t *testing.T) {
 	g := NewWithT(t)
-	o := options.Defaults()
-	fs := flag.NewFlagSet("run", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	options.Register(fs, &o)
-	g.Expect(fs.Parse([]string{"--procs=x"})).To(MatchError(ContainSubstring("not a whole number")))
+	g.Expect(options.Value{Flag: "procs", Text: "x"}.Check()).To(MatchError("not a whole number"))
+	g.Expect(options.Value{Flag: "procs", Text: "2"}.Check()).To(Succeed())
+	g.Expect(options.Value{Flag: "prox", Text: "2"}.Check()).NotTo(Succeed())
+}
+
+// An option is one field with its tags: what is missing there is missing everywhere.
+func TestEveryFieldIsAnOption(t *testing.T) {
+	g := NewWithT(t)
+	flags := options.Flags()
+	g.Expect(flags).To(HaveLen(reflect.TypeFor[options.Options]().NumField()))
+	for _, f := range flags {
+		g.Expect(f.Name).To(MatchRegexp("^[a-z0-9-]+$"))
+		g.Expect(f.Usage).NotTo(BeEmpty(), f.Name)
+		g.Expect(options.Groups).To(ContainElement(f.Group), f.Name)
+		g.Expect(f.Value == "").To(Equal(f.Switch), f.Name)
+		text := map[bool]string{true: "1", false: "2"}[f.Switch]
+		if f.Name == "node-selector" {
+			text = "a=b"
+		}
+		g.Expect(options.Value{Flag: f.Name, Text: text}.Check()).To(Succeed(), f.Name)
+	}
 }
 
 func TestWhatIsLeftOutIsTakenFromOthers(t *testing.T) {

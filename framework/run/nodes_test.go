@@ -1,4 +1,4 @@
-package command
+package run
 
 import (
 	"os"
@@ -22,8 +22,8 @@ func onNodes(t *testing.T, nodes ...cluster.Node) *nodesRun {
 		nodes[i].OS = "linux"
 	}
 	console := progress.NewConsole(&strings.Builder{}, progress.Options{})
-	stop := newStopper(console)
-	t.Cleanup(func() { stop.close(); console.Close() })
+	stop := NewStopper(console)
+	t.Cleanup(func() { stop.Close(); console.Close() })
 	env := &setup.Environment{Options: options.Defaults(), Cluster: &cluster.Info{ServerVersion: "v1.37.2", Nodes: nodes}}
 	return &nodesRun{stop: stop, console: console, env: env, dir: t.TempDir()}
 }
@@ -37,7 +37,10 @@ func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
 	r := onNodes(t, tainted, dead)
 	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
 	g.Expect(r.code).To(Equal(reports.ExitCouldNotTest))
-	fleets, err := readFleets(r.dir)
+	file, err := os.Open(filepath.Join(r.dir, reports.FleetFile))
+	g.Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	fleets, err := reports.ReadFleets(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(fleets).To(HaveLen(1))
 	g.Expect(fleets[0].Nodes).To(HaveExactElements(
@@ -60,23 +63,5 @@ func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(text)).To(ContainSubstring("interrupted before its turn"))
 
-	g.Expect(report(onNodes(t, fine).judgeAll(fleet.Choice{Names: []string{"other"}, Of: 1}))).To(Equal(reports.ExitUsage))
-}
-
-func TestShardsAreJoined(t *testing.T) {
-	g := NewWithT(t)
-	var dirs []string
-	for index, name := range []string{"a", "b"} {
-		r := onNodes(t)
-		r.whole = reports.NewFleet(reports.Run{Profile: "quick"}, nil, reports.Shard{Index: index, Of: 2, Nodes: 1, Chosen: "c"})
-		g.Expect(r.keep(reports.NodeResult{Node: reports.Node{Name: name}, Verdict: reports.Conformant, Claims: map[string]reports.NodeClaim{"NET-01": {Verdict: reports.Conformant}}})).To(Succeed())
-		dirs = append(dirs, r.dir)
-	}
-	out := t.TempDir()
-	g.Expect(commandFleet(append(dirs, "--out="+out))).To(Equal(0))
-	g.Expect(filepath.Join(out, reports.FleetFile)).To(BeAnExistingFile())
-	g.Expect(commandFleet(dirs[:1])).To(Equal(reports.ExitCouldNotTest), "a shard is missing")
-	g.Expect(commandFleet([]string{dirs[0], dirs[0]})).To(Equal(reports.ExitUsage))
-	g.Expect(commandFleet(nil)).To(Equal(reports.ExitUsage))
-	g.Expect(commandFleet([]string{"absent"})).To(Equal(reports.ExitUsage))
+	g.Expect(Report(onNodes(t, fine).judgeAll(fleet.Choice{Names: []string{"other"}, Of: 1}))).To(Equal(reports.ExitUsage))
 }

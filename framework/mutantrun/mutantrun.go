@@ -1,4 +1,6 @@
-package command
+// Package mutantrun runs the suite against mutants, one after the other on one cluster, and
+// says whether the suite notices them.
+package mutantrun
 
 import (
 	"cmp"
@@ -16,30 +18,41 @@ import (
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/run"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/upstream"
 	"github.com/podproof/podproof/reports"
 )
 
-// launchMutants makes a cluster, runs the mutants on it, checks that the restored
-// cluster is conformant, and returns the exit code.
-func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) int {
+// Request is what a run of mutants is about.
+type Request struct {
+	Options options.Options // their Kubernetes version is that of Version
+	Filter  Filter
+	Chosen  []mutants.Mutant // by the filter
+	All     bool             // run every quick claim, not only those of the mutant
+	Compare bool             // also run Kubernetes' own suite on each mutant
+}
+
+// Run makes a cluster, runs the mutants on it, checks that the restored cluster is
+// conformant, and returns the exit code.
+func Run(request Request) int {
+	o := request.Options
 	if o.Seed == 0 {
 		o.Seed = time.Now().Unix()
 	}
 	id, dir, err := setup.NewRun(o)
 	if err != nil {
-		return report(err)
+		return run.Report(err)
 	}
 	console := progress.NewConsole(os.Stdout, progress.Options{})
 	defer console.Close()
-	stop := newStopper(console)
-	defer stop.close()
+	stop := run.NewStopper(console)
+	defer stop.Close()
 
-	r := &mutantRun{stop: stop, console: console, all: f.all, compare: f.upstream, dir: dir, record: reports.MutantsRecord{
-		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(o.Profile),
+	r := &mutantRun{stop: stop, console: console, all: request.All, compare: request.Compare, dir: dir, record: reports.MutantsRecord{
+		Schema: reports.MutantsSchema, ID: id, Filters: request.Filter.words(o.Profile),
 	}}
-	if err := r.run(o, chosen); err != nil && !r.record.Interrupted {
+	if err := r.run(o, request.Chosen); err != nil && !r.record.Interrupted {
 		r.record.Error = err.Error()
 	}
 	r.record.Conclude()
@@ -50,9 +63,9 @@ func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) in
 	return r.record.ExitCode
 }
 
-// mutantRun is one run of `podproof mutants`.
+// mutantRun is one such run.
 type mutantRun struct {
-	stop     *stopper
+	stop     *run.Stopper
 	console  *progress.Console
 	env      *setup.Environment
 	workshop *nodeimage.Workshop
@@ -64,15 +77,15 @@ type mutantRun struct {
 }
 
 func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) {
-	ctx := r.stop.ctx
+	ctx := r.stop.Context
 	if r.env, err = setup.Up(ctx, o, r.record.ID, r.dir, r.console); err != nil {
 		r.record.Interrupted = ctx.Err() != nil
 		return err
 	}
 	defer func() {
 		// An interrupt while the cluster is removed keeps nothing from being known.
-		r.record.Interrupted = r.stop.ctx.Err() != nil
-		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTime)
+		r.record.Interrupted = r.stop.Context.Err() != nil
+		ctx, cancel := context.WithTimeout(context.Background(), run.CleanUpTime)
 		defer cancel()
 		err = errors.Join(err, r.env.Down(ctx, r.console))
 	}()
@@ -235,7 +248,7 @@ func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, err
 func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantResult, step progress.Step) error {
 	started := time.Now()
 	step.Update("put into the cluster")
-	if err := mutation.Install(r.stop.ctx, r.env.Cluster, m.Component, b.dir); err != nil {
+	if err := mutation.Install(r.stop.Context, r.env.Cluster, m.Component, b.dir); err != nil {
 		return err
 	}
 	result.Seconds.Swap = time.Since(started).Seconds()
@@ -248,16 +261,16 @@ func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantRes
 		return err
 	}
 	result.Record = m.ID
-	if err := mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component); err != nil {
+	if err := mutation.Intact(r.stop.Context, r.env.Cluster, m.Component); err != nil {
 		return err
 	}
 	reports.JudgeMutant(result, record)
-	if r.compare && r.stop.ctx.Err() == nil {
+	if r.compare && r.stop.Context.Err() == nil {
 		started = time.Now()
 		result.Upstream = r.upstreamOn(m, step)
 		result.Seconds.Upstream = time.Since(started).Seconds()
 	}
-	return r.stop.ctx.Err()
+	return r.stop.Context.Err()
 }
 
 // specs runs specs in the cluster as it is, with a record in a directory of its own.
@@ -271,7 +284,7 @@ func (r *mutantRun) specs(name string, focus []string, profile string, step prog
 		return reports.Record{}, err
 	}
 	total, done := 0, 0
-	record := runSpecs(r.stop, r.console, &env, env.Options.Seed, func(e progress.Event) {
+	record := run.Specs(r.stop, r.console, &env, env.Options.Seed, func(e progress.Event) {
 		switch e.Kind {
 		case progress.SpecsTotal:
 			total = e.Total
@@ -280,7 +293,7 @@ func (r *mutantRun) specs(name string, focus []string, profile string, step prog
 		}
 		step.Update(fmt.Sprintf("%d of %d specs", done, total))
 	})
-	if record.Run.SetupError != "" && r.stop.ctx.Err() == nil {
+	if record.Run.SetupError != "" && r.stop.Context.Err() == nil {
 		return record, errors.New(record.Run.SetupError)
 	}
 	return record, reports.Write(env.Dir, record)
@@ -289,7 +302,7 @@ func (r *mutantRun) specs(name string, focus []string, profile string, step prog
 // restore puts the cluster's own component back, also after an interrupt, and waits
 // until nothing is left of the mutant's pods.
 func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) error {
-	ctx := context.WithoutCancel(r.stop.ctx)
+	ctx := context.WithoutCancel(r.stop.Context)
 	started := time.Now()
 	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()
 	if err := mutation.Restore(ctx, r.env.Cluster, m.Component); err != nil {
@@ -328,7 +341,7 @@ func (r *mutantRun) afterwards() {
 	step := r.console.Step("the restored cluster", time.Minute)
 	record, err := r.specs("restored", focus, options.Quick, step)
 	if err == nil {
-		err = r.cleared(r.stop.ctx, "restored")
+		err = r.cleared(r.stop.Context, "restored")
 	}
 	if err != nil {
 		step.Fail(err)

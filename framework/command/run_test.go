@@ -2,19 +2,36 @@ package command
 
 import (
 	"errors"
-	"flag"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/framework/run"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/suites"
+	"github.com/spf13/cobra"
 )
 
 func TestEveryClaimHasASpecAndEverySpecAClaim(t *testing.T) {
 	g := NewWithT(t)
-	specs, err := theSuites.Preview(options.Defaults())
+	specs, err := suites.Pods{}.Preview(options.Defaults())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(specs).NotTo(BeEmpty())
+}
+
+// told are the options of podproof run with these flags.
+func told(args ...string) (o options.Options, err error) {
+	cmd := &cobra.Command{Use: "run", Args: noArguments, SilenceErrors: true, SilenceUsage: true}
+	flags := everyOption(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		o, err = flags.read(suites.Pods{})
+		return err
+	}
+	parent := &cobra.Command{Use: "podproof"}
+	parent.AddCommand(cmd)
+	parent.SetFlagErrorFunc(wrongFlag)
+	parent.SetArgs(append([]string{"run"}, args...))
+	return o, errors.Join(parent.Execute())
 }
 
 func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
@@ -39,11 +56,11 @@ func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := runOptions("podproof run", c.args, func(*flag.FlagSet) {})
+			_, err := told(c.args...)
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			var usage *options.UsageError
 			g.Expect(errors.As(err, &usage)).To(BeTrue(), "%v must be a usage error", err)
-			g.Expect(report(err)).To(Equal(reports.ExitUsage))
+			g.Expect(run.Report(err)).To(Equal(reports.ExitUsage))
 		})
 	}
 }
@@ -51,7 +68,7 @@ func TestBadUsageIsFoundBeforeAnythingIsMade(t *testing.T) {
 func TestGoodUsage(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("KUBECONFIG", "")
-	o, err := runOptions("podproof run", []string{"--focus=backoff-*", "--profile=quick", "--k8s=1.37", "--keep"}, func(*flag.FlagSet) {})
+	o, err := told("--focus=backoff-*", "--profile=quick", "--k8s=1.37", "--keep")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.Focus).To(Equal([]string{"backoff-*"}))
 	g.Expect(o.Keep).To(BeTrue())
@@ -68,6 +85,6 @@ func TestWorseKeepsWhatSaysMore(t *testing.T) {
 func TestBadUsageOfRBAC(t *testing.T) {
 	g := NewWithT(t)
 	for _, arg := range []string{"--namespaces=a,B", "--namespaces=a,a", "--serviceaccount=runner", "--everything", "a"} {
-		g.Expect(commandRBAC([]string{arg})).To(Equal(reports.ExitUsage), arg)
+		g.Expect(podproof("rbac", arg)).To(Equal(reports.ExitUsage), arg)
 	}
 }

@@ -1,4 +1,4 @@
-package command
+package mutantrun
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/run"
 	"github.com/podproof/podproof/framework/upstream"
 	"github.com/podproof/podproof/reports"
 )
@@ -31,34 +32,34 @@ func (r *mutantRun) baseline() error {
 	}
 	r.record.Upstream = suite
 	step := r.console.Step("upstream's specs without a mutant", 5*time.Minute)
-	run, err := r.upstreamSpecs("baseline")
-	if err == nil && run.CutOff {
+	without, err := r.upstreamSpecs("baseline")
+	if err == nil && without.CutOff {
 		err = fmt.Errorf("upstream's specs did not end in %s on the cluster without a mutant", baselineTime)
 	}
-	if err = errors.Join(err, r.upstreamCleared(context.WithoutCancel(r.stop.ctx))); err != nil {
+	if err = errors.Join(err, r.upstreamCleared(context.WithoutCancel(r.stop.Context))); err != nil {
 		step.Fail(err)
 		return err
 	}
-	suite.Baseline = run
-	suite.BoundSeconds = max(shortestBound.Seconds(), 2*run.Seconds)
-	for _, f := range run.Failed {
+	suite.Baseline = without
+	suite.BoundSeconds = max(shortestBound.Seconds(), 2*without.Seconds)
+	for _, f := range without.Failed {
 		suite.LeftOut = append(suite.LeftOut, reports.UpstreamLeftOut{Spec: f.Spec, Why: "fails without a mutant: " + f.Message})
 	}
-	step.Done(fmt.Sprintf("%d run, %d failed", run.Run, len(run.Failed)))
+	step.Done(fmt.Sprintf("%d run, %d failed", without.Run, len(without.Failed)))
 	return nil
 }
 
 // upstreamOn runs upstream's specs while the mutant is in its place.
 func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.UpstreamRun {
 	step.Update("upstream's specs")
-	run, err := r.upstreamSpecs(m.ID)
+	result, err := r.upstreamSpecs(m.ID)
 	if err == nil {
-		err = mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component)
+		err = mutation.Intact(r.stop.Context, r.env.Cluster, m.Component)
 	}
 	if err != nil {
-		run.Error = err.Error()
+		result.Error = err.Error()
 	}
-	return &run
+	return &result
 }
 
 // upstreamSpecs runs upstream's specs once. Their log, with the failures, stays in a
@@ -71,24 +72,19 @@ func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
 	suite := r.record.Upstream
 	file := filepath.Join(dir, upstream.ReportFile)
 	defer os.Remove(file) // it lists all specs of Kubernetes, 7 MB of them
-	running, err := startGinkgo(filepath.Join(dir, "upstream.log"), nil, r.suite.Arguments(upstream.Run{
+	running, err := run.StartGinkgo(filepath.Join(dir, "upstream.log"), nil, r.suite.Arguments(upstream.Run{
 		Dir: dir, Procs: r.env.Options.Procs, Seed: r.env.Options.Seed,
 		Bound: time.Duration(suite.BoundSeconds * float64(time.Second)), LeftOut: suite.LeftOut,
 	})...)
 	if err != nil {
 		return reports.UpstreamRun{}, err
 	}
-	r.stop.specs.Store(running)
-	defer r.stop.specs.Store(nil)
-	if r.stop.ctx.Err() != nil { // since before anybody could pass it on
-		running.interrupt()
-	}
-	disorder := running.wait(r.stop.ctx)
-	run, err := upstream.Read(file)
+	disorder := r.stop.Await(running)
+	result, err := upstream.Read(file)
 	if err != nil {
-		return run, errors.Join(disorder, err)
+		return result, errors.Join(disorder, err)
 	}
-	return run, r.stop.ctx.Err()
+	return result, r.stop.Context.Err()
 }
 
 // upstreamCleared removes what upstream's suite has left.

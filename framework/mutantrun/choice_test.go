@@ -1,4 +1,4 @@
-package command
+package mutantrun
 
 import (
 	"strings"
@@ -13,8 +13,8 @@ import (
 
 func TestASampleOfMutantsIsTakenFromAllThatAreSelected(t *testing.T) {
 	g := NewWithT(t)
-	ids := func(f mutantFlags, profile string) []string {
-		chosen, err := f.choose(profile)
+	ids := func(f Filter, profile string) []string {
+		chosen, err := f.Choose(profile)
 		g.Expect(err).NotTo(HaveOccurred())
 		var ids []string
 		for _, m := range chosen {
@@ -22,8 +22,8 @@ func TestASampleOfMutantsIsTakenFromAllThatAreSelected(t *testing.T) {
 		}
 		return ids
 	}
-	all := ids(mutantFlags{component: mutants.Kubelet, every: 1}, options.Full)
-	quick := ids(mutantFlags{component: mutants.Kubelet, every: 1}, options.Quick)
+	all := ids(Filter{Component: mutants.Kubelet, Every: 1}, options.Full)
+	quick := ids(Filter{Component: mutants.Kubelet, Every: 1}, options.Quick)
 	g.Expect(len(quick)).To(BeNumerically("<", len(all)))
 	for _, id := range quick {
 		m, err := mutants.Match([]string{id})
@@ -32,7 +32,7 @@ func TestASampleOfMutantsIsTakenFromAllThatAreSelected(t *testing.T) {
 		g.Expect(profile).To(Equal(options.Quick), id)
 	}
 
-	sample := ids(mutantFlags{component: mutants.Kubelet, every: 8}, options.Quick)
+	sample := ids(Filter{Component: mutants.Kubelet, Every: 8}, options.Quick)
 	g.Expect(sample).To(HaveLen(len(quick) / 8))
 	g.Expect(sample[:2]).To(Equal([]string{quick[7], quick[15]}))
 }
@@ -45,17 +45,17 @@ func TestTheRestoredClusterIsTriedWithQuickClaims(t *testing.T) {
 
 func TestFlagsThatSelectNoMutantAreBadUsage(t *testing.T) {
 	for name, c := range map[string]struct {
-		flags mutantFlags
+		flags Filter
 		want  string
 	}{
-		"unknown component":      {mutantFlags{component: "cubelet", every: 1}, `component "cubelet" is unknown`},
-		"unknown mutant":         {mutantFlags{mutants: "probe-nonsense", every: 1}, "probe-nonsense"},
-		"of another component":   {mutantFlags{mutants: "probe-*", component: mutants.Kubectl, every: 1}, "no mutant is selected"},
-		"a sample of nothing":    {mutantFlags{every: 0}, "--every=0"},
-		"a sample that is empty": {mutantFlags{component: mutants.Kubelet, every: 10000}, "no mutant is selected"},
+		"unknown component":      {Filter{Component: "cubelet", Every: 1}, `component "cubelet" is unknown`},
+		"unknown mutant":         {Filter{Mutants: "probe-nonsense", Every: 1}, "probe-nonsense"},
+		"of another component":   {Filter{Mutants: "probe-*", Component: mutants.Kubectl, Every: 1}, "no mutant is selected"},
+		"a sample of nothing":    {Filter{Every: 0}, "--every=0"},
+		"a sample that is empty": {Filter{Component: mutants.Kubelet, Every: 10000}, "no mutant is selected"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := c.flags.choose(options.Full)
+			_, err := c.flags.Choose(options.Full)
 			g := NewWithT(t)
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			var usage *options.UsageError
@@ -69,9 +69,9 @@ func TestMutantsRunOnTheNodeImageThatIsBuilt(t *testing.T) {
 	v, err := nodeimage.Find("1.36")
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, asked := range []string{"1.36", v.Build, strings.TrimPrefix(v.Build, "v")} {
-		g.Expect(mutantsVersion(options.Options{Kubernetes: asked})).To(Equal(v.Build))
+		g.Expect(Version(options.Options{Kubernetes: asked})).To(Equal(v.Build))
 	}
-	g.Expect(mutantsVersion(options.Options{Kubernetes: "1.36", NodeImage: "r.test/node:1"})).To(Equal("1.36"), "whoever names one knows what is in it")
-	_, err = mutantsVersion(options.Options{Kubernetes: v.PublishedVersion()})
+	g.Expect(Version(options.Options{Kubernetes: "1.36", NodeImage: "r.test/node:1"})).To(Equal("1.36"), "whoever names one knows what is in it")
+	_, err = Version(options.Options{Kubernetes: v.PublishedVersion()})
 	g.Expect(err).To(MatchError(ContainSubstring("of Kubernetes 1.36 those of " + v.Build)))
 }

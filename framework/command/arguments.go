@@ -1,0 +1,72 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/podproof/podproof/framework/options"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// noArguments refuses all arguments that are not flags, and names the command that is
+// nearest to an unknown one.
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case !cmd.HasParent():
+		return options.Usagef("unknown command %q%s; podproof --help lists the commands", args[0], didYouMean(cmd.SuggestionsFor(args[0])))
+	}
+	return options.Usagef("unexpected argument %q; %s --help lists the flags", args[0], cmd.CommandPath())
+}
+
+// wrongFlag says what is wrong with a flag, and names the nearest one.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	hint := ""
+	if typed, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
+		hint = didYouMean(nearest(flagNames(cmd.Flags()), "--"+typed))
+	} else if typed, short := singleDash(err.Error()); short {
+		hint = didYouMean(nearest(flagNames(cmd.Flags()), "--"+typed))
+	}
+	return options.Usagef("%v%s; %s --help lists the flags", err, hint, cmd.CommandPath())
+}
+
+// singleDash finds the name in the error of a flag that was typed as -name.
+func singleDash(message string) (name string, found bool) {
+	_, typed, found := strings.Cut(message, "unknown shorthand flag: ")
+	if found {
+		_, typed, found = strings.Cut(typed, " in -")
+	}
+	name, _, _ = strings.Cut(typed, "=")
+	return name, found && len(name) > 1
+}
+
+func flagNames(flags *pflag.FlagSet) (names []string) {
+	flags.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return names
+}
+
+// nearest are the words that are most like the typed one. Cobra finds them as it finds
+// commands.
+func nearest(words []string, typed string) []string {
+	all := &cobra.Command{SuggestionsMinimumDistance: 2}
+	for _, word := range words {
+		all.AddCommand(&cobra.Command{Use: word, Run: func(*cobra.Command, []string) {}})
+	}
+	return all.SuggestionsFor(typed)
+}
+
+func didYouMean(suggestions []string) string {
+	if len(suggestions) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(suggestions, " or ") + "?"
+}
+
+// mark sets an annotation of a flag that is there.
+func mark(flags *pflag.FlagSet, flag, annotation string, values ...string) {
+	if err := flags.SetAnnotation(flag, annotation, values); err != nil {
+		panic(fmt.Sprintf("podproof's own mistake: %v", err))
+	}
+}
