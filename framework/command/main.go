@@ -14,8 +14,8 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
-	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/fleet"
+	"github.com/podproof/podproof/framework/ground/existing"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
@@ -233,12 +233,12 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 		return o, err
 	}
 	if o.Kubeconfig != "" {
-		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
+		if err := existing.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
 			return o, options.Usagef("%v", err)
 		}
 	}
 	if o.InCluster {
-		if err := cluster.CheckInCluster(); err != nil {
+		if err := existing.CheckInCluster(); err != nil {
 			return o, options.Usagef("in-cluster: %v", err)
 		}
 	}

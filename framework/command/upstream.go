@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/upstream"
@@ -53,7 +54,7 @@ func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.Up
 	step.Update("upstream's specs")
 	run, err := r.upstreamSpecs(m.ID)
 	if err == nil {
-		err = mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component)
+		err = mutation.Intact(r.stop.ctx, kind.Of(r.env.Cluster), m.Component)
 	}
 	if err != nil {
 		run.Error = err.Error()
