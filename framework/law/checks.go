@@ -1,4 +1,4 @@
-package journal
+package law
 
 import (
 	"fmt"
@@ -7,147 +7,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/podproof/podproof/framework/journal"
 )
 
-// Law is a claim that holds for every pod at every moment of its life. Laws are
-// checked on every story of a run, so each must be impossible to break on a
-// cluster that does what is documented; what is only usual is no law.
-type Law struct {
-	// ID is the ID of the claim.
-	ID       string
-	Sentence string
-	// Exempt says what a spec may do itself that takes its pods out of the
-	// law, "" when nothing does. Such a spec says so by Story.Exempt.
-	Exempt string
-	// Check judges all versions of one pod, in the order of the watch, and
-	// says where the law is broken first.
-	Check func([]Version) error
-	// About says whether the versions are such that they could break the law, so
-	// that a law is held by no pod that only never came to what it is about. Nil
-	// stands for all pods.
-	About func([]Version) bool
-}
-
-// Broken is one law that a story breaks.
-type Broken struct {
-	Law     string // its ID
-	Message string // which pod, when, and what was there
-}
-
-// Laws are all laws.
-var Laws = []Law{
-	{
-		ID:       "LAW-PHASE-KNOWN",
-		Sentence: "At every moment a pod's phase is one of Pending, Running, Succeeded and Failed.",
-		Exempt:   "a spec that writes pods/status itself",
-		Check:    phaseKnown,
-	},
-	{
-		ID:       "LAW-PHASE-FORWARD",
-		Sentence: "A pod's phase never leaves Succeeded or Failed, and a pod without init containers never goes back from Running to Pending.",
-		Exempt:   "a spec that writes pods/status itself",
-		Check:    phaseForward,
-		About:    changed,
-	},
-	{
-		ID:       "LAW-RESTARTS-GROW",
-		Sentence: "The restartCount of a container never falls, as long as its node keeps its state.",
-		Exempt:   "a spec that restarts a node or takes containers from its runtime",
-		Check:    restartsGrow,
-		About:    func(versions []Version) bool { return someBefore(versions, restarted) },
-	},
-	{
-		ID:       "LAW-RUNNING-CREATED",
-		Sentence: "A pod in phase Running is bound to a node and each of its containers has been created at least once.",
-		Exempt:   "a spec that writes pods/status itself",
-		Check:    runningCreated,
-		About:    func(versions []Version) bool { return slices.ContainsFunc(versions, isRunning) },
-	},
-	{
-		ID:       "LAW-IP-STABLE",
-		Sentence: "The IP of a pod does not change as long as one of its containers goes on running.",
-		Exempt:   "a spec that writes pods/status itself",
-		Check:    ipStable,
-		About:    func(versions []Version) bool { return someBefore(versions, runsWithIP) },
-	},
-	{
-		ID:       "LAW-NODE-STABLE",
-		Sentence: "A pod that is bound to a node stays bound to that node.",
-		Check:    nodeStable,
-		About:    func(versions []Version) bool { return someBefore(versions, isBound) },
-	},
-	{
-		ID:       "LAW-CONTAINERS-FIXED",
-		Sentence: "The containers and init containers of a pod are the same from its creation to its end.",
-		Check:    containersFixed,
-		About:    changed,
-	},
-	{
-		ID:       "LAW-DELETION-FINAL",
-		Sentence: "The deletion of a pod is never taken back and its grace period is never lengthened.",
-		Check:    deletionFinal,
-		About:    func(versions []Version) bool { return someBefore(versions, isDeleted) },
-	},
-	{
-		ID:       "LAW-TERMINAL-BEFORE-GONE",
-		Sentence: "A pod on a node that is deleted with a grace period is in phase Succeeded or Failed before it is gone.",
-		Exempt:   "a spec that deletes a pod with grace period 0 while it is being deleted gracefully",
-		Check:    terminalBeforeGone,
-		About: func(versions []Version) bool {
-			_, waits := goneAfterGrace(versions)
-			return waits
-		},
-	},
-}
-
-// CheckLaws judges all versions of one pod by all laws but those with the
-// exempted IDs. It is only for histories without a hole.
-func CheckLaws(versions []Version, exempt ...string) []Broken {
-	var broken []Broken
-	for _, law := range Laws {
-		if slices.Contains(exempt, law.ID) {
-			continue
-		}
-		if err := law.Check(versions); err != nil {
-			pod := versions[0].Pod
-			broken = append(broken, Broken{Law: law.ID, Message: fmt.Sprintf("pod %s/%s broke %s (%s): %v", pod.Namespace, pod.Name, law.ID, law.Sentence, err)})
-		}
-	}
-	return broken
-}
-
-// changed says whether there is a version after the first one.
-func changed(versions []Version) bool { return len(versions) > 1 }
-
-// someBefore says whether one of the versions but the last is so, after which another
-// one can be what it must not be.
-func someBefore(versions []Version, so func(Version) bool) bool {
-	return len(versions) > 1 && slices.ContainsFunc(versions[:len(versions)-1], so)
-}
-
-func isRunning(v Version) bool { return v.Pod.Status.Phase == corev1.PodRunning }
-func isBound(v Version) bool   { return v.Pod.Spec.NodeName != "" }
-func isDeleted(v Version) bool { return v.Pod.DeletionTimestamp != nil }
-
-func restarted(v Version) bool {
-	return someContainer(v, func(s corev1.ContainerStatus) bool { return s.RestartCount > 0 })
-}
-
-func runsWithIP(v Version) bool {
-	return v.Pod.Status.PodIP != "" && !v.Pod.Spec.HostNetwork && someContainer(v, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
-}
-
-func someContainer(v Version, is func(corev1.ContainerStatus) bool) bool {
-	for _, group := range containerGroups(v.Pod) {
-		if slices.ContainsFunc(group.statuses, is) {
-			return true
-		}
-	}
-	return false
-}
-
 // brokenAt is the error for the version at which a law is broken.
-func brokenAt(versions []Version, i int, format string, args ...any) error {
+func brokenAt(versions []journal.Version, i int, format string, args ...any) error {
 	v := versions[i]
 	return fmt.Errorf("%+.3fs after its first version (resourceVersion %s) %s", v.At.Sub(versions[0].At).Seconds(), v.Pod.ResourceVersion, fmt.Sprintf(format, args...))
 }
@@ -158,7 +23,7 @@ func terminal(phase corev1.PodPhase) bool {
 
 // phaseKnown: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 // also lists Unknown, which nothing in Kubernetes has set since 2015.
-func phaseKnown(versions []Version) error {
+func phaseKnown(versions []journal.Version) error {
 	for i, v := range versions {
 		switch v.Pod.Status.Phase {
 		case corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded, corev1.PodFailed:
@@ -174,7 +39,7 @@ func phaseKnown(versions []Version) error {
 // is made anew the init containers run again, and getPhase says Pending while
 // they do, so that part of the law leaves out pods that have any. And a
 // container whose state the node has lost may count as never created.
-func phaseForward(versions []Version) error {
+func phaseForward(versions []journal.Version) error {
 	for i := 1; i < len(versions); i++ {
 		before, now := versions[i-1].Pod, versions[i].Pod
 		from, to := before.Status.Phase, now.Status.Phase
@@ -192,12 +57,12 @@ func phaseForward(versions []Version) error {
 // nodeLostState says whether the kubelet made up the end of a container that
 // it could no longer find, as after a restart of the node or its runtime
 // (ContainerReasonStatusUnknown in pkg/kubelet/container).
-func nodeLostState(v Version) bool {
+func nodeLostState(v journal.Version) bool {
 	unknown := func(s corev1.ContainerState) bool {
 		return s.Terminated != nil && s.Terminated.Reason == "ContainerStatusUnknown"
 	}
-	for _, group := range containerGroups(v.Pod) {
-		for _, status := range group.statuses {
+	for _, group := range journal.Containers(v.Pod) {
+		for _, status := range group.Statuses {
 			if unknown(status.State) || unknown(status.LastTerminationState) {
 				return true
 			}
@@ -213,7 +78,7 @@ func nodeLostState(v Version) bool {
 // removes what is left of a deleted pod, the newest container first, a kubelet before 1.36
 // can look when only an earlier one is left, and tell of that one with its own count
 // (cleanUpContainersInPod in pkg/kubelet/kubelet.go, SyncTerminatedPod).
-func restartsGrow(versions []Version) error {
+func restartsGrow(versions []journal.Version) error {
 	type key struct{ kind, name string }
 	highest := map[key]int32{}
 	counts := map[string]int32{} // by ID of a container that was seen
@@ -221,9 +86,9 @@ func restartsGrow(versions []Version) error {
 		if nodeLostState(v) {
 			return nil
 		}
-		for _, group := range containerGroups(v.Pod) {
-			for _, status := range group.statuses {
-				k := key{group.prefix, status.Name}
+		for _, group := range journal.Containers(v.Pod) {
+			for _, status := range group.Statuses {
+				k := key{group.Prefix, status.Name}
 				count, seen := counts[status.ContainerID]
 				earlier := v.Pod.DeletionTimestamp != nil && seen && count == status.RestartCount
 				if status.RestartCount < highest[k] && !earlier {
@@ -250,7 +115,7 @@ func restartsGrow(versions []Version) error {
 // having ended once. Init containers are left out, for a restartable one
 // counts differently, and so are ephemeral ones, which come later. A waiting
 // container that has an ID was created, and one that ended was too.
-func runningCreated(versions []Version) error {
+func runningCreated(versions []journal.Version) error {
 	for i, v := range versions {
 		if v.Pod.Status.Phase != corev1.PodRunning {
 			continue
@@ -267,7 +132,7 @@ func runningCreated(versions []Version) error {
 			s := statuses[j]
 			created := s.ContainerID != "" || s.State.Running != nil || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil
 			if !created {
-				return brokenAt(versions, i, "it is Running though container %s was never created (%s)", c.Name, stateText(s.State))
+				return brokenAt(versions, i, "it is Running though container %s was never created (%s)", c.Name, journal.StateText(s.State))
 			}
 		}
 	}
@@ -281,15 +146,15 @@ func runningCreated(versions []Version) error {
 // reports none for a dead sandbox. The order of the IPs of both families is
 // the kubelet's choice, so an IP that was any of the pod's counts as the same.
 // On the host network the IP is the node's and not the pod's to keep.
-func ipStable(versions []Version) error {
+func ipStable(versions []journal.Version) error {
 	held := map[string][]corev1.PodIP{} // by ID of a running container
 	for i, v := range versions {
 		ip := v.Pod.Status.PodIP
 		if ip == "" || v.Pod.Spec.HostNetwork {
 			continue
 		}
-		for _, group := range containerGroups(v.Pod) {
-			for _, status := range group.statuses {
+		for _, group := range journal.Containers(v.Pod) {
+			for _, status := range group.Statuses {
 				if status.State.Running == nil || status.ContainerID == "" {
 					continue
 				}
@@ -311,7 +176,7 @@ func ipStable(versions []Version) error {
 
 // nodeStable: the API server accepts a binding only for a pod without a node
 // (assignPod in pkg/registry/core/pod/storage) and no other change of nodeName.
-func nodeStable(versions []Version) error {
+func nodeStable(versions []journal.Version) error {
 	node := ""
 	for i, v := range versions {
 		if now := v.Pod.Spec.NodeName; node != "" && now != node {
@@ -326,7 +191,7 @@ func nodeStable(versions []Version) error {
 // containersFixed: the validation of pod updates lets images and resources
 // change, and nothing else of containers. Ephemeral containers are another
 // list and may be added.
-func containersFixed(versions []Version) error {
+func containersFixed(versions []journal.Version) error {
 	for i := 1; i < len(versions); i++ {
 		before, now := versions[i-1].Pod.Spec, versions[i].Pod.Spec
 		if change := others(before.Containers, now.Containers); change != "" {
@@ -369,7 +234,7 @@ func names(containers []corev1.Container) []string {
 // deletionFinal: BeforeDelete in k8s.io/apiserver pkg/registry/rest/delete.go.
 // The deletionTimestamp itself may move to a later second, when the grace
 // period is shortened after it has passed, so the law is about the period.
-func deletionFinal(versions []Version) error {
+func deletionFinal(versions []journal.Version) error {
 	for i := 1; i < len(versions); i++ {
 		before, now := versions[i-1].Pod, versions[i].Pod
 		if before.DeletionTimestamp == nil {
@@ -393,7 +258,7 @@ func deletionFinal(versions []Version) error {
 // node always gets) and mirror pods, which the kubelet deletes on its own. That
 // somebody forced a deletion which had begun gracefully cannot be told from
 // the kubelet's own last step; a spec that does so must exempt itself.
-func terminalBeforeGone(versions []Version) error {
+func terminalBeforeGone(versions []journal.Version) error {
 	grace, waits := goneAfterGrace(versions)
 	if !waits {
 		return nil
@@ -407,7 +272,7 @@ func terminalBeforeGone(versions []Version) error {
 
 // goneAfterGrace says whether the pod is gone after a deletion that had something to wait
 // for, and with which grace period that began, in seconds.
-func goneAfterGrace(versions []Version) (grace int64, waits bool) {
+func goneAfterGrace(versions []journal.Version) (grace int64, waits bool) {
 	last := len(versions) - 1
 	if last < 0 || versions[last].Type != watch.Deleted {
 		return 0, false

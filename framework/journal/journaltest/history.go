@@ -1,4 +1,5 @@
-package journal
+// Package journaltest makes recorded histories of pods, for tests of what reads them.
+package journaltest
 
 import (
 	"strconv"
@@ -8,49 +9,57 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/podproof/podproof/framework/journal"
 )
 
 // noon is when recorded histories begin.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// history makes the versions of a pod: each step changes the pod of the step
+// History is the versions of a pod: each step changes the pod of the step
 // before, a second later.
-type history []Version
+type History []journal.Version
 
-func newHistory(changes ...func(*corev1.Pod)) history {
+// NewHistory begins a history with a pod that was just created.
+func NewHistory(changes ...func(*corev1.Pod)) History {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns", UID: "uid-web"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "image:1"}}},
 		Status:     corev1.PodStatus{Phase: corev1.PodPending},
 	}
-	return history(nil).add(watch.Added, pod, changes)
+	return History(nil).add(watch.Added, pod, changes)
 }
 
-func (h history) then(changes ...func(*corev1.Pod)) history {
+// Then adds a version with the changes.
+func (h History) Then(changes ...func(*corev1.Pod)) History {
 	return h.add(watch.Modified, h[len(h)-1].Pod.DeepCopy(), changes)
 }
 
-func (h history) deleted(changes ...func(*corev1.Pod)) history {
+// Deleted adds the last version, with which the pod is gone.
+func (h History) Deleted(changes ...func(*corev1.Pod)) History {
 	return h.add(watch.Deleted, h[len(h)-1].Pod.DeepCopy(), changes)
 }
 
-func (h history) add(kind watch.EventType, pod *corev1.Pod, changes []func(*corev1.Pod)) history {
+func (h History) add(kind watch.EventType, pod *corev1.Pod, changes []func(*corev1.Pod)) History {
 	pod.ResourceVersion = strconv.Itoa(100 + len(h))
 	for _, change := range changes {
 		change(pod)
 	}
-	return append(h[:len(h):len(h)], Version{At: noon.Add(time.Duration(len(h)) * time.Second), Type: kind, Pod: pod})
+	return append(h[:len(h):len(h)], journal.Version{At: noon.Add(time.Duration(len(h)) * time.Second), Type: kind, Pod: pod})
 }
 
-func phase(p corev1.PodPhase) func(*corev1.Pod) {
+// Phase sets the phase.
+func Phase(p corev1.PodPhase) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) { pod.Status.Phase = p }
 }
 
-func node(name string) func(*corev1.Pod) {
+// Node binds the pod.
+func Node(name string) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) { pod.Spec.NodeName = name }
 }
 
-func ip(addresses ...string) func(*corev1.Pod) {
+// IP sets the IPs, or takes them away.
+func IP(addresses ...string) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Status.PodIP, pod.Status.PodIPs = "", nil
 		for _, a := range addresses {
@@ -62,21 +71,23 @@ func ip(addresses ...string) func(*corev1.Pod) {
 	}
 }
 
-// deleting marks the pod as being deleted.
-func deleting(grace int64) func(*corev1.Pod) {
+// Deleting marks the pod as being deleted.
+func Deleting(grace int64) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		at := metav1.NewTime(noon.Add(time.Duration(grace) * time.Second))
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &at, &grace
 	}
 }
 
-func initContainer(name string) func(*corev1.Pod) {
+// InitContainer adds an init container.
+func InitContainer(name string) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: name})
 	}
 }
 
-func condition(kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) func(*corev1.Pod) {
+// Condition sets a condition.
+func Condition(kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		var kept []corev1.PodCondition
 		for _, c := range pod.Status.Conditions {
@@ -88,8 +99,8 @@ func condition(kind corev1.PodConditionType, status corev1.ConditionStatus, reas
 	}
 }
 
-// status replaces the status of a container.
-func status(s corev1.ContainerStatus) func(*corev1.Pod) {
+// Status replaces the status of a container.
+func Status(s corev1.ContainerStatus) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		for i := range pod.Status.ContainerStatuses {
 			if pod.Status.ContainerStatuses[i].Name == s.Name {
@@ -101,42 +112,55 @@ func status(s corev1.ContainerStatus) func(*corev1.Pod) {
 	}
 }
 
-func waiting(name, reason string) corev1.ContainerStatus {
+// Waiting is a container that waits.
+func Waiting(name, reason string) corev1.ContainerStatus {
 	return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}
 }
 
-func running(name, id string, restarts int32) corev1.ContainerStatus {
+// Running is a container that runs.
+func Running(name, id string, restarts int32) corev1.ContainerStatus {
 	return corev1.ContainerStatus{
 		Name: name, ContainerID: id, RestartCount: restarts, Ready: true,
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon)}},
 	}
 }
 
-func ended(id, reason string, code int32) *corev1.ContainerStateTerminated {
+// Ended is how an instance of a container ended.
+func Ended(id, reason string, code int32) *corev1.ContainerStateTerminated {
 	return &corev1.ContainerStateTerminated{ContainerID: id, Reason: reason, ExitCode: code}
 }
 
-func terminated(name, id string, restarts, code int32) corev1.ContainerStatus {
+// Terminated is a container that has ended.
+func Terminated(name, id string, restarts, code int32) corev1.ContainerStatus {
 	reason := "Error"
 	if code == 0 {
 		reason = "Completed"
 	}
 	return corev1.ContainerStatus{
 		Name: name, ContainerID: id, RestartCount: restarts,
-		State: corev1.ContainerState{Terminated: ended(id, reason, code)},
+		State: corev1.ContainerState{Terminated: Ended(id, reason, code)},
 	}
 }
 
-// after gives a status its last state.
-func after(s corev1.ContainerStatus, last *corev1.ContainerStateTerminated) corev1.ContainerStatus {
+// After gives a status its last state.
+func After(s corev1.ContainerStatus, last *corev1.ContainerStateTerminated) corev1.ContainerStatus {
 	s.LastTerminationState.Terminated = last
 	return s
 }
 
-func event(at time.Duration, kind, reason, message string) Event {
-	return Event{At: noon.Add(at), Event: &corev1.Event{
+// Event is an event about the container c.
+func Event(at time.Duration, kind, reason, message string) journal.Event {
+	return journal.Event{At: noon.Add(at), Event: &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{UID: types.UID(reason)},
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "web", Namespace: "ns", UID: "uid-web", FieldPath: "spec.containers{c}"},
 		Type:           kind, Reason: reason, Message: message, Count: 1,
 	}}
+}
+
+// Plain is an ordinary pod that runs.
+func Plain() History {
+	return NewHistory().
+		Then(Node("w1"), Condition(corev1.PodScheduled, corev1.ConditionTrue, "")).
+		Then(Status(Waiting("c", "ContainerCreating"))).
+		Then(Phase(corev1.PodRunning), IP("10.0.0.1"), Status(Running("c", "id-0", 0)))
 }
