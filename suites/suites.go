@@ -213,7 +213,9 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	env, err := setup.Unmarshal(data)
 	spec.Do(err)
 	run.env = env
-	spec.Do(spec.Use(ctx, env))
+	ground, err := env.Ground()
+	spec.Do(err)
+	spec.Do(spec.Use(ctx, ground, env.Dir))
 }, PollProgressAfter(setupPoll), PollProgressInterval(setupPoll))
 
 // ownEnvironment does the set-up that the binary would have done.

@@ -10,6 +10,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -73,7 +74,7 @@ type LawTally struct {
 	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
 	// Exempt is, by law, what of Pods and Versions it was not checked on.
 	Exempt map[string]Exemption `json:"exempt,omitempty"`
-	// Apart is, by law, what of the others it is not about (journal.Law.About).
+	// Apart is, by law, what of the others it is not about (law.Law.About).
 	Apart map[string]Exemption `json:"apart,omitempty"`
 }
 
@@ -103,15 +104,15 @@ func CheckLaws(j *journal.Journal) error {
 		tally.Versions += len(versions)
 		pod := versions[0].Pod.Namespace + "/" + story.Name()
 		exempt := story.Exempted()
-		for _, law := range exempt {
-			tally.Exempt[law] = tally.Exempt[law].plus(Exemption{1, len(versions)})
+		for _, id := range exempt {
+			tally.Exempt[id] = tally.Exempt[id].plus(Exemption{1, len(versions)})
 		}
-		for _, law := range journal.Laws {
-			if law.About != nil && !law.About(versions) && !slices.Contains(exempt, law.ID) {
-				tally.Apart[law.ID] = tally.Apart[law.ID].plus(Exemption{1, len(versions)})
+		for _, l := range law.All {
+			if l.About != nil && !l.About(versions) && !slices.Contains(exempt, l.ID) {
+				tally.Apart[l.ID] = tally.Apart[l.ID].plus(Exemption{1, len(versions)})
 			}
 		}
-		for _, b := range journal.CheckLaws(versions, exempt...) {
+		for _, b := range law.Check(versions, exempt...) {
 			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})
 			problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
 		}

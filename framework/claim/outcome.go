@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/onsi/ginkgo/v2/types"
-	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -160,19 +160,19 @@ func Laws(report types.Report) []reports.Law {
 		for _, t := range readEntries[LawTally](s, entryLaws) {
 			total.Pods += t.Pods
 			total.Versions += t.Versions
-			for law, broken := range t.Broken {
-				total.Broken[law] = append(total.Broken[law], broken...)
+			for id, broken := range t.Broken {
+				total.Broken[id] = append(total.Broken[id], broken...)
 			}
-			for law, e := range t.Exempt {
-				total.Exempt[law] = total.Exempt[law].plus(e)
+			for id, e := range t.Exempt {
+				total.Exempt[id] = total.Exempt[id].plus(e)
 			}
-			for law, e := range t.Apart {
-				total.Apart[law] = total.Apart[law].plus(e)
+			for id, e := range t.Apart {
+				total.Apart[id] = total.Apart[id].plus(e)
 			}
 		}
 	}
 	var laws []reports.Law
-	for _, l := range journal.Laws {
+	for _, l := range law.All {
 		left := total.Exempt[l.ID].plus(total.Apart[l.ID])
 		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods - left.Pods, Versions: total.Versions - left.Versions, Exempt: total.Exempt[l.ID].Pods, Broken: total.Broken[l.ID]})
 	}

@@ -8,23 +8,8 @@ import (
 	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/claims"
-	"github.com/podproof/podproof/framework/journal"
 	"k8s.io/apimachinery/pkg/util/version"
 )
-
-func TestEveryLawIsAClaimAndTheOtherWayRound(t *testing.T) {
-	g := NewWithT(t)
-	var checked, catalogued []string
-	for _, l := range journal.Laws {
-		checked = append(checked, l.ID+": "+l.Sentence)
-	}
-	for _, c := range claims.All() {
-		if c.Law {
-			catalogued = append(catalogued, c.ID+": "+c.Sentence)
-		}
-	}
-	g.Expect(checked).To(ConsistOf(catalogued))
-}
 
 func TestSpecGetsItsLabelsAndTimesFromItsClaims(t *testing.T) {
 	g := NewWithT(t)

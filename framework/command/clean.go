@@ -8,8 +8,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/existing"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/run"
@@ -49,11 +50,11 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 	errs := []error{engine.AllowServices()}
 	if path := cmp.Or(os.Getenv("PODPROOF_KUBECONFIG"), os.Getenv("KUBECONFIG")); path != "" {
 		given := options.List(os.Getenv("PODPROOF_NAMESPACES"))
-		if err := cleanNamespaces(ctx, cluster.ExistingRequest{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
+		if err := cleanNamespaces(ctx, existing.Request{Kubeconfig: path, Context: os.Getenv("PODPROOF_CONTEXT"), Namespaces: given}, log); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	used, err := cluster.Clean(ctx, clusters, log)
+	used, err := kind.Clean(ctx, clusters, log)
 	if err := errors.Join(append(errs, err)...); err != nil || !all {
 		return err
 	}
@@ -76,11 +77,11 @@ func clean(ctx context.Context, all bool, log progress.Log) error {
 }
 
 // cleanNamespaces removes what runs left on the user's own cluster.
-func cleanNamespaces(ctx context.Context, r cluster.ExistingRequest, log progress.Log) error {
-	if err := cluster.CheckKubeconfig(r.Kubeconfig, r.Context); err != nil {
+func cleanNamespaces(ctx context.Context, r existing.Request, log progress.Log) error {
+	if err := existing.CheckKubeconfig(r.Kubeconfig, r.Context); err != nil {
 		return options.Usagef("%v", err)
 	}
-	info, err := cluster.Existing(ctx, r)
+	info, err := existing.Look(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/existing"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
@@ -116,12 +116,12 @@ func (f *runFlags) readForVersions(suites Suites) (options.Options, error) {
 // reachable tells what is wrong with what the options say of an existing cluster.
 func reachable(o options.Options) error {
 	if o.Kubeconfig != "" {
-		if err := cluster.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
+		if err := existing.CheckKubeconfig(o.Kubeconfig, o.Context); err != nil {
 			return options.Usagef("%v", err)
 		}
 	}
 	if o.InCluster {
-		if err := cluster.CheckInCluster(); err != nil {
+		if err := existing.CheckInCluster(); err != nil {
 			return options.Usagef("in-cluster: %v", err)
 		}
 	}

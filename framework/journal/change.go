@@ -29,9 +29,9 @@ func Describe(pod *corev1.Pod) string {
 			parts = append(parts, conditionText(c)+" "+shorten(c.Message))
 		}
 	}
-	for _, group := range containerGroups(pod) {
-		for _, status := range group.statuses {
-			parts = append(parts, containerText(group.prefix, nil, status))
+	for _, group := range Containers(pod) {
+		for _, status := range group.Statuses {
+			parts = append(parts, containerText(group.Prefix, nil, status))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -71,15 +71,15 @@ func changes(before, now *corev1.Pod) []string {
 	moved("podIP", before.Status.PodIP, now.Status.PodIP)
 	parts = append(parts, conditionChanges(before, now)...)
 
-	old := containerGroups(before)
-	for i, group := range containerGroups(now) {
-		for _, status := range group.statuses {
-			j := slices.IndexFunc(old[i].statuses, func(s corev1.ContainerStatus) bool { return s.Name == status.Name })
+	old := Containers(before)
+	for i, group := range Containers(now) {
+		for _, status := range group.Statuses {
+			j := slices.IndexFunc(old[i].Statuses, func(s corev1.ContainerStatus) bool { return s.Name == status.Name })
 			var previous *corev1.ContainerStatus
 			if j >= 0 {
-				previous = &old[i].statuses[j]
+				previous = &old[i].Statuses[j]
 			}
-			if text := containerText(group.prefix, previous, status); text != "" {
+			if text := containerText(group.Prefix, previous, status); text != "" {
 				parts = append(parts, text)
 			}
 		}
@@ -151,15 +151,15 @@ func grace(pod *corev1.Pod) string {
 	return fmt.Sprintf(" with grace %ds", *pod.DeletionGracePeriodSeconds)
 }
 
-type containerGroup struct {
-	prefix   string
-	statuses []corev1.ContainerStatus
+type ContainerGroup struct {
+	Prefix   string // before a name, such as "init container "
+	Statuses []corev1.ContainerStatus
 }
 
-// containerGroups are all container statuses of a pod by their kind, always
+// Containers are all container statuses of a pod by their kind, always
 // the same three.
-func containerGroups(pod *corev1.Pod) [3]containerGroup {
-	return [3]containerGroup{
+func Containers(pod *corev1.Pod) [3]ContainerGroup {
+	return [3]ContainerGroup{
 		{"init container ", pod.Status.InitContainerStatuses},
 		{"container ", pod.Status.ContainerStatuses},
 		{"ephemeral container ", pod.Status.EphemeralContainerStatuses},
@@ -174,7 +174,7 @@ func containerText(prefix string, before *corev1.ContainerStatus, now corev1.Con
 		before = &corev1.ContainerStatus{}
 	}
 	var parts []string
-	if state := stateText(now.State); first || state != stateText(before.State) || now.ContainerID != before.ContainerID {
+	if state := StateText(now.State); first || state != StateText(before.State) || now.ContainerID != before.ContainerID {
 		parts = append(parts, state)
 	}
 	if last := now.LastTerminationState.Terminated; last != nil && !reflect.DeepEqual(last, before.LastTerminationState.Terminated) && !reflect.DeepEqual(last, before.State.Terminated) {
@@ -203,7 +203,7 @@ func word(is bool, what string) string {
 	return "not " + what
 }
 
-func stateText(state corev1.ContainerState) string {
+func StateText(state corev1.ContainerState) string {
 	switch {
 	case state.Running != nil:
 		return "running"

@@ -121,8 +121,8 @@ func inPhase(p corev1.PodPhase) State {
 		Text:  "to be in phase " + string(p),
 		Holds: func(pod *corev1.Pod) bool { return pod.Status.Phase == p },
 		Never: func(pod *corev1.Pod) string {
-			if terminal(pod.Status.Phase) {
-				return "phase " + string(pod.Status.Phase) + " is final"
+			if phase := pod.Status.Phase; phase == corev1.PodSucceeded || phase == corev1.PodFailed {
+				return "phase " + string(phase) + " is final"
 			}
 			return ""
 		},
@@ -147,4 +147,12 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func phase(p corev1.PodPhase) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Status.Phase = p }
+}
+
+func node(name string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.NodeName = name }
 }

@@ -1,4 +1,4 @@
-package journal
+package journal_test
 
 import (
 	"fmt"
@@ -8,30 +8,33 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/podproof/podproof/framework/journal"
+	. "github.com/podproof/podproof/framework/journal/journaltest"
 )
 
 func TestStoryTellsOnlyWhatChanged(t *testing.T) {
 	g := NewWithT(t)
-	started := running("c", "id-0", 0)
-	pulling := waiting("c", "ErrImagePull")
+	started := Running("c", "id-0", 0)
+	pulling := Waiting("c", "ErrImagePull")
 	pulling.State.Waiting.Message = "cannot\n  pull " + strings.Repeat("x", 200)
-	h := newHistory().
-		then(node("w1"), condition(corev1.PodScheduled, corev1.ConditionTrue, "")).
-		then(condition(corev1.PodReady, corev1.ConditionFalse, "ContainersNotReady"), status(waiting("c", "ContainerCreating"))).
-		then(status(pulling)).
-		then(phase(corev1.PodRunning), ip("10.0.0.1"), status(started), condition(corev1.PodReady, corev1.ConditionTrue, "")).
-		then(). // only bookkeeping
-		then(status(terminated("c", "id-0", 0, 3)), condition(corev1.PodReady, corev1.ConditionFalse, "ContainersNotReady")).
-		then(status(after(running("c", "id-2", 2), ended("id-1", "Error", 4)))). // id-1 itself was never seen
-		then(func(p *corev1.Pod) { p.Labels = map[string]string{"a": "b"} }).
-		then(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "image:2" }).
-		then(deleting(30)).
-		then(phase(corev1.PodFailed), status(after(terminated("c", "id-2", 2, 137), ended("id-1", "Error", 4)))).
-		then(deleting(0)).
-		deleted()
-	story := Recorded(h,
-		event(1500*time.Millisecond, "Normal", "Scheduled", "assigned"),
-		event(3500*time.Millisecond, "Warning", "BackOff", "Back-off pulling image"))
+	h := NewHistory().
+		Then(Node("w1"), Condition(corev1.PodScheduled, corev1.ConditionTrue, "")).
+		Then(Condition(corev1.PodReady, corev1.ConditionFalse, "ContainersNotReady"), Status(Waiting("c", "ContainerCreating"))).
+		Then(Status(pulling)).
+		Then(Phase(corev1.PodRunning), IP("10.0.0.1"), Status(started), Condition(corev1.PodReady, corev1.ConditionTrue, "")).
+		Then(). // only bookkeeping
+		Then(Status(Terminated("c", "id-0", 0, 3)), Condition(corev1.PodReady, corev1.ConditionFalse, "ContainersNotReady")).
+		Then(Status(After(Running("c", "id-2", 2), Ended("id-1", "Error", 4)))). // id-1 itself was never seen
+		Then(func(p *corev1.Pod) { p.Labels = map[string]string{"a": "b"} }).
+		Then(func(p *corev1.Pod) { p.Spec.Containers[0].Image = "image:2" }).
+		Then(Deleting(30)).
+		Then(Phase(corev1.PodFailed), Status(After(Terminated("c", "id-2", 2, 137), Ended("id-1", "Error", 4)))).
+		Then(Deleting(0)).
+		Deleted()
+	story := journal.Recorded(h,
+		Event(1500*time.Millisecond, "Normal", "Scheduled", "assigned"),
+		Event(3500*time.Millisecond, "Warning", "BackOff", "Back-off pulling image"))
 
 	g.Expect(story.String()).To(Equal(strings.TrimSpace(`
 story of pod ns/web (UID uid-web):
@@ -39,7 +42,7 @@ story of pod ns/web (UID uid-web):
      +1.000s  node w1; PodScheduled=True
      +1.500s  event Normal Scheduled spec.containers{c}: assigned
      +2.000s  Ready=False(ContainersNotReady); container c waiting ContainerCreating
-     +3.000s  container c waiting ErrImagePull (cannot pull ` + strings.Repeat("x", longestText-len("cannot pull ")) + `…)
+     +3.000s  container c waiting ErrImagePull (cannot pull ` + strings.Repeat("x", 160-len("cannot pull ")) + `…)
      +3.500s  event Warning BackOff spec.containers{c}: Back-off pulling image
      +4.000s  phase Pending→Running; podIP 10.0.0.1; Ready=True; container c running, ready
      +6.000s  Ready=False(ContainersNotReady); container c terminated Error exit 3, not ready
@@ -59,7 +62,7 @@ story of pod ns/web (UID uid-web):
 
 func TestStoryWithoutPod(t *testing.T) {
 	g := NewWithT(t)
-	story := Recorded(nil)
+	story := journal.Recorded(nil)
 	g.Expect(story.String()).To(HaveSuffix(": nothing was seen of it"))
 	g.Expect(story.Last()).To(BeNil())
 	g.Expect(story.Deleted()).To(BeFalse())
@@ -67,25 +70,25 @@ func TestStoryWithoutPod(t *testing.T) {
 
 func TestLongStoryLeavesOutItsMiddle(t *testing.T) {
 	g := NewWithT(t)
-	h := newHistory()
+	h := NewHistory()
 	for i := 1; i < 200; i++ {
-		h = h.then(ip(fmt.Sprintf("10.0.0.%d", i)))
+		h = h.Then(IP(fmt.Sprintf("10.0.0.%d", i)))
 	}
-	story := Recorded(h)
+	story := journal.Recorded(h)
 	g.Expect(story.Timeline()).To(HaveLen(200))
 	lines := strings.Split(story.String(), "\n")
-	g.Expect(lines).To(HaveLen(1 + firstLines + 1 + lastLines))
-	g.Expect(lines[1+firstLines]).To(Equal("  … 120 lines left out …"))
+	g.Expect(lines).To(HaveLen(1 + 20 + 1 + 60))
+	g.Expect(lines[1+20]).To(Equal("  … 120 lines left out …"))
 	g.Expect(lines[len(lines)-1]).To(HaveSuffix("podIP 10.0.0.198→10.0.0.199"))
 }
 
 func TestDescribe(t *testing.T) {
 	g := NewWithT(t)
-	h := newHistory(condition(corev1.PodScheduled, corev1.ConditionFalse, "Unschedulable"), func(p *corev1.Pod) {
+	h := NewHistory(Condition(corev1.PodScheduled, corev1.ConditionFalse, "Unschedulable"), func(p *corev1.Pod) {
 		p.Status.Conditions[0].Message = "0/2 nodes are available"
 	})
-	g.Expect(Describe(h[0].Pod)).To(Equal("phase Pending; on no node; PodScheduled=False(Unschedulable) 0/2 nodes are available"))
+	g.Expect(journal.Describe(h[0].Pod)).To(Equal("phase Pending; on no node; PodScheduled=False(Unschedulable) 0/2 nodes are available"))
 
-	h = plain().then(deleting(5))
-	g.Expect(Describe(h[len(h)-1].Pod)).To(Equal("phase Running; on w1; being deleted with grace 5s; container c running, ready"))
+	h = Plain().Then(Deleting(5))
+	g.Expect(journal.Describe(h[len(h)-1].Pod)).To(Equal("phase Running; on w1; being deleted with grace 5s; container c running, ready"))
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/framework/cluster"
-	"github.com/podproof/podproof/framework/ground/engine"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
@@ -69,24 +68,16 @@ func Find(ctx context.Context, c *cluster.Info, server *version.Version) (*Clien
 // onNode is the kubectl of the control plane's node, in reach where nodes are
 // containers of an engine here.
 func onNode(c *cluster.Info) (*Client, error) {
-	if c.Provider == "" {
+	if c.Control == nil {
 		return nil, errors.New("the control plane's node, which may have one, is out of reach")
 	}
 	for _, n := range c.Nodes {
 		if n.Role != "control-plane" {
 			continue
 		}
-		e := &engine.Engine{Name: c.Provider}
 		return &Client{Where: "node " + n.Name, command: func(ctx context.Context, stdin, terminal bool, args []string) *exec.Cmd {
-			call := []string{"exec"}
-			if stdin || terminal {
-				call = append(call, "-i")
-			}
-			if terminal {
-				call = append(call, "-t")
-			}
-			call = append(call, n.Name, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
-			return e.Command(ctx, append(call, args...)...)
+			call := append([]string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"}, args...)
+			return c.Control.Command(ctx, n.Name, stdin, terminal, call...)
 		}}, nil
 	}
 	return nil, errors.New("no node of the cluster is its control plane")

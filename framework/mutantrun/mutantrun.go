@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
@@ -103,11 +104,11 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 		return err
 	}
 	if r.compare {
-		if r.suite, err = upstream.Prepare(ctx, r.workshop, r.env.Cluster); err != nil {
+		if r.suite, err = upstream.Prepare(ctx, r.workshop, kind.Of(r.env.Cluster)); err != nil {
 			return err
 		}
 	}
-	if err := r.env.Cluster.Disturb(); err != nil {
+	if err := kind.Of(r.env.Cluster).Disturb(); err != nil {
 		return err
 	}
 	builds := r.build(ctx, chosen)
@@ -146,7 +147,7 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 	if !slices.Contains([]reports.Verdict{"", reports.Conformant}, r.record.Afterwards) {
 		return nil // the next run makes a new one
 	}
-	return r.env.Cluster.Settled()
+	return kind.Of(r.env.Cluster).Settled()
 }
 
 // sameRuntime makes sure that the nodes have the container runtime that mutants of it are
@@ -248,7 +249,7 @@ func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, err
 func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantResult, step progress.Step) error {
 	started := time.Now()
 	step.Update("put into the cluster")
-	if err := mutation.Install(r.stop.Context, r.env.Cluster, m.Component, b.dir); err != nil {
+	if err := mutation.Install(r.stop.Context, kind.Of(r.env.Cluster), m.Component, b.dir); err != nil {
 		return err
 	}
 	result.Seconds.Swap = time.Since(started).Seconds()
@@ -261,7 +262,7 @@ func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantRes
 		return err
 	}
 	result.Record = m.ID
-	if err := mutation.Intact(r.stop.Context, r.env.Cluster, m.Component); err != nil {
+	if err := mutation.Intact(r.stop.Context, kind.Of(r.env.Cluster), m.Component); err != nil {
 		return err
 	}
 	reports.JudgeMutant(result, record)
@@ -305,7 +306,7 @@ func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) erro
 	ctx := context.WithoutCancel(r.stop.Context)
 	started := time.Now()
 	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()
-	if err := mutation.Restore(ctx, r.env.Cluster, m.Component); err != nil {
+	if err := mutation.Restore(ctx, kind.Of(r.env.Cluster), m.Component); err != nil {
 		return err
 	}
 	if result.Upstream != nil {

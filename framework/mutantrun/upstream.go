@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/run"
@@ -54,7 +55,7 @@ func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.Up
 	step.Update("upstream's specs")
 	result, err := r.upstreamSpecs(m.ID)
 	if err == nil {
-		err = mutation.Intact(r.stop.Context, r.env.Cluster, m.Component)
+		err = mutation.Intact(r.stop.Context, kind.Of(r.env.Cluster), m.Component)
 	}
 	if err != nil {
 		result.Error = err.Error()

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
 )
 
 // daemonSet is a component that a DaemonSet of kube-system runs on every node. The
@@ -26,7 +26,7 @@ type daemonSet struct {
 // it had.
 const original = "podproof.test/original-template"
 
-func (d *daemonSet) install(ctx context.Context, c *cluster.Info, dir string) error {
+func (d *daemonSet) install(ctx context.Context, c *kind.Cluster, dir string) error {
 	nodes := nodesOf(c, "")
 	before, err := findProcess(ctx, c, nodes[0], d.name)
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *daemonSet) install(ctx context.Context, c *cluster.Info, dir string) er
 	return works(ctx, c)
 }
 
-func (d *daemonSet) restore(ctx context.Context, c *cluster.Info) error {
+func (d *daemonSet) restore(ctx context.Context, c *kind.Cluster) error {
 	changed := false
 	err := d.change(ctx, c, func(template *corev1.PodTemplateSpec, annotations map[string]string) error {
 		kept, there := annotations[original]
@@ -81,7 +81,7 @@ func (d *daemonSet) restore(ctx context.Context, c *cluster.Info) error {
 		if _, err := awaitProcess(ctx, c, node, d.name, ""); err != nil {
 			return err
 		}
-		if _, err := c.NodeCommand(ctx, node, "rm", "-f", path.Join(brought, d.name)); err != nil {
+		if _, err := c.Run(ctx, node, "rm", "-f", path.Join(brought, d.name)); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func (d *daemonSet) restore(ctx context.Context, c *cluster.Info) error {
 
 // change replaces the template of the DaemonSet, and has all of its pods replaced at
 // once.
-func (d *daemonSet) change(ctx context.Context, c *cluster.Info, edit func(*corev1.PodTemplateSpec, map[string]string) error) error {
+func (d *daemonSet) change(ctx context.Context, c *kind.Cluster, edit func(*corev1.PodTemplateSpec, map[string]string) error) error {
 	client, err := clientOf(c)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (d *daemonSet) change(ctx context.Context, c *cluster.Info, edit func(*core
 		metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(set.Spec.Selector)})
 }
 
-func (d *daemonSet) intact(ctx context.Context, c *cluster.Info) error {
+func (d *daemonSet) intact(ctx context.Context, c *kind.Cluster) error {
 	for node, pid := range d.pids {
 		now, err := findProcess(ctx, c, node, d.name)
 		if err != nil {
@@ -137,7 +137,7 @@ func (d *daemonSet) intact(ctx context.Context, c *cluster.Info) error {
 	return nil
 }
 
-func clientOf(c *cluster.Info) (kubernetes.Interface, error) {
+func clientOf(c *kind.Cluster) (kubernetes.Interface, error) {
 	config, err := c.RESTConfig("podproof-mutants")
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 )
 
@@ -34,12 +34,12 @@ type component struct {
 type place interface {
 	// install puts the programs of a directory in their place, keeping the
 	// originals on the node, and returns when they work.
-	install(ctx context.Context, c *cluster.Info, dir string) error
+	install(ctx context.Context, c *kind.Cluster, dir string) error
 	// restore puts back what install has kept, as far as it came, and returns when
 	// the originals work.
-	restore(ctx context.Context, c *cluster.Info) error
+	restore(ctx context.Context, c *kind.Cluster) error
 	// intact fails when what was installed has ended since.
-	intact(ctx context.Context, c *cluster.Info) error
+	intact(ctx context.Context, c *kind.Cluster) error
 }
 
 var components = map[string]component{
@@ -114,7 +114,7 @@ func Edit(ctx context.Context, w *nodeimage.Workshop, m mutants.Mutant) (nodeima
 
 // Install exchanges the component for the programs in dir. When it fails, Restore
 // has to follow all the same.
-func Install(ctx context.Context, c *cluster.Info, component, dir string) error {
+func Install(ctx context.Context, c *kind.Cluster, component, dir string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, swapTime, fmt.Errorf("it does not work %s after it was put in its place", swapTime))
 	defer cancel()
 	if err := components[component].place.install(ctx, c, dir); err != nil {
@@ -125,12 +125,12 @@ func Install(ctx context.Context, c *cluster.Info, component, dir string) error 
 
 // Intact fails when the installed component has ended since: what the specs saw is
 // then not its doing alone.
-func Intact(ctx context.Context, c *cluster.Info, component string) error {
+func Intact(ctx context.Context, c *kind.Cluster, component string) error {
 	return components[component].place.intact(ctx, c)
 }
 
 // Restore puts the cluster's own component back.
-func Restore(ctx context.Context, c *cluster.Info, component string) error {
+func Restore(ctx context.Context, c *kind.Cluster, component string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, swapTime, fmt.Errorf("it does not work %s after it was put back", swapTime))
 	defer cancel()
 	if err := components[component].place.restore(ctx, c); err != nil {
@@ -147,7 +147,7 @@ const (
 )
 
 // nodesOf are the nodes of a role; "" is all.
-func nodesOf(c *cluster.Info, role string) []string {
+func nodesOf(c *kind.Cluster, role string) []string {
 	var names []string
 	for _, n := range c.Nodes {
 		if role == "" || n.Role == role {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
 )
 
 // onNodes is a component that consists of programs on nodes.
@@ -67,7 +67,7 @@ func keepOriginal(file, kept string) string {
 // kept is where the original of a program is kept.
 func kept(dir, program string) string { return path.Join(dir, path.Base(program)+".original") }
 
-func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) error {
+func (p *onNodes) install(ctx context.Context, c *kind.Cluster, dir string) error {
 	since, err := p.everywhere(ctx, c, func(ctx context.Context, node string) (string, error) {
 		for _, to := range p.paths {
 			if err := c.CopyToNode(ctx, node, program(dir, to), to+".new"); err != nil {
@@ -88,14 +88,14 @@ func (p *onNodes) install(ctx context.Context, c *cluster.Info, dir string) erro
 
 // settled waits until the nodes work again. A kubelet tells of itself; of what is under
 // it, a pod that is run to its end does.
-func (p *onNodes) settled(ctx context.Context, c *cluster.Info, since map[string]time.Time) error {
+func (p *onNodes) settled(ctx context.Context, c *kind.Cluster, since map[string]time.Time) error {
 	if p.runsPods {
 		return works(ctx, c)
 	}
 	return c.AwaitNodes(ctx, since)
 }
 
-func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
+func (p *onNodes) restore(ctx context.Context, c *kind.Cluster) error {
 	since, err := p.everywhere(ctx, c, func(context.Context, string) (string, error) {
 		return p.exchange(p.restoring(originals), originals), nil
 	})
@@ -107,7 +107,7 @@ func (p *onNodes) restore(ctx context.Context, c *cluster.Info) error {
 
 // everywhere runs a script of exchange on each node, and returns when they were run.
 // Only a kubelet tells of itself, so for other services there is nothing to wait for.
-func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(ctx context.Context, node string) (string, error)) (map[string]time.Time, error) {
+func (p *onNodes) everywhere(ctx context.Context, c *kind.Cluster, script func(ctx context.Context, node string) (string, error)) (map[string]time.Time, error) {
 	nodes := nodesOf(c, p.role)
 	times := make([]time.Time, len(nodes))
 	group, ctx := errgroup.WithContext(ctx)
@@ -117,7 +117,7 @@ func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(c
 			if err != nil {
 				return err
 			}
-			printed, err := c.NodeCommand(ctx, node, "sh", "-c", text)
+			printed, err := c.Run(ctx, node, "sh", "-c", text)
 			if err != nil {
 				return err
 			}
@@ -143,13 +143,13 @@ func (p *onNodes) everywhere(ctx context.Context, c *cluster.Info, script func(c
 
 // running says for each node which process the service is. It fails where there is
 // none.
-func (p *onNodes) running(ctx context.Context, c *cluster.Info) (map[string]string, error) {
+func (p *onNodes) running(ctx context.Context, c *kind.Cluster) (map[string]string, error) {
 	processes := map[string]string{}
 	if p.service == "" {
 		return processes, nil
 	}
 	for _, node := range nodesOf(c, p.role) {
-		id, err := c.NodeCommand(ctx, node, "systemctl", "show", "--property", "MainPID", "--value", p.service)
+		id, err := c.Run(ctx, node, "systemctl", "show", "--property", "MainPID", "--value", p.service)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +161,7 @@ func (p *onNodes) running(ctx context.Context, c *cluster.Info) (map[string]stri
 	return processes, nil
 }
 
-func (p *onNodes) intact(ctx context.Context, c *cluster.Info) error {
+func (p *onNodes) intact(ctx context.Context, c *kind.Cluster) error {
 	now, err := p.running(ctx, c)
 	if err != nil {
 		return err

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
+	"github.com/podproof/podproof/framework/ground/trial"
 	"github.com/podproof/podproof/framework/witness"
 )
 
@@ -17,8 +18,8 @@ type process struct {
 }
 
 // findProcess finds the one process of that name on a node.
-func findProcess(ctx context.Context, c *cluster.Info, node, name string) (process, error) {
-	printed, err := c.NodeCommand(ctx, node, "sh", "-c", findScript(name))
+func findProcess(ctx context.Context, c *kind.Cluster, node, name string) (process, error) {
+	printed, err := c.Run(ctx, node, "sh", "-c", findScript(name))
 	if err != nil {
 		return process{}, err
 	}
@@ -41,7 +42,7 @@ done`, name)
 // awaitProcess waits until the only process of that name on a node runs the given
 // file of the node, or, for "", a file that is none of the node's, and returns its ID.
 // There is nothing to watch: the script looks five times a second.
-func awaitProcess(ctx context.Context, c *cluster.Info, node, name, file string) (string, error) {
+func awaitProcess(ctx context.Context, c *kind.Cluster, node, name, file string) (string, error) {
 	// A file that is mounted is the same inode on the same device from everywhere.
 	same := fmt.Sprintf(`test "$(stat -L -c %%d:%%i %s 2>/dev/null)" = "$exe"`, file)
 	if file == "" {
@@ -53,7 +54,7 @@ func awaitProcess(ctx context.Context, c *cluster.Info, node, name, file string)
   if test $# -eq 2 && test -n "$exe" && %s; then echo $1; exit; fi
   sleep 0.2
 done`, findScript(name), same)
-	pid, err := c.NodeCommand(ctx, node, "timeout", fmt.Sprint(int(swapTime.Seconds())), "sh", "-c", script)
+	pid, err := c.Run(ctx, node, "timeout", fmt.Sprint(int(swapTime.Seconds())), "sh", "-c", script)
 	if err != nil {
 		return "", fmt.Errorf("%s does not start on node %s: %w", name, node, err)
 	}
@@ -63,12 +64,12 @@ done`, findScript(name), same)
 // works waits until the cluster does what its control plane is for: the API answers,
 // nodes are ready, and a pod that is created runs to its end on every node. It tries
 // for as long as ctx lets it: on a busy machine the first pod can take too long.
-func works(ctx context.Context, c *cluster.Info) error {
+func works(ctx context.Context, c *kind.Cluster) error {
 	if err := c.AwaitNodes(ctx, nil); err != nil {
 		return err
 	}
 	for {
-		err := c.ProveUsable(ctx, cluster.Trial{Images: []string{c.WitnessImage}, Args: witness.Version()})
+		err := trial.Run(ctx, c.Info, trial.Request{Images: []string{c.WitnessImage}, Args: witness.Version(), Log: c.Log})
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
 )
 
 // staticPod is a component of the control plane that its node's kubelet runs from a
@@ -23,7 +23,7 @@ type staticPod struct {
 
 func (p *staticPod) manifest() string { return "/etc/kubernetes/manifests/" + p.name + ".yaml" }
 
-func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) error {
+func (p *staticPod) install(ctx context.Context, c *kind.Cluster, dir string) error {
 	node, err := controlPlane(c)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 	if err := c.CopyToNode(ctx, node, program(dir, p.name), file); err != nil {
 		return err
 	}
-	text, err := c.NodeCommand(ctx, node, "cat", p.manifest())
+	text, err := c.Run(ctx, node, "cat", p.manifest())
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 	}
 	kept := path.Join(originals, p.name+".yaml")
 	script := fmt.Sprintf("set -e\nmkdir -p %s\n", originals) + keepOriginal(p.manifest(), kept) + replaceFile(p.manifest(), string(changed))
-	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
+	if _, err := c.Run(ctx, node, "sh", "-c", script); err != nil {
 		return err
 	}
 	if p.pid, err = awaitProcess(ctx, c, node, p.name, file); err != nil {
@@ -64,7 +64,7 @@ func (p *staticPod) install(ctx context.Context, c *cluster.Info, dir string) er
 }
 
 // works waits until the cluster works with the program that has just started.
-func (p *staticPod) works(ctx context.Context, c *cluster.Info) error {
+func (p *staticPod) works(ctx context.Context, c *kind.Cluster) error {
 	if p.name == mutants.APIServer {
 		if err := reconnect(ctx, c); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (p *staticPod) works(ctx context.Context, c *cluster.Info) error {
 // again at once. By themselves they try less and less often while it is away, and the
 // scheduler and the controllers have lost their leases and end, to be started again
 // after a back-off that grows with each exchange; a kubelet that starts knows of none.
-func reconnect(ctx context.Context, c *cluster.Info) error {
+func reconnect(ctx context.Context, c *kind.Cluster) error {
 	if err := c.AwaitNodes(ctx, nil); err != nil { // which the API server has to answer first
 		return err
 	}
@@ -95,7 +95,7 @@ func reconnect(ctx context.Context, c *cluster.Info) error {
 	return c.AwaitNodes(ctx, since)
 }
 
-func (p *staticPod) restore(ctx context.Context, c *cluster.Info) error {
+func (p *staticPod) restore(ctx context.Context, c *kind.Cluster) error {
 	node, err := controlPlane(c)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ if test -e %[1]s; then
   mv -f %[3]s/.podproof %[2]s
 fi
 `, path.Join(originals, p.name+".yaml"), p.manifest(), path.Dir(p.manifest()))
-	if _, err := c.NodeCommand(ctx, node, "sh", "-c", script); err != nil {
+	if _, err := c.Run(ctx, node, "sh", "-c", script); err != nil {
 		return err
 	}
 	if _, err := awaitProcess(ctx, c, node, p.name, ""); err != nil {
@@ -116,11 +116,11 @@ fi
 	if err := p.works(ctx, c); err != nil {
 		return err
 	}
-	_, err = c.NodeCommand(ctx, node, "rm", "-rf", path.Join(originals, p.name+".yaml"), path.Join(brought, p.name))
+	_, err = c.Run(ctx, node, "rm", "-rf", path.Join(originals, p.name+".yaml"), path.Join(brought, p.name))
 	return err
 }
 
-func (p *staticPod) intact(ctx context.Context, c *cluster.Info) error {
+func (p *staticPod) intact(ctx context.Context, c *kind.Cluster) error {
 	node, err := controlPlane(c)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *staticPod) intact(ctx context.Context, c *cluster.Info) error {
 	return nil
 }
 
-func controlPlane(c *cluster.Info) (string, error) {
+func controlPlane(c *kind.Cluster) (string, error) {
 	nodes := nodesOf(c, "control-plane")
 	if len(nodes) != 1 {
 		return "", fmt.Errorf("the cluster has %d nodes of the control plane; components are exchanged where there is one", len(nodes))

@@ -17,7 +17,10 @@ import (
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/existing"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/ground/trial"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/owner"
@@ -47,13 +50,13 @@ type Environment struct {
 	Cluster   *cluster.Info `json:"cluster"`
 	NodeImage string        `json:"nodeImage,omitempty"`
 	// Doubt is what the nodes of an existing cluster say of the pods of set-up that
-	// cannot be; see cluster.DoubtError.
+	// cannot be; see trial.DoubtError.
 	Doubt string            `json:"doubt,omitempty"`
 	Steps []progress.Timing `json:"steps,omitempty"`
 
 	// trial is what proves that pods run, and advice what to do where they lack their
 	// image; of the process that has set up.
-	trial  cluster.Trial
+	trial  trial.Request
 	advice string
 }
 
@@ -162,7 +165,7 @@ func (e *Environment) create(ctx context.Context, cache string, log progress.Log
 		return err
 	}
 	for {
-		info, err := cluster.Up(ctx, cluster.Request{
+		made, err := kind.Up(ctx, kind.Request{
 			Name: o.Name, StateDir: filepath.Join(cache, "clusters"), Engine: eng,
 			NodeImage: node.Image, Workers: o.Workers, Keep: o.Keep,
 			Log: log, LogsDir: filepath.Join(e.Dir, "cluster-logs"),
@@ -170,29 +173,29 @@ func (e *Environment) create(ctx context.Context, cache string, log progress.Log
 		if err != nil {
 			return err
 		}
-		e.Cluster = info
+		e.Cluster = made.Info
 		if err = e.prepare(ctx, built, log); err == nil {
 			return nil
 		}
 		// Nobody gets a cluster that is half usable, now or later.
 		e.Cluster = nil
-		if downErr := remove(ctx, info); downErr != nil {
+		if downErr := remove(ctx, made); downErr != nil {
 			return fmt.Errorf("%w; and the cluster could not be removed: %w", err, downErr)
 		}
-		if !info.Reused || ctx.Err() != nil {
+		if !made.Reused || ctx.Err() != nil {
 			return err
 		}
-		log.Info("The kept cluster %s was of no use any more (%v): making a new one.", info.Name, err)
+		log.Info("The kept cluster %s was of no use any more (%v): making a new one.", made.Name, err)
 	}
 }
 
 // remove deletes a cluster of ours, also one that was to be kept, and also when
 // ctx has ended.
-func remove(ctx context.Context, info *cluster.Info) error {
+func remove(ctx context.Context, made *kind.Cluster) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
-	info.Keep = false
-	return info.Down(ctx)
+	made.Keep = false
+	return made.Down(ctx)
 }
 
 // prepare loads the witness and proves that a pod runs on every node. In a kept
@@ -203,7 +206,7 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 		return err
 	}
 	defer archive.Close()
-	if err := e.Cluster.LoadImage(ctx, "witness", archive); err != nil {
+	if err := kind.Of(e.Cluster).LoadImage(ctx, "witness", archive); err != nil {
 		return err
 	}
 	e.Cluster.WitnessImage, e.Cluster.WitnessTwin, e.Cluster.WitnessBuild = image.Reference, image.Twin, image.Build
@@ -212,8 +215,9 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 			return err
 		}
 	}
-	e.trial = cluster.Trial{Images: []string{image.Reference}, Args: witness.Version()}
-	return e.Cluster.ProveUsable(ctx, e.trial)
+	e.trial = trial.Request{Images: []string{image.Reference}, Args: witness.Version()}
+	e.trial.Log = log
+	return trial.Run(ctx, e.Cluster, e.trial)
 }
 
 // existing looks at the cluster of the kubeconfig. Nothing is loaded into its
@@ -226,14 +230,14 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	}
 	kubeconfig := o.Kubeconfig
 	if o.InCluster {
-		if kubeconfig, err = cluster.InCluster(filepath.Join(cache, "in-cluster")); err != nil {
+		if kubeconfig, err = existing.InCluster(filepath.Join(cache, "in-cluster")); err != nil {
 			return options.Usagef("in-cluster: %v", err)
 		}
 	}
-	info, err := cluster.Existing(ctx, cluster.ExistingRequest{
+	info, err := existing.Look(ctx, existing.Request{
 		Kubeconfig: kubeconfig, Context: o.Context, Namespaces: o.Namespaces, NodeSelector: o.NodeSelector, Log: log,
 	})
-	var nowhere *cluster.NoSuchNodeError
+	var nowhere *existing.NoSuchNodeError
 	if errors.As(err, &nowhere) {
 		return options.Usagef("%v", err)
 	}
@@ -251,11 +255,11 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	}
 	info.WitnessImage, info.WitnessTwin, info.WitnessBuild = image.Reference, image.Twin, image.Build
 	e.advice = whereToGetWitness(image)
-	e.trial = cluster.Trial{Args: witness.Version(), Prints: image.Build, RunID: e.RunID}
+	e.trial = trial.Request{Args: witness.Version(), Prints: image.Build, RunID: e.RunID}
 	if reference != "" {
 		info.WitnessImage, info.WitnessTwin = reference, twin
 		e.advice = fmt.Sprintf("Both images of %s have to be in the registry, as %s and %s.", archiveOf(image), reference, twin)
-		e.trial.Patience = cluster.PullPatience
+		e.trial.Patience = trial.PullPatience
 	}
 	e.trial.Images = []string{info.WitnessImage, info.WitnessTwin}
 	if err := Sweep(ctx, info, e.RunID, log); err != nil {
@@ -269,12 +273,13 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 // What cannot be true of what the nodes tell is no error but a doubt: whether that is how
 // pods are to be treated is for the specs to say.
 func (e *Environment) try(ctx context.Context, log progress.Log) error {
-	err := e.Cluster.ProveUsable(ctx, e.trial)
-	var image *cluster.ImageError
+	e.trial.Log = log
+	err := trial.Run(ctx, e.Cluster, e.trial)
+	var image *trial.ImageError
 	if errors.As(err, &image) && e.advice != "" {
 		return fmt.Errorf("%w\n%s", err, e.advice)
 	}
-	var doubt *cluster.DoubtError
+	var doubt *trial.DoubtError
 	if errors.As(err, &doubt) {
 		e.Doubt = doubt.Problem
 		log.Info("The specs run all the same: what the nodes say of pods is what they judge.")
@@ -369,7 +374,7 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 	}
 	if e.Cluster.Own && !e.Options.Keep {
 		step := log.Step("remove the cluster", 5*time.Second)
-		if err := e.Cluster.Down(ctx); err != nil {
+		if err := kind.Of(e.Cluster).Down(ctx); err != nil {
 			step.Fail(err)
 			return fmt.Errorf("the cluster %s could not be removed, `make clean` will try again: %w", e.Cluster.Name, err)
 		}
@@ -382,10 +387,11 @@ func (e *Environment) Down(ctx context.Context, log progress.Log) error {
 		return err
 	}
 	step.Done("")
-	if e.Cluster.Own {
-		log.Info("the cluster stays: KUBECONFIG=%s, until a run without keep, or podproof clean", e.Cluster.Kubeconfig)
+	if !e.Cluster.Own {
+		return nil
 	}
-	return e.Cluster.Down(ctx) // of a kept one it only lets go
+	log.Info("the cluster stays: KUBECONFIG=%s, until a run without keep, or podproof clean", e.Cluster.Kubeconfig)
+	return kind.Of(e.Cluster).Down(ctx) // of a kept one it only lets go
 }
 
 // Cleared removes what the run's specs left on the cluster in the background, and
@@ -412,5 +418,6 @@ func Unmarshal(data []byte) (*Environment, error) {
 	if err := json.Unmarshal(data, e); err != nil {
 		return nil, fmt.Errorf("the environment of the run: %w", err)
 	}
+	kind.Attach(e.Cluster)
 	return e, nil
 }

@@ -28,7 +28,7 @@ import (
 func collect(ctx context.Context, space *namespace.Space) {
 	spec := CurrentSpecReport()
 	name := fmt.Sprintf("%s-%d", slug(spec.LeafNodeText), spec.LeafNodeLocation.LineNumber)
-	dir := filepath.Join(environment.Dir, "evidence", name)
+	dir := filepath.Join(runDir, "evidence", name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		fmt.Fprintf(GinkgoWriter, "evidence: %v\n", err)
 		return
@@ -55,12 +55,12 @@ func collect(ctx context.Context, space *namespace.Space) {
 				space.Saw(story, container.Name, linesOf(text))
 			}
 		}
-		if ground.Cluster.Provider != "" && last.Spec.NodeName != "" {
-			text, err := ground.Cluster.NodeCommand(ctx, last.Spec.NodeName, "journalctl", "-u", "kubelet", "-o", "short-precise", "--no-pager", "--since", last.CreationTimestamp.UTC().Format("2006-01-02 15:04:05"), "--grep", string(last.UID)+"|"+last.Name)
+		if ground.Cluster.Control != nil && last.Spec.NodeName != "" {
+			text, err := ground.Cluster.Control.Run(ctx, last.Spec.NodeName, "journalctl", "-u", "kubelet", "-o", "short-precise", "--no-pager", "--since", last.CreationTimestamp.UTC().Format("2006-01-02 15:04:05"), "--grep", string(last.UID)+"|"+last.Name)
 			keep(dir, story.Name()+"-kubelet.log", orError([]byte(text), err))
 		}
 	}
-	relative, err := filepath.Rel(environment.Dir, dir)
+	relative, err := filepath.Rel(runDir, dir)
 	if err != nil {
 		relative = dir
 	}

@@ -45,7 +45,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	} else {
 		found(claims.NeedUnrestricted, true, "podproof makes the namespaces", "")
 	}
-	found(claims.NeedNodeAccess, g.Cluster.Provider != "", "the nodes are containers of "+g.Cluster.Provider, "the nodes are not containers of an engine on this machine")
+	found(claims.NeedNodeAccess, g.Cluster.Control != nil, "the nodes are containers of "+g.Cluster.Provider, "the nodes are not containers of an engine on this machine")
 	spare := slices.IndexFunc(g.Cluster.Nodes, func(n cluster.Node) bool { return n.Ready && n.Reserved })
 	if spare >= 0 {
 		found(claims.NeedSpareNode, true, "podproof made node "+g.Cluster.Nodes[spare].Name+" to be taken away", "")

@@ -16,7 +16,6 @@ import (
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/kubectl"
 	"github.com/podproof/podproof/framework/namespace"
-	"github.com/podproof/podproof/framework/setup"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -33,31 +32,30 @@ const (
 )
 
 var (
-	environment *setup.Environment
-	ground      *namespace.Ground
-	facts       claim.Facts
+	ground *namespace.Ground
+	facts  claim.Facts
+	// runDir is the run's directory, for evidence.
+	runDir string
 	// late says of the running spec that it failed because something was late.
 	late bool
 )
 
-// Use gives this test process the environment that its specs run in.
-func Use(ctx context.Context, e *setup.Environment) error {
-	g, err := e.Ground()
-	if err != nil {
-		return err
-	}
-	if e.Cluster.Confined() {
+// Use gives this test process the ground that its specs run on, and the run's directory,
+// where evidence goes. In a run that is confined to given namespaces the process takes one
+// of them.
+func Use(ctx context.Context, g *namespace.Ground, dir string) error {
+	if given := g.Cluster.Namespaces; g.Cluster.Confined() {
 		process := GinkgoParallelProcess()
-		if process > len(e.Cluster.Namespaces) {
-			return fmt.Errorf("test process %d has no namespace of its own: %d are given", process, len(e.Cluster.Namespaces))
+		if process > len(given) {
+			return fmt.Errorf("test process %d has no namespace of its own: %d are given", process, len(given))
 		}
-		g.Given = e.Cluster.Namespaces[process-1]
+		g.Given = given[process-1]
 	}
 	f, err := detect(ctx, g)
 	if err != nil {
 		return err
 	}
-	environment, ground, facts = e, g, f
+	ground, facts, runDir = g, f, dir
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/framework/api"
-	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/reports"
@@ -31,7 +31,7 @@ type Suite struct {
 
 // Prepare builds the suite and its images, or finds them in the workshop's cache, and
 // loads the images into the nodes.
-func Prepare(ctx context.Context, w *nodeimage.Workshop, c *cluster.Info) (*Suite, error) {
+func Prepare(ctx context.Context, w *nodeimage.Workshop, c *kind.Cluster) (*Suite, error) {
 	built, err := w.Upstream(ctx)
 	if err != nil {
 		return nil, err

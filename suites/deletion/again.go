@@ -9,6 +9,7 @@ import (
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/reports"
@@ -57,7 +58,7 @@ var _ = Describe("Deleting a Pod again", func() {
 			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion that asks for less must shorten the grace period\n%s", hastened)
 			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must bring the deletionTimestamp forward by as much\n%s", hastened)
 		}
-		spec.Do(forced.Exempt("LAW-TERMINAL-BEFORE-GONE"))
+		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
 		ns.expectGone(ctx, forced, "when a forced deletion has been answered, also while it is being deleted gracefully")
 

@@ -10,6 +10,7 @@ import (
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
@@ -123,7 +124,7 @@ func (s space) falsify(ctx SpecContext, story *journal.Story) journal.Version {
 	before := story.Versions()
 	last := before[len(before)-1]
 	Expect(last.Pod.Status.Phase).To(Equal(corev1.PodRunning))
-	spec.Do(story.Exempt("LAW-PHASE-FORWARD"))
+	spec.Do(law.Exempt(story, "LAW-PHASE-FORWARD"))
 	_, err := s.API.Client.CoreV1().Pods(s.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"status":{"phase":"Pending"}}`), metav1.PatchOptions{}, "status")
 	spec.Do(err)
 	return spec.Must(story.AwaitAfter(ctx, last, pod.InPhase(corev1.PodPending)))

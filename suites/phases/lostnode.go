@@ -164,7 +164,7 @@ func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node
 	GinkgoHelper()
 	node = ns.Cluster.ReservedNode().Name
 	DeferCleanup(func(ctx SpecContext) {
-		spec.Do(ns.Cluster.Recover(ctx))
+		spec.Do(ns.Cluster.Control.Recover(ctx))
 		if !CurrentSpecReport().Failed() {
 			expectWhole(ctx, ns, node, pods)
 		}
@@ -172,7 +172,7 @@ func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node
 	awaitLease(ctx, ns, node)
 	By("cutting node " + node + " off and stopping its kubelet")
 	when = time.Now()
-	spec.Do(ns.Cluster.Lose(ctx))
+	spec.Do(ns.Cluster.Control.Lose(ctx))
 	return node, when
 }
 
@@ -312,10 +312,10 @@ func expectLives(ctx context.Context, ns *spec.Space, node string, story *journa
 	GinkgoHelper()
 	file := fmt.Sprintf("/var/log/pods/%s_%s_%s/w/0.log", ns.Name(), story.Name(), story.UID())
 	// Two more beats than there are, of which one comes each half second.
-	more, err := ns.Cluster.NodeCommand(ctx, node, "timeout", "20", "sh", "-c", "tail --follow --lines=0 "+file+" | head --lines=2")
+	more, err := ns.Cluster.Control.Run(ctx, node, "timeout", "20", "sh", "-c", "tail --follow --lines=0 "+file+" | head --lines=2")
 	Expect(err).NotTo(HaveOccurred(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
 	Expect(more).NotTo(BeEmpty(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
-	all := spec.Must(ns.Cluster.NodeCommand(ctx, node, "cat", file))
+	all := spec.Must(ns.Cluster.Control.Run(ctx, node, "cat", file))
 	lines := spec.Must(witness.ReadLog(strings.NewReader(withoutPrefixes(all))))
 	instances := witness.Instances(lines)
 	Expect(instances).To(HaveLen(1), "the process of a Pod must not be started again while its node is lost\n%s", story)
@@ -343,7 +343,7 @@ func withoutPrefixes(log string) string {
 func expectWhole(ctx context.Context, ns *spec.Space, node string, pods []*journal.Story) {
 	GinkgoHelper()
 	for _, story := range pods {
-		spec.Do(ns.Cluster.AwaitEnded(ctx, node, pod.Status(story.Last(), "w").ContainerID, soon))
+		spec.Do(ns.Cluster.Control.AwaitEnded(ctx, node, pod.Status(story.Last(), "w").ContainerID, soon))
 	}
 	after := spec.Must(ns.Create(ctx, onReservedNode("after", toleration, ns.Witness("w", witness.Serve(witness.HTTP(8080)), pod.Readiness(pod.HTTPGet(8080, "/"))))))
 	spec.Must(after.Await(ctx, pod.Ready()))

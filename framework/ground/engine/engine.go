@@ -14,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"sigs.k8s.io/kind/pkg/cluster"
 )
 
 // ErrNone says that no container engine answers.
@@ -133,18 +131,6 @@ func CommandError(ctx context.Context, cmd *exec.Cmd, err error, output []byte) 
 		return fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err, tail)
 	}
 	return fmt.Errorf("%s: %w", strings.Join(words, " "), err)
-}
-
-// KindProvider is how kind's library is told to use this engine.
-func (e *Engine) KindProvider() cluster.ProviderOption {
-	switch e.Name {
-	case "podman":
-		return cluster.ProviderWithPodman()
-	case "nerdctl":
-		return cluster.ProviderWithNerdctl("")
-	default:
-		return cluster.ProviderWithDocker()
-	}
 }
 
 // lastLines is the end of an output: at most n lines that are not blank.

@@ -1,0 +1,127 @@
+// Package law judges what the journal recorded: laws are claims that hold for every pod at
+// every moment of its life, and are checked on the pods of all specs.
+package law
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/framework/journal"
+)
+
+// Law is a claim that holds for every pod at every moment of its life. Laws are
+// checked on every story of a run, so each must be impossible to break on a
+// cluster that does what is documented; what is only usual is no law.
+type Law struct {
+	// ID is the ID of the claim, which has the law's sentence.
+	ID string
+	// Exempt says what a spec may do itself that takes its pods out of the
+	// law, "" when nothing does. Such a spec says so by calling Exempt.
+	Exempt string
+	// Check judges all versions of one pod, in the order of the watch, and
+	// says where the law is broken first.
+	Check func([]journal.Version) error
+	// About says whether the versions are such that they could break the law, so
+	// that a law is held by no pod that only never came to what it is about. Nil
+	// stands for all pods.
+	About func([]journal.Version) bool
+}
+
+// Broken is one law that a story breaks.
+type Broken struct {
+	Law     string // its ID
+	Message string // which pod, when, and what was there
+}
+
+// All are all laws.
+var All = []Law{
+	{
+		ID:     "LAW-PHASE-KNOWN",
+		Exempt: "a spec that writes pods/status itself",
+		Check:  phaseKnown,
+	},
+	{
+		ID:     "LAW-PHASE-FORWARD",
+		Exempt: "a spec that writes pods/status itself",
+		Check:  phaseForward,
+		About:  changed,
+	},
+	{
+		ID:     "LAW-RESTARTS-GROW",
+		Exempt: "a spec that restarts a node or takes containers from its runtime",
+		Check:  restartsGrow,
+		About:  func(versions []journal.Version) bool { return someBefore(versions, restarted) },
+	},
+	{
+		ID:     "LAW-RUNNING-CREATED",
+		Exempt: "a spec that writes pods/status itself",
+		Check:  runningCreated,
+		About:  func(versions []journal.Version) bool { return slices.ContainsFunc(versions, isRunning) },
+	},
+	{
+		ID:     "LAW-IP-STABLE",
+		Exempt: "a spec that writes pods/status itself",
+		Check:  ipStable,
+		About:  func(versions []journal.Version) bool { return someBefore(versions, runsWithIP) },
+	},
+	{
+		ID:    "LAW-NODE-STABLE",
+		Check: nodeStable,
+		About: func(versions []journal.Version) bool { return someBefore(versions, isBound) },
+	},
+	{
+		ID:    "LAW-CONTAINERS-FIXED",
+		Check: containersFixed,
+		About: changed,
+	},
+	{
+		ID:    "LAW-DELETION-FINAL",
+		Check: deletionFinal,
+		About: func(versions []journal.Version) bool { return someBefore(versions, isDeleted) },
+	},
+	{
+		ID:     "LAW-TERMINAL-BEFORE-GONE",
+		Exempt: "a spec that deletes a pod with grace period 0 while it is being deleted gracefully",
+		Check:  terminalBeforeGone,
+		About: func(versions []journal.Version) bool {
+			_, waits := goneAfterGrace(versions)
+			return waits
+		},
+	},
+}
+
+// Check judges all versions of one pod by all laws but those with the
+// exempted IDs. It is only for histories without a hole.
+func Check(versions []journal.Version, exempt ...string) []Broken {
+	var broken []Broken
+	for _, law := range All {
+		if slices.Contains(exempt, law.ID) {
+			continue
+		}
+		if err := law.Check(versions); err != nil {
+			pod := versions[0].Pod
+			broken = append(broken, Broken{Law: law.ID, Message: fmt.Sprintf("pod %s/%s broke %s (%s): %v", pod.Namespace, pod.Name, law.ID, law.sentence(), err)})
+		}
+	}
+	return broken
+}
+
+// sentence is the law as the catalogue of claims has it.
+func (l Law) sentence() string {
+	c, err := claims.Find(l.ID)
+	if err != nil {
+		return err.Error()
+	}
+	return c.Sentence
+}
+
+// Exempt takes the story's pod out of a law, for a spec that itself does to the pod what
+// the law's Exempt names. A law that knows no exemption, or none at all by that ID, is an
+// error.
+func Exempt(story *journal.Story, id string) error {
+	if !slices.ContainsFunc(All, func(l Law) bool { return l.ID == id && l.Exempt != "" }) {
+		return fmt.Errorf("no pod can be exempt from the law %q", id)
+	}
+	return story.Exempt(id)
+}
