@@ -20,7 +20,7 @@ func TestHTMLOfAFullRunIsSmallAndQuick(t *testing.T) {
 	g.Expect(took).To(BeNumerically("<", time.Second))
 	g.Expect(len(page)).To(BeNumerically("<=", 300_000))
 	g.Expect(strings.Count(page, "<svg class=p ")).To(BeNumerically(">=", 117), "every spec has a picture")
-	record, err := layOut(r)
+	record, err := indented(r)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(len(record)).To(BeNumerically("<", 1_000_000))
 	t.Logf("the record has %d bytes; the page has %d and took %s of CPU", len(record), len(page), took)

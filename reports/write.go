@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,7 @@ func Write(dir string, r Record) error {
 		name   string
 		render func(Record) ([]byte, error)
 	}{
-		{RecordFile, func(r Record) ([]byte, error) { return layOut(r) }},
+		{RecordFile, indented},
 		{JUnitFile, JUnit},
 		{SummaryFile, func(r Record) ([]byte, error) {
 			var summary bytes.Buffer
@@ -50,6 +51,13 @@ func Write(dir string, r Record) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// indented is the record as people read it and as tools compare it: a value on each line.
+// One blank for each level keeps the record of a full run small; two make it a third larger.
+func indented(r Record) ([]byte, error) {
+	data, err := json.MarshalIndent(r, "", " ")
+	return append(data, '\n'), err
 }
 
 // replace writes a file beside the old one and then takes its place, so that no

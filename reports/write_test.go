@@ -29,7 +29,7 @@ func TestWrite(t *testing.T) {
 	var back Record
 	g.Expect(json.Unmarshal(data, &back)).To(Succeed())
 	g.Expect(back).To(Equal(r))
-	g.Expect(string(data)).To(HavePrefix("{\n  \"schema\": \"podproof.record/v1\","))
+	g.Expect(string(data)).To(HavePrefix("{\n \"schema\": \"podproof.record/v1\","))
 }
 
 func TestWriteThatFailsLeavesTheOldFile(t *testing.T) {
