@@ -10,6 +10,7 @@ import (
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/compare"
 )
 
 // exitWorse says that a claim became worse, as 1 says for a run that one is not as
@@ -42,7 +43,7 @@ func commandCompare(args []string) int {
 	if err != nil {
 		return report(err)
 	}
-	c := reports.Compare(records)
+	c := compare.Records(records)
 	if *page != "" {
 		data, err := c.HTML()
 		if err == nil {
@@ -60,7 +61,7 @@ func commandCompare(args []string) int {
 	if err != nil {
 		return report(err)
 	}
-	if c.Count(reports.Worse) > 0 {
+	if c.Count(compare.Worse) > 0 {
 		return exitWorse
 	}
 	return 0

@@ -8,8 +8,10 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 func TestInClusterUsage(t *testing.T) {
@@ -98,7 +100,7 @@ func TestSonobuoyIsToldOfARunThatCannotBe(t *testing.T) {
 			done, err := os.ReadFile(filepath.Join(dir, "done"))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(exec.Command("tar", "-xzf", string(done), "-C", dir).Run()).To(Succeed())
-			junit, err := os.ReadFile(filepath.Join(dir, reports.JUnitFile))
+			junit, err := os.ReadFile(filepath.Join(dir, files.JUnit))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(string(junit)).To(And(ContainSubstring("<error"), ContainSubstring(c.want)))
 		})

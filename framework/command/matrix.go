@@ -19,6 +19,8 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/compare"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // Files of a matrix run, beside the directories of its versions.
@@ -180,7 +182,7 @@ func concludeMatrix(out io.Writer, dir string, results []matrixResult) error {
 		reason, _, _ := strings.Cut(strings.TrimSpace(r.reason), "\n")
 		reason = strings.TrimSuffix(reason, ":")
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.version, r.verdict, took, reason)
-		markdown += fmt.Sprintf("| %s | %s | %s | %s |\n", r.version, r.verdict, took, reports.MarkdownText(reason))
+		markdown += fmt.Sprintf("| %s | %s | %s | %s |\n", r.version, r.verdict, took, text.EscapeMarkdown(reason))
 		if r.ranToItsEnd() {
 			records = append(records, *r.record)
 		}
@@ -191,7 +193,7 @@ func concludeMatrix(out io.Writer, dir string, results []matrixResult) error {
 	fmt.Fprintln(out)
 	files := map[string][]byte{}
 	if len(records) > 1 {
-		c := reports.Compare(records)
+		c := compare.Records(records)
 		if err := c.Text(out); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 func TestMatrixRunsOnAllVersionsNewestFirst(t *testing.T) {
@@ -63,7 +64,7 @@ func recorded(t *testing.T, launched *[]options.Options, ends map[string]reports
 			return reports.ExitCouldNotTest // it did not even come to a record
 		}
 		record.Run.ID = id
-		NewWithT(t).Expect(reports.Write(dir, record)).To(Succeed())
+		NewWithT(t).Expect(files.Write(dir, record)).To(Succeed())
 		return record.ExitCode
 	}
 }

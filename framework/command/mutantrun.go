@@ -19,6 +19,8 @@ import (
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/upstream"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // launchMutants makes a cluster, runs the mutants on it, checks that the restored
@@ -36,17 +38,17 @@ func launchMutants(o options.Options, f mutantFlags, chosen []mutants.Mutant) in
 	stop := newStopper(console)
 	defer stop.close()
 
-	r := &mutantRun{stop: stop, console: console, all: f.all, compare: f.upstream, dir: dir, record: reports.MutantsRecord{
-		Schema: reports.MutantsSchema, ID: id, Filters: f.filters(o.Profile),
+	r := &mutantRun{stop: stop, console: console, all: f.all, compare: f.upstream, dir: dir, record: mutantrun.Record{
+		Schema: mutantrun.Schema, ID: id, Filters: f.filters(o.Profile),
 	}}
 	if err := r.run(o, chosen); err != nil && !r.record.Interrupted {
 		r.record.Error = err.Error()
 	}
 	r.record.Conclude()
-	if err := reports.WriteMutants(dir, r.record); err != nil {
+	if err := mutantrun.Write(dir, r.record); err != nil {
 		console.Info("%v", err)
 	}
-	console.Info("\n%s\nrecord: %s", reports.MutantsText(r.record, console.Colour()), filepath.Join(dir, reports.MutantsFile))
+	console.Info("\n%s\nrecord: %s", mutantrun.Text(r.record, console.Colour()), filepath.Join(dir, mutantrun.File))
 	return r.record.ExitCode
 }
 
@@ -60,7 +62,7 @@ type mutantRun struct {
 	compare  bool            // with upstream's suite
 	suite    *upstream.Suite // once it is there
 	dir      string
-	record   reports.MutantsRecord
+	record   mutantrun.Record
 }
 
 func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) {
@@ -123,7 +125,7 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 		unfinished := r.record
 		unfinished.Interrupted = true
 		unfinished.Conclude()
-		if err := reports.WriteMutants(r.dir, unfinished); err != nil {
+		if err := mutantrun.Write(r.dir, unfinished); err != nil {
 			return err
 		}
 	}
@@ -196,21 +198,21 @@ func (r *mutantRun) build(ctx context.Context, chosen []mutants.Mutant) <-chan b
 
 // mutant runs the specs on one mutant. An error says that the cluster could not be
 // restored, which ends the run.
-func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, error) {
+func (r *mutantRun) mutant(m mutants.Mutant, b built) (mutantrun.Result, error) {
 	if b.dir != "" {
 		defer os.RemoveAll(b.dir)
 	}
-	result := reports.MutantResult{ID: m.ID, Component: m.Component, Version: b.version, Wrong: m.Wrong, Expected: m.Claims}
+	result := mutantrun.Result{ID: m.ID, Component: m.Component, Version: b.version, Wrong: m.Wrong, Expected: m.Claims}
 	result.Seconds.Build = b.seconds
 	switch {
 	case errors.Is(b.err, mutants.ErrEdit):
-		result.Outcome, result.Reason = reports.DoesNotFit, b.err.Error()
+		result.Outcome, result.Reason = mutantrun.DoesNotFit, b.err.Error()
 		return result, nil
 	case b.err != nil:
-		result.Outcome, result.Reason = reports.Broken, b.err.Error()
+		result.Outcome, result.Reason = mutantrun.Broken, b.err.Error()
 		return result, nil
 	case b.dir == "":
-		result.Outcome = reports.NotMeant
+		result.Outcome = mutantrun.NotMeant
 		return result, nil
 	}
 	step := r.console.Step("mutant "+m.ID, time.Minute)
@@ -219,11 +221,11 @@ func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, err
 	switch failed := cmp.Or(restored, err); {
 	case failed != nil:
 		// Whatever turned red, it was not for the mutant's fault alone.
-		result.Outcome, result.Reason = reports.Broken, failed.Error()
+		result.Outcome, result.Reason = mutantrun.Broken, failed.Error()
 		result.Red, result.Missed = nil, nil
 		step.Fail(failed)
 	default:
-		if m.Unseen != "" && result.Outcome == reports.Unseen {
+		if m.Unseen != "" && result.Outcome == mutantrun.Unseen {
 			result.Reason = m.Unseen
 		}
 		step.Done(string(result.Outcome))
@@ -232,7 +234,7 @@ func (r *mutantRun) mutant(m mutants.Mutant, b built) (reports.MutantResult, err
 }
 
 // specsOn puts the mutant into the cluster, runs the specs and judges what they say.
-func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantResult, step progress.Step) error {
+func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *mutantrun.Result, step progress.Step) error {
 	started := time.Now()
 	step.Update("put into the cluster")
 	if err := mutation.Install(r.stop.ctx, r.env.Cluster, m.Component, b.dir); err != nil {
@@ -251,7 +253,7 @@ func (r *mutantRun) specsOn(m mutants.Mutant, b built, result *reports.MutantRes
 	if err := mutation.Intact(r.stop.ctx, r.env.Cluster, m.Component); err != nil {
 		return err
 	}
-	reports.JudgeMutant(result, record)
+	mutantrun.Judge(result, record)
 	if r.compare && r.stop.ctx.Err() == nil {
 		started = time.Now()
 		result.Upstream = r.upstreamOn(m, step)
@@ -283,12 +285,12 @@ func (r *mutantRun) specs(name string, focus []string, profile string, step prog
 	if record.Run.SetupError != "" && r.stop.ctx.Err() == nil {
 		return record, errors.New(record.Run.SetupError)
 	}
-	return record, reports.Write(env.Dir, record)
+	return record, files.Write(env.Dir, record)
 }
 
 // restore puts the cluster's own component back, also after an interrupt, and waits
 // until nothing is left of the mutant's pods.
-func (r *mutantRun) restore(m mutants.Mutant, result *reports.MutantResult) error {
+func (r *mutantRun) restore(m mutants.Mutant, result *mutantrun.Result) error {
 	ctx := context.WithoutCancel(r.stop.ctx)
 	started := time.Now()
 	defer func() { result.Seconds.Restore = time.Since(started).Seconds() }()

@@ -20,6 +20,7 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // mutantFlags are what `podproof mutants` can be told beside the options of a run.
@@ -141,15 +142,15 @@ func (f mutantFlags) filters(profile string) []string {
 
 // joinMutants shows the results of several runs as one.
 func joinMutants(dir string) int {
-	records, err := reports.ReadMutants(dir)
+	records, err := mutantrun.Read(dir)
 	if err != nil {
 		return report(options.Usagef("%v", err))
 	}
-	whole, err := reports.JoinMutants(records)
+	whole, err := mutantrun.Join(records)
 	if err != nil {
 		return report(options.Usagef("%v", err))
 	}
-	fmt.Print(reports.MutantsText(whole, false))
+	fmt.Print(mutantrun.Text(whole, false))
 	return whole.ExitCode
 }
 

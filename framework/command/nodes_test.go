@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/fleet"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
 )
 
 // onNodes is a run on a cluster with these nodes.
@@ -56,7 +58,7 @@ func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
 	r.stop.cancel()
 	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
 	g.Expect(r.code).To(Equal(reports.ExitInterrupted))
-	text, err := os.ReadFile(filepath.Join(r.dir, reports.FleetTextFile))
+	text, err := os.ReadFile(filepath.Join(r.dir, bynode.TextFile))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(text)).To(ContainSubstring("interrupted before its turn"))
 
@@ -68,13 +70,13 @@ func TestShardsAreJoined(t *testing.T) {
 	var dirs []string
 	for index, name := range []string{"a", "b"} {
 		r := onNodes(t)
-		r.whole = reports.NewFleet(reports.Run{Profile: "quick"}, nil, reports.Shard{Index: index, Of: 2, Nodes: 1, Chosen: "c"})
-		g.Expect(r.keep(reports.NodeResult{Node: reports.Node{Name: name}, Verdict: reports.Conformant, Claims: map[string]reports.NodeClaim{"NET-01": {Verdict: reports.Conformant}}})).To(Succeed())
+		r.whole = bynode.New(reports.Run{Profile: "quick"}, nil, bynode.Shard{Index: index, Of: 2, Nodes: 1, Chosen: "c"})
+		g.Expect(r.keep(bynode.Result{Node: reports.Node{Name: name}, Verdict: reports.Conformant, Claims: map[string]bynode.Claim{"NET-01": {Verdict: reports.Conformant}}})).To(Succeed())
 		dirs = append(dirs, r.dir)
 	}
 	out := t.TempDir()
 	g.Expect(commandFleet(append(dirs, "--out="+out))).To(Equal(0))
-	g.Expect(filepath.Join(out, reports.FleetFile)).To(BeAnExistingFile())
+	g.Expect(filepath.Join(out, bynode.File)).To(BeAnExistingFile())
 	g.Expect(commandFleet(dirs[:1])).To(Equal(reports.ExitCouldNotTest), "a shard is missing")
 	g.Expect(commandFleet([]string{dirs[0], dirs[0]})).To(Equal(reports.ExitUsage))
 	g.Expect(commandFleet(nil)).To(Equal(reports.ExitUsage))

@@ -8,12 +8,13 @@ import (
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/conformance"
 )
 
 // commandPublish is `podproof publish`: the conformance report of a record.
 func commandPublish(args []string) int {
 	flags := flag.NewFlagSet("podproof publish RECORD", flag.ContinueOnError)
-	var of reports.Implementation
+	var of conformance.Implementation
 	flags.StringVar(&of.Project, "project", "", "what was tested, for instance the name of a `distribution`; kind when the record is of a kind cluster")
 	flags.StringVar(&of.Organization, "organization", "", "who makes it")
 	flags.StringVar(&of.URL, "url", "", "where it is to be found")
@@ -39,12 +40,12 @@ func commandPublish(args []string) int {
 	return 0
 }
 
-func publish(path string, of reports.Implementation, out string) error {
+func publish(path string, of conformance.Implementation, out string) error {
 	record, err := reports.Read(path)
 	if err != nil {
 		return err
 	}
-	published, err := reports.Conformance(record, of)
+	published, err := conformance.Of(record, of)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -80,7 +81,7 @@ func commandValidate(args []string) int {
 	if err != nil {
 		return report(options.Usagef("%v; name a file that podproof publish has written", err))
 	}
-	published, err := reports.ParseConformance(data)
+	published, err := conformance.Parse(data)
 	if err != nil {
 		return report(options.Usagef("%s: %v", path, err))
 	}

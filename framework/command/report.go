@@ -9,6 +9,7 @@ import (
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 // commandReport is `podproof report`: it makes the files of a run again from its
@@ -52,5 +53,5 @@ func again(path, out string) (string, error) {
 			out = filepath.Dir(path)
 		}
 	}
-	return filepath.Join(out, reports.HTMLFile), reports.Write(out, record)
+	return filepath.Join(out, files.Page), files.Write(out, record)
 }

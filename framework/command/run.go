@@ -17,6 +17,8 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // cleanUpTime bounds clean-up, also after an interrupt.
@@ -141,15 +143,15 @@ func specsRecord(stop *stopper, log progress.Log, env *setup.Environment, seed i
 // returns the exit code.
 func conclude(console *progress.Console, o options.Options, dir string, record reports.Record) int {
 	code := record.ExitCode
-	if err := reports.Write(dir, record); err != nil {
+	if err := files.Write(dir, record); err != nil {
 		console.Info("%v", err)
 		code = reports.WorseExit(code, reports.ExitCouldNotTest)
 	}
-	if err := reports.StepSummary(record); err != nil {
+	if err := text.StepSummary(record); err != nil {
 		console.Info("%v", err)
 	}
 	var summary strings.Builder
-	if err := reports.Summary(&summary, record, console.Colour()); err != nil {
+	if err := text.Summary(&summary, record, console.Colour()); err != nil {
 		console.Info("%v", err)
 	}
 	console.Info("\n%s\nrecord: %s", summary.String(), filepath.Join(dir, reports.RecordFile))

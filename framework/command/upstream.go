@@ -12,7 +12,7 @@ import (
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/upstream"
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // Bounds of one run of upstream's specs. Some of them wait for minutes by their nature,
@@ -25,7 +25,7 @@ const (
 // baseline runs upstream's specs on the cluster as it is. Those that fail there are not
 // run on mutants, and none may take more than twice the time on one.
 func (r *mutantRun) baseline() error {
-	suite := &reports.UpstreamSuite{
+	suite := &mutantrun.UpstreamSuite{
 		Version: r.env.Cluster.ServerVersion, Selection: upstream.Selection, LeftOut: upstream.LeftOut(),
 		BoundSeconds: baselineTime.Seconds(),
 	}
@@ -42,14 +42,14 @@ func (r *mutantRun) baseline() error {
 	suite.Baseline = run
 	suite.BoundSeconds = max(shortestBound.Seconds(), 2*run.Seconds)
 	for _, f := range run.Failed {
-		suite.LeftOut = append(suite.LeftOut, reports.UpstreamLeftOut{Spec: f.Spec, Why: "fails without a mutant: " + f.Message})
+		suite.LeftOut = append(suite.LeftOut, mutantrun.UpstreamLeftOut{Spec: f.Spec, Why: "fails without a mutant: " + f.Message})
 	}
 	step.Done(fmt.Sprintf("%d run, %d failed", run.Run, len(run.Failed)))
 	return nil
 }
 
 // upstreamOn runs upstream's specs while the mutant is in its place.
-func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.UpstreamRun {
+func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *mutantrun.UpstreamRun {
 	step.Update("upstream's specs")
 	run, err := r.upstreamSpecs(m.ID)
 	if err == nil {
@@ -63,10 +63,10 @@ func (r *mutantRun) upstreamOn(m mutants.Mutant, step progress.Step) *reports.Up
 
 // upstreamSpecs runs upstream's specs once. Their log, with the failures, stays in a
 // directory of that name.
-func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
+func (r *mutantRun) upstreamSpecs(name string) (mutantrun.UpstreamRun, error) {
 	dir := filepath.Join(r.dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return reports.UpstreamRun{}, err
+		return mutantrun.UpstreamRun{}, err
 	}
 	suite := r.record.Upstream
 	file := filepath.Join(dir, upstream.ReportFile)
@@ -76,7 +76,7 @@ func (r *mutantRun) upstreamSpecs(name string) (reports.UpstreamRun, error) {
 		Bound: time.Duration(suite.BoundSeconds * float64(time.Second)), LeftOut: suite.LeftOut,
 	})...)
 	if err != nil {
-		return reports.UpstreamRun{}, err
+		return mutantrun.UpstreamRun{}, err
 	}
 	r.stop.specs.Store(running)
 	defer r.stop.specs.Store(nil)
