@@ -8,6 +8,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/reports/internal/wording"
 )
 
 // Judgement is what follows from the outcomes of a run.
@@ -72,65 +73,65 @@ func Judge(catalogue []claims.Claim, specs []Spec, laws []Law, run Run) Judgemen
 	return j
 }
 
-// finding is what one spec or one law says about a claim.
-type finding struct {
-	verdict Verdict
-	reason  string
+// Finding is what one spec or one law says about a claim.
+type Finding struct {
+	Verdict Verdict
+	Reason  string
 }
 
-// specFinding is what one spec says about one of its claims.
-func specFinding(s Spec, claim string) finding {
+// Finding is what the spec says about one of its claims.
+func (s Spec) Finding(claim string) Finding {
 	switch s.State {
 	case Passed:
 		for _, m := range s.Measured {
 			if m.Claim == claim && !m.OK {
-				return finding{Inconclusive, fmt.Sprintf("the spec passed although it measured %s (%s) where %s is documented",
+				return Finding{Inconclusive, fmt.Sprintf("the spec passed although it measured %s (%s) where %s is documented",
 					m.Measured, m.What, m.Documented)}
 			}
 		}
-		return finding{Conformant, ""}
+		return Finding{Conformant, ""}
 	case Deviated:
 		if s.Deviation == nil {
-			return finding{Inconclusive, "the spec found a known deviation without saying which"}
+			return Finding{Inconclusive, "the spec found a known deviation without saying which"}
 		}
 		if s.Deviation.Claim != claim {
-			return finding{Inconclusive, "its spec also proves " + s.Deviation.Claim + " and found a " + s.Deviation.String()}
+			return Finding{Inconclusive, "its spec also proves " + s.Deviation.Claim + " and found a " + s.Deviation.String()}
 		}
-		return finding{KnownDeviation, s.Deviation.String()}
+		return Finding{KnownDeviation, s.Deviation.String()}
 	case Failed:
 		if s.Failure == ClusterFailure {
-			return finding{Nonconformant, firstLine(s.Message)}
+			return Finding{Nonconformant, wording.FirstLine(s.Message)}
 		}
-		return finding{Inconclusive, "could not be tested: " + firstLine(s.Message)}
+		return Finding{Inconclusive, "could not be tested: " + wording.FirstLine(s.Message)}
 	case Skipped:
 		if s.SkipReason == "" {
-			return finding{Inconclusive, "the spec was skipped without saying why"}
+			return Finding{Inconclusive, "the spec was skipped without saying why"}
 		}
-		return finding{NotApplicable, s.SkipReason}
+		return Finding{NotApplicable, s.SkipReason}
 	case Interrupted:
-		return finding{NotRun, "the run was stopped before the spec had a result"}
+		return Finding{NotRun, "the run was stopped before the spec had a result"}
 	case Unstarted:
-		return finding{NotRun, "the run ended before the spec was started"}
+		return Finding{NotRun, "the run ended before the spec was started"}
 	default:
-		return finding{Inconclusive, fmt.Sprintf("the spec ended in a state that is not known: %q", s.State)}
+		return Finding{Inconclusive, fmt.Sprintf("the spec ended in a state that is not known: %q", s.State)}
 	}
 }
 
-// lawFinding is what the check of a law says about its own claim and about those
+// Finding is what the check of a law says about its own claim and about those
 // that it speaks for.
-func lawFinding(l Law) finding {
+func (l Law) Finding() Finding {
 	switch {
 	case len(l.Broken) > 0:
 		first := l.Broken[0]
-		reason := fmt.Sprintf("%s is broken on pod %s: %s", l.ID, first.Pod, firstLine(first.Message))
+		reason := fmt.Sprintf("%s is broken on pod %s: %s", l.ID, first.Pod, wording.FirstLine(first.Message))
 		if more := len(l.Broken) - 1; more > 0 {
-			reason += fmt.Sprintf(" (and on %s)", plural(more, "more pod"))
+			reason += fmt.Sprintf(" (and on %s)", wording.Plural(more, "more pod"))
 		}
-		return finding{Nonconformant, reason}
+		return Finding{Nonconformant, reason}
 	case l.Pods == 0:
-		return finding{NotRun, "no pod of this run came to what it is about"}
+		return Finding{NotRun, "no pod of this run came to what it is about"}
 	default:
-		return finding{Conformant, ""}
+		return Finding{Conformant, ""}
 	}
 }
 
@@ -138,17 +139,17 @@ func judgeLaw(l Law, checked bool) ClaimResult {
 	if !checked {
 		return ClaimResult{Verdict: NotRun, Reason: "laws were not checked"}
 	}
-	f := lawFinding(l)
-	result := ClaimResult{Verdict: f.verdict, Reason: f.reason, Selected: f.verdict != NotRun}
+	f := l.Finding()
+	result := ClaimResult{Verdict: f.Verdict, Reason: f.Reason, Selected: f.Verdict != NotRun}
 	if l.Pods > 0 {
-		result.Measured = []Measurement{held(l)}
+		result.Measured = []Measurement{l.Held()}
 	}
 	return result
 }
 
-// held says on how many pods a law was checked, as a measurement of its claim.
-func held(l Law) Measurement {
-	on := fmt.Sprintf("%s of %s", plural(l.Versions, "version"), plural(l.Pods, "pod"))
+// Held says on how many pods a law was checked, as a measurement of its claim.
+func (l Law) Held() Measurement {
+	on := fmt.Sprintf("%s of %s", wording.Plural(l.Versions, "version"), wording.Plural(l.Pods, "pod"))
 	if l.Exempt > 0 {
 		on += fmt.Sprintf(" (not on %d to which a spec did what the law exempts)", l.Exempt)
 	}
@@ -163,7 +164,7 @@ func held(l Law) Measurement {
 // for it found. Laws that hold prove a claim only when it has no specs at all.
 func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
 	result := ClaimResult{}
-	var findings []finding
+	var findings []Finding
 	var leftOut []string
 	for _, s := range specs {
 		if s.State == Filtered {
@@ -178,17 +179,17 @@ func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
 				result.Measured = append(result.Measured, m)
 			}
 		}
-		findings = append(findings, specFinding(s, c.ID))
+		findings = append(findings, s.Finding(c.ID))
 	}
 	for _, law := range laws {
-		f := lawFinding(law)
-		if f.verdict != Nonconformant && len(specs) > 0 {
+		f := law.Finding()
+		if f.Verdict != Nonconformant && len(specs) > 0 {
 			continue
 		}
 		result.Selected = true
 		findings = append(findings, f)
 		if law.Pods > 0 {
-			m := held(law)
+			m := law.Held()
 			m.Claim, m.What = c.ID, law.ID+" "+m.What
 			result.Measured = append(result.Measured, m)
 		}
@@ -198,7 +199,7 @@ func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
 	case len(findings) > 0:
 		result.Verdict, result.Reason = combine(findings)
 		if result.Verdict == Conformant && len(leftOut) > 0 {
-			result.Reason = join(result.Reason, "in part; this run left out: "+strings.Join(leftOut, ", "))
+			result.Reason = wording.Join(result.Reason, "in part; this run left out: "+strings.Join(leftOut, ", "))
 		}
 	case c.Unreachable != "":
 		result.Verdict, result.Reason, result.Selected = NotApplicable, c.Unreachable, len(run.Filters) == 0
@@ -214,18 +215,18 @@ func judgeClaim(c claims.Claim, specs []Spec, laws []Law, run Run) ClaimResult {
 
 // combine makes one verdict of several findings: the worst that is known wins, and
 // what is not known keeps a claim from being conformant.
-func combine(findings []finding) (Verdict, string) {
+func combine(findings []Finding) (Verdict, string) {
 	reasons := func(v Verdict) string {
 		var all []string
 		for _, f := range findings {
-			if f.verdict == v && f.reason != "" && !slices.Contains(all, f.reason) {
-				all = append(all, f.reason)
+			if f.Verdict == v && f.Reason != "" && !slices.Contains(all, f.Reason) {
+				all = append(all, f.Reason)
 			}
 		}
 		return strings.Join(all, "; ")
 	}
 	has := func(v Verdict) bool {
-		return slices.ContainsFunc(findings, func(f finding) bool { return f.verdict == v })
+		return slices.ContainsFunc(findings, func(f Finding) bool { return f.Verdict == v })
 	}
 	switch {
 	case has(Nonconformant):
@@ -284,23 +285,23 @@ func judgeRun(j Judgement, specs []Spec, run Run, mistakes []string) (Verdict, s
 	}
 	switch {
 	case s.Nonconformant > 0 || s.LawsBroken > 0 || failedBy(true):
-		return Nonconformant, plural(s.Nonconformant, "claim") + " not as documented"
+		return Nonconformant, wording.Plural(s.Nonconformant, "claim") + " not as documented"
 	case run.SetupError != "":
-		return Inconclusive, "set-up failed: " + firstLine(run.SetupError)
+		return Inconclusive, "set-up failed: " + wording.FirstLine(run.SetupError)
 	case len(mistakes) > 0:
 		return Inconclusive, "the suite and its catalogue do not fit: " + strings.Join(mistakes, "; ")
 	case run.Interrupted:
-		return Inconclusive, "the run was interrupted, with " + plural(s.SpecsNotRun, "spec") + " left without a result"
+		return Inconclusive, "the run was interrupted, with " + wording.Plural(s.SpecsNotRun, "spec") + " left without a result"
 	case s.SpecsPassed+s.SpecsDeviated+s.SpecsFailed+s.SpecsNotRun == 0:
 		return NotRun, nothingRan(s)
 	case s.Inconclusive > 0 || failedBy(false):
-		return Inconclusive, plural(s.Inconclusive, "claim") + " could not be tested"
+		return Inconclusive, wording.Plural(s.Inconclusive, "claim") + " could not be tested"
 	case s.SpecsNotRun > 0:
-		return Inconclusive, "the run ended with " + plural(s.SpecsNotRun, "spec") + " left without a result"
+		return Inconclusive, "the run ended with " + wording.Plural(s.SpecsNotRun, "spec") + " left without a result"
 	case s.KnownDeviation > 0:
-		return Conformant, fmt.Sprintf("%s as documented, %s of this version", plural(s.Conformant, "claim"), plural(s.KnownDeviation, "known deviation"))
+		return Conformant, fmt.Sprintf("%s as documented, %s of this version", wording.Plural(s.Conformant, "claim"), wording.Plural(s.KnownDeviation, "known deviation"))
 	default:
-		return Conformant, plural(s.Conformant, "claim") + " as documented"
+		return Conformant, wording.Plural(s.Conformant, "claim") + " as documented"
 	}
 }
 

@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"testing"
@@ -6,40 +6,11 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/internal/sample"
 )
 
-// A small catalogue: two claims for specs, one that only a law proves, one for both,
-// one that nothing can show, and the law.
-func catalogue() []claims.Claim {
-	return []claims.Claim{
-		{ID: "A-01", Subject: "a", Sentence: "A is so."},
-		{ID: "B-01", Subject: "b", Sentence: "B is so."},
-		{ID: "C-01", Subject: "c", Sentence: "C is so."},
-		{ID: "U-01", Subject: "u", Sentence: "U is so.", Unreachable: "nothing writes it"},
-		{ID: "LAW-C", Subject: "laws", Sentence: "C always holds.", Law: true, SpeaksFor: []string{"C-01", "B-01"}},
-	}
-}
-
-func pass(id string) Spec { return Spec{Text: "good " + id, Claims: []string{id}, State: Passed} }
-
-func fail(id string, kind FailureKind) Spec {
-	return Spec{Text: "bad " + id, Claims: []string{id}, State: Failed, Failure: kind, Message: "because"}
-}
-
-func skip(id, reason string) Spec {
-	return Spec{Text: "skipped " + id, Claims: []string{id}, State: Skipped, SkipReason: reason}
-}
-
-func deviate(id string) Spec {
-	return Spec{Text: "deviating " + id, Claims: []string{id}, State: Deviated, Deviation: &Deviation{
-		Claim: id, Short: "kubernetes/kubernetes#1", Component: "kubelet", Version: "v1.36.3", Summary: "It does not."}}
-}
-
-func inState(id string, s State) Spec { return Spec{Text: string(s), Claims: []string{id}, State: s} }
-
-var lawHolds = []Law{{ID: "LAW-C", Pods: 3, Versions: 20}}
-
-func verdictOf(j Judgement, id string) ClaimResult {
+func verdictOf(j reports.Judgement, id string) reports.ClaimResult {
 	for _, c := range j.Claims {
 		if c.ID == id {
 			return c
@@ -49,55 +20,55 @@ func verdictOf(j Judgement, id string) ClaimResult {
 }
 
 func TestVerdictOfAClaim(t *testing.T) {
-	contradiction := pass("A-01")
-	contradiction.Measured = []Measurement{{Claim: "A-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
-	foreign := pass("A-01")
-	foreign.Measured = []Measurement{{Claim: "B-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
-	part := inState("A-01", Filtered)
+	contradiction := sample.Pass("A-01")
+	contradiction.Measured = []reports.Measurement{{Claim: "A-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
+	foreign := sample.Pass("A-01")
+	foreign.Measured = []reports.Measurement{{Claim: "B-01", What: "delay", Documented: "10 s", Measured: "3 s"}}
+	part := sample.InState("A-01", reports.Filtered)
 	part.Part = "40 s step"
 
-	otherDeviates := deviate("B-01")
+	otherDeviates := sample.Deviate("B-01")
 	otherDeviates.Claims = []string{"A-01", "B-01"}
 
 	for name, c := range map[string]struct {
-		specs   []Spec
-		verdict Verdict
+		specs   []reports.Spec
+		verdict reports.Verdict
 		reason  string
 	}{
-		"known deviation":                 {[]Spec{pass("A-01"), deviate("A-01")}, KnownDeviation, "kubernetes/kubernetes#1 of kubelet v1.36.3"},
-		"known deviation and a failure":   {[]Spec{fail("A-01", ClusterFailure), deviate("A-01")}, Nonconformant, "because"},
-		"known deviation and no test":     {[]Spec{fail("A-01", SuiteFailure), deviate("A-01")}, Inconclusive, "because"},
-		"known deviation of another":      {[]Spec{otherDeviates}, Inconclusive, "also proves B-01"},
-		"known deviation without a name":  {[]Spec{inState("A-01", Deviated)}, Inconclusive, "which"},
-		"one passed":                      {[]Spec{pass("A-01")}, Conformant, ""},
-		"all passed":                      {[]Spec{pass("A-01"), pass("A-01")}, Conformant, ""},
-		"failed by the cluster":           {[]Spec{fail("A-01", ClusterFailure)}, Nonconformant, "because"},
-		"one of two failed":               {[]Spec{pass("A-01"), fail("A-01", ClusterFailure)}, Nonconformant, "because"},
-		"failed by the suite":             {[]Spec{fail("A-01", SuiteFailure)}, Inconclusive, "could not be tested: because"},
-		"failed, nobody says by whom":     {[]Spec{fail("A-01", "")}, Inconclusive, "could not be tested"},
-		"passed and failed by the suite":  {[]Spec{pass("A-01"), fail("A-01", SuiteFailure)}, Inconclusive, "because"},
-		"cluster beats suite":             {[]Spec{fail("A-01", SuiteFailure), fail("A-01", ClusterFailure)}, Nonconformant, "because"},
-		"cluster beats interrupt":         {[]Spec{inState("A-01", Interrupted), fail("A-01", ClusterFailure)}, Nonconformant, "because"},
-		"skipped with a reason":           {[]Spec{skip("A-01", "needs 1.35")}, NotApplicable, "needs 1.35"},
-		"skipped without one":             {[]Spec{skip("A-01", "")}, Inconclusive, "without saying why"},
-		"passed and skipped":              {[]Spec{pass("A-01"), skip("A-01", "needs 1.35")}, Conformant, "in part; does not apply here: needs 1.35"},
-		"suite failure and skipped":       {[]Spec{fail("A-01", SuiteFailure), skip("A-01", "needs 1.35")}, Inconclusive, "because"},
-		"interrupted":                     {[]Spec{inState("A-01", Interrupted)}, NotRun, "stopped before"},
-		"not started":                     {[]Spec{inState("A-01", Unstarted)}, NotRun, "before the spec was started"},
-		"not started and skipped":         {[]Spec{inState("A-01", Unstarted), skip("A-01", "x")}, NotRun, "before the spec"},
-		"passed and not started":          {[]Spec{pass("A-01"), inState("A-01", Unstarted)}, Inconclusive, "only some of its specs"},
-		"unknown state":                   {[]Spec{inState("A-01", "odd")}, Inconclusive, `"odd"`},
-		"filtered out":                    {[]Spec{inState("A-01", Filtered)}, NotRun, "left out by"},
-		"passed, a part filtered out":     {[]Spec{pass("A-01"), part}, Conformant, "in part; this run left out: 40 s step"},
-		"no spec":                         {nil, NotRun, "no spec of this run"},
-		"passed against its measurement":  {[]Spec{contradiction}, Inconclusive, "measured 3 s (delay) where 10 s is documented"},
-		"measurement of another claim":    {[]Spec{foreign}, Conformant, ""},
-		"two reasons, each said once":     {[]Spec{skip("A-01", "x"), skip("A-01", "y"), skip("A-01", "x")}, NotApplicable, "x; y"},
-		"another claim's spec is nothing": {[]Spec{fail("B-01", ClusterFailure), pass("A-01")}, Conformant, ""},
+		"known deviation":                 {[]reports.Spec{sample.Pass("A-01"), sample.Deviate("A-01")}, reports.KnownDeviation, "kubernetes/kubernetes#1 of kubelet v1.36.3"},
+		"known deviation and a failure":   {[]reports.Spec{sample.Fail("A-01", reports.ClusterFailure), sample.Deviate("A-01")}, reports.Nonconformant, "because"},
+		"known deviation and no test":     {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Deviate("A-01")}, reports.Inconclusive, "because"},
+		"known deviation of another":      {[]reports.Spec{otherDeviates}, reports.Inconclusive, "also proves B-01"},
+		"known deviation without a name":  {[]reports.Spec{sample.InState("A-01", reports.Deviated)}, reports.Inconclusive, "which"},
+		"one passed":                      {[]reports.Spec{sample.Pass("A-01")}, reports.Conformant, ""},
+		"all passed":                      {[]reports.Spec{sample.Pass("A-01"), sample.Pass("A-01")}, reports.Conformant, ""},
+		"failed by the cluster":           {[]reports.Spec{sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
+		"one of two failed":               {[]reports.Spec{sample.Pass("A-01"), sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
+		"failed by the suite":             {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure)}, reports.Inconclusive, "could not be tested: because"},
+		"failed, nobody says by whom":     {[]reports.Spec{sample.Fail("A-01", "")}, reports.Inconclusive, "could not be tested"},
+		"passed and failed by the suite":  {[]reports.Spec{sample.Pass("A-01"), sample.Fail("A-01", reports.SuiteFailure)}, reports.Inconclusive, "because"},
+		"cluster beats suite":             {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
+		"cluster beats interrupt":         {[]reports.Spec{sample.InState("A-01", reports.Interrupted), sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
+		"skipped with a reason":           {[]reports.Spec{sample.Skip("A-01", "needs 1.35")}, reports.NotApplicable, "needs 1.35"},
+		"skipped without one":             {[]reports.Spec{sample.Skip("A-01", "")}, reports.Inconclusive, "without saying why"},
+		"passed and skipped":              {[]reports.Spec{sample.Pass("A-01"), sample.Skip("A-01", "needs 1.35")}, reports.Conformant, "in part; does not apply here: needs 1.35"},
+		"suite failure and skipped":       {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Skip("A-01", "needs 1.35")}, reports.Inconclusive, "because"},
+		"interrupted":                     {[]reports.Spec{sample.InState("A-01", reports.Interrupted)}, reports.NotRun, "stopped before"},
+		"not started":                     {[]reports.Spec{sample.InState("A-01", reports.Unstarted)}, reports.NotRun, "before the spec was started"},
+		"not started and skipped":         {[]reports.Spec{sample.InState("A-01", reports.Unstarted), sample.Skip("A-01", "x")}, reports.NotRun, "before the spec"},
+		"passed and not started":          {[]reports.Spec{sample.Pass("A-01"), sample.InState("A-01", reports.Unstarted)}, reports.Inconclusive, "only some of its specs"},
+		"unknown state":                   {[]reports.Spec{sample.InState("A-01", "odd")}, reports.Inconclusive, `"odd"`},
+		"filtered out":                    {[]reports.Spec{sample.InState("A-01", reports.Filtered)}, reports.NotRun, "left out by"},
+		"passed, a part filtered out":     {[]reports.Spec{sample.Pass("A-01"), part}, reports.Conformant, "in part; this run left out: 40 s step"},
+		"no spec":                         {nil, reports.NotRun, "no spec of this run"},
+		"passed against its measurement":  {[]reports.Spec{contradiction}, reports.Inconclusive, "measured 3 s (delay) where 10 s is documented"},
+		"measurement of another claim":    {[]reports.Spec{foreign}, reports.Conformant, ""},
+		"two reasons, each said once":     {[]reports.Spec{sample.Skip("A-01", "x"), sample.Skip("A-01", "y"), sample.Skip("A-01", "x")}, reports.NotApplicable, "x; y"},
+		"another claim's spec is nothing": {[]reports.Spec{sample.Fail("B-01", reports.ClusterFailure), sample.Pass("A-01")}, reports.Conformant, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			got := verdictOf(Judge(catalogue(), c.specs, nil, Run{}), "A-01")
+			got := verdictOf(reports.Judge(sample.Catalogue(), c.specs, nil, reports.Run{}), "A-01")
 			g.Expect(got.Verdict).To(Equal(c.verdict), got.Reason)
 			if c.reason == "" {
 				g.Expect(got.Reason).To(BeEmpty())
@@ -109,41 +80,41 @@ func TestVerdictOfAClaim(t *testing.T) {
 
 func TestSelected(t *testing.T) {
 	g := NewWithT(t)
-	j := Judge(catalogue(), []Spec{pass("A-01"), inState("B-01", Filtered)}, lawHolds, Run{})
+	j := reports.Judge(sample.Catalogue(), []reports.Spec{sample.Pass("A-01"), sample.InState("B-01", reports.Filtered)}, sample.LawHolds, reports.Run{})
 	g.Expect(verdictOf(j, "A-01").Selected).To(BeTrue())
 	g.Expect(verdictOf(j, "B-01").Selected).To(BeFalse())
 	g.Expect(verdictOf(j, "LAW-C").Selected).To(BeTrue())
 	g.Expect(verdictOf(j, "U-01").Selected).To(BeTrue())
-	g.Expect(verdictOf(j, "U-01").Verdict).To(Equal(NotApplicable))
+	g.Expect(verdictOf(j, "U-01").Verdict).To(Equal(reports.NotApplicable))
 	g.Expect(verdictOf(j, "U-01").Reason).To(Equal("nothing writes it"))
-	j = Judge(catalogue(), []Spec{pass("A-01")}, nil, Run{Filters: []string{"A-01"}})
+	j = reports.Judge(sample.Catalogue(), []reports.Spec{sample.Pass("A-01")}, nil, reports.Run{Filters: []string{"A-01"}})
 	g.Expect(verdictOf(j, "U-01").Selected).To(BeFalse())
 }
 
 func TestLaws(t *testing.T) {
-	broken := []Law{{ID: "LAW-C", Pods: 3, Versions: 20, Broken: []BrokenLaw{
+	broken := []reports.Law{{ID: "LAW-C", Pods: 3, Versions: 20, Broken: []reports.BrokenLaw{
 		{Pod: "ns/p", Message: "phase went back\nfrom Running"}, {Pod: "ns/q", Message: "x"}, {Pod: "ns/r", Message: "x"}}}}
-	noPods := []Law{{ID: "LAW-C"}}
+	noPods := []reports.Law{{ID: "LAW-C"}}
 
 	for name, c := range map[string]struct {
-		laws              []Law
-		specs             []Spec
-		law, alone, other Verdict
+		laws              []reports.Law
+		specs             []reports.Spec
+		law, alone, other reports.Verdict
 	}{
-		"held":                       {lawHolds, nil, Conformant, Conformant, Conformant},
-		"held, but specs are judges": {lawHolds, []Spec{inState("B-01", Filtered)}, Conformant, Conformant, NotRun},
-		"held, spec failed":          {lawHolds, []Spec{fail("B-01", ClusterFailure)}, Conformant, Conformant, Nonconformant},
-		"held, spec could not run":   {lawHolds, []Spec{fail("B-01", SuiteFailure)}, Conformant, Conformant, Inconclusive},
-		"broken":                     {broken, nil, Nonconformant, Nonconformant, Nonconformant},
-		"broken, spec passed":        {broken, []Spec{pass("B-01")}, Nonconformant, Nonconformant, Nonconformant},
-		"broken, spec filtered":      {broken, []Spec{inState("B-01", Filtered)}, Nonconformant, Nonconformant, Nonconformant},
-		"no pods":                    {noPods, nil, NotRun, NotRun, NotRun},
-		"no pods, spec passed":       {noPods, []Spec{pass("B-01")}, NotRun, NotRun, Conformant},
-		"not checked":                {nil, nil, NotRun, NotRun, NotRun},
+		"held":                       {sample.LawHolds, nil, reports.Conformant, reports.Conformant, reports.Conformant},
+		"held, but specs are judges": {sample.LawHolds, []reports.Spec{sample.InState("B-01", reports.Filtered)}, reports.Conformant, reports.Conformant, reports.NotRun},
+		"held, spec failed":          {sample.LawHolds, []reports.Spec{sample.Fail("B-01", reports.ClusterFailure)}, reports.Conformant, reports.Conformant, reports.Nonconformant},
+		"held, spec could not run":   {sample.LawHolds, []reports.Spec{sample.Fail("B-01", reports.SuiteFailure)}, reports.Conformant, reports.Conformant, reports.Inconclusive},
+		"broken":                     {broken, nil, reports.Nonconformant, reports.Nonconformant, reports.Nonconformant},
+		"broken, spec passed":        {broken, []reports.Spec{sample.Pass("B-01")}, reports.Nonconformant, reports.Nonconformant, reports.Nonconformant},
+		"broken, spec filtered":      {broken, []reports.Spec{sample.InState("B-01", reports.Filtered)}, reports.Nonconformant, reports.Nonconformant, reports.Nonconformant},
+		"no pods":                    {noPods, nil, reports.NotRun, reports.NotRun, reports.NotRun},
+		"no pods, spec passed":       {noPods, []reports.Spec{sample.Pass("B-01")}, reports.NotRun, reports.NotRun, reports.Conformant},
+		"not checked":                {nil, nil, reports.NotRun, reports.NotRun, reports.NotRun},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			j := Judge(catalogue(), c.specs, c.laws, Run{})
+			j := reports.Judge(sample.Catalogue(), c.specs, c.laws, reports.Run{})
 			g.Expect(verdictOf(j, "LAW-C").Verdict).To(Equal(c.law), "the law")
 			g.Expect(verdictOf(j, "C-01").Verdict).To(Equal(c.alone), "the claim without specs")
 			g.Expect(verdictOf(j, "B-01").Verdict).To(Equal(c.other), "the claim with specs")
@@ -151,51 +122,51 @@ func TestLaws(t *testing.T) {
 	}
 
 	g := NewWithT(t)
-	j := Judge(catalogue(), nil, broken, Run{})
+	j := reports.Judge(sample.Catalogue(), nil, broken, reports.Run{})
 	g.Expect(verdictOf(j, "C-01").Reason).To(Equal("LAW-C is broken on pod ns/p: phase went back (and on 2 more pods)"))
-	g.Expect(verdictOf(j, "C-01").Measured).To(ConsistOf(Measurement{Claim: "C-01", What: "LAW-C held on",
+	g.Expect(verdictOf(j, "C-01").Measured).To(ConsistOf(reports.Measurement{Claim: "C-01", What: "LAW-C held on",
 		Documented: "every version of every pod that it is about", Measured: "20 versions of 3 pods"}))
 	g.Expect(j.Summary.LawsBroken).To(Equal(1))
-	j = Judge(catalogue(), nil, noPods, Run{})
+	j = reports.Judge(sample.Catalogue(), nil, noPods, reports.Run{})
 	g.Expect(verdictOf(j, "LAW-C").Selected).To(BeFalse(), "a law that no pod came to is no claim of the run")
 }
 
 func TestVerdictOfARun(t *testing.T) {
-	full := []Spec{pass("A-01"), pass("B-01")}
+	full := []reports.Spec{sample.Pass("A-01"), sample.Pass("B-01")}
 	for name, c := range map[string]struct {
-		specs   []Spec
-		laws    []Law
-		run     Run
-		verdict Verdict
+		specs   []reports.Spec
+		laws    []reports.Law
+		run     reports.Run
+		verdict reports.Verdict
 		exit    int
 		reason  string
 	}{
-		"all well":            {full, lawHolds, Run{}, Conformant, 0, "4 claims as documented"},
-		"one claim not so":    {append(full, fail("B-01", ClusterFailure)), lawHolds, Run{}, Nonconformant, 1, "1 claim not"},
-		"could not test":      {append(full, fail("B-01", SuiteFailure)), lawHolds, Run{}, Inconclusive, 3, "could not be tested"},
-		"both":                {[]Spec{fail("A-01", SuiteFailure), fail("B-01", ClusterFailure)}, lawHolds, Run{}, Nonconformant, 1, "1 claim not"},
-		"one deviates":        {append(full, deviate("A-01")), lawHolds, Run{}, Conformant, 0, "3 claims as documented, 1 known deviation of this version"},
-		"all deviate":         {[]Spec{deviate("A-01"), deviate("B-01")}, lawHolds, Run{}, Conformant, 0, "2 known deviations"},
-		"not applicable too":  {append(full, skip("B-01", "needs 1.35")), lawHolds, Run{}, Conformant, 0, ""},
-		"only a law broken":   {full, []Law{{ID: "LAW-C", Pods: 1, Broken: []BrokenLaw{{Pod: "p", Message: "m"}}}}, Run{}, Nonconformant, 1, ""},
-		"no specs":            {nil, lawHolds, Run{}, NotRun, 3, "there were no specs"},
-		"filter took all":     {[]Spec{inState("A-01", Filtered)}, nil, Run{}, NotRun, 2, "left out all 1"},
-		"nothing applies":     {[]Spec{skip("A-01", "x")}, nil, Run{}, NotRun, 3, "none of the selected specs"},
-		"set-up failed":       {[]Spec{inState("A-01", Unstarted)}, nil, Run{SetupError: "no engine\nmore"}, Inconclusive, 3, "set-up failed: no engine"},
-		"interrupted":         {append(full, inState("A-01", Interrupted)), lawHolds, Run{Interrupted: true}, Inconclusive, 4, "1 spec left without"},
-		"interrupted, broken": {[]Spec{fail("A-01", ClusterFailure)}, lawHolds, Run{Interrupted: true}, Nonconformant, 4, ""},
-		"interrupted early":   {nil, nil, Run{Interrupted: true}, Inconclusive, 4, "interrupted"},
-		"ended early":         {append(full, inState("A-01", Unstarted)), lawHolds, Run{}, Inconclusive, 3, ""},
-		"none started":        {[]Spec{inState("A-01", Unstarted)}, lawHolds, Run{}, Inconclusive, 3, "1 spec left without a result"},
-		"spec of no claim":    {append(full, Spec{Text: "x", State: Passed}), lawHolds, Run{}, Inconclusive, 3, `"x" names no claim`},
-		"spec of an unknown":  {append(full, pass("Z-01")), lawHolds, Run{}, Inconclusive, 3, "Z-01"},
-		"spec of a law":       {append(full, pass("LAW-C")), lawHolds, Run{}, Inconclusive, 3, "LAW-C"},
-		"unknown, and failed": {append(full, fail("Z-01", ClusterFailure)), lawHolds, Run{}, Nonconformant, 1, ""},
-		"unknown law":         {full, append(lawHolds, Law{ID: "LAW-Z", Pods: 1}), Run{}, Inconclusive, 3, "LAW-Z"},
+		"all well":            {full, sample.LawHolds, reports.Run{}, reports.Conformant, 0, "4 claims as documented"},
+		"one claim not so":    {append(full, sample.Fail("B-01", reports.ClusterFailure)), sample.LawHolds, reports.Run{}, reports.Nonconformant, 1, "1 claim not"},
+		"could not test":      {append(full, sample.Fail("B-01", reports.SuiteFailure)), sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, "could not be tested"},
+		"both":                {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Fail("B-01", reports.ClusterFailure)}, sample.LawHolds, reports.Run{}, reports.Nonconformant, 1, "1 claim not"},
+		"one deviates":        {append(full, sample.Deviate("A-01")), sample.LawHolds, reports.Run{}, reports.Conformant, 0, "3 claims as documented, 1 known deviation of this version"},
+		"all deviate":         {[]reports.Spec{sample.Deviate("A-01"), sample.Deviate("B-01")}, sample.LawHolds, reports.Run{}, reports.Conformant, 0, "2 known deviations"},
+		"not applicable too":  {append(full, sample.Skip("B-01", "needs 1.35")), sample.LawHolds, reports.Run{}, reports.Conformant, 0, ""},
+		"only a law broken":   {full, []reports.Law{{ID: "LAW-C", Pods: 1, Broken: []reports.BrokenLaw{{Pod: "p", Message: "m"}}}}, reports.Run{}, reports.Nonconformant, 1, ""},
+		"no specs":            {nil, sample.LawHolds, reports.Run{}, reports.NotRun, 3, "there were no specs"},
+		"filter took all":     {[]reports.Spec{sample.InState("A-01", reports.Filtered)}, nil, reports.Run{}, reports.NotRun, 2, "left out all 1"},
+		"nothing applies":     {[]reports.Spec{sample.Skip("A-01", "x")}, nil, reports.Run{}, reports.NotRun, 3, "none of the selected specs"},
+		"set-up failed":       {[]reports.Spec{sample.InState("A-01", reports.Unstarted)}, nil, reports.Run{SetupError: "no engine\nmore"}, reports.Inconclusive, 3, "set-up failed: no engine"},
+		"interrupted":         {append(full, sample.InState("A-01", reports.Interrupted)), sample.LawHolds, reports.Run{Interrupted: true}, reports.Inconclusive, 4, "1 spec left without"},
+		"interrupted, broken": {[]reports.Spec{sample.Fail("A-01", reports.ClusterFailure)}, sample.LawHolds, reports.Run{Interrupted: true}, reports.Nonconformant, 4, ""},
+		"interrupted early":   {nil, nil, reports.Run{Interrupted: true}, reports.Inconclusive, 4, "interrupted"},
+		"ended early":         {append(full, sample.InState("A-01", reports.Unstarted)), sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, ""},
+		"none started":        {[]reports.Spec{sample.InState("A-01", reports.Unstarted)}, sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, "1 spec left without a result"},
+		"spec of no claim":    {append(full, reports.Spec{Text: "x", State: reports.Passed}), sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, `"x" names no claim`},
+		"spec of an unknown":  {append(full, sample.Pass("Z-01")), sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, "Z-01"},
+		"spec of a law":       {append(full, sample.Pass("LAW-C")), sample.LawHolds, reports.Run{}, reports.Inconclusive, 3, "LAW-C"},
+		"unknown, and failed": {append(full, sample.Fail("Z-01", reports.ClusterFailure)), sample.LawHolds, reports.Run{}, reports.Nonconformant, 1, ""},
+		"unknown law":         {full, append(sample.LawHolds, reports.Law{ID: "LAW-Z", Pods: 1}), reports.Run{}, reports.Inconclusive, 3, "LAW-Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			r := New(catalogue(), c.run, c.specs, c.laws)
+			r := reports.New(sample.Catalogue(), c.run, c.specs, c.laws)
 			g.Expect(r.Verdict).To(Equal(c.verdict), r.Reason)
 			g.Expect(r.ExitCode).To(Equal(c.exit))
 			g.Expect(r.Reason).To(ContainSubstring(c.reason))
@@ -206,8 +177,8 @@ func TestVerdictOfARun(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	g := NewWithT(t)
-	r := sample()
-	g.Expect(r.Summary).To(Equal(Counts{
+	r := sample.Record()
+	g.Expect(r.Summary).To(Equal(reports.Counts{
 		Claims: len(claims.All()), Conformant: 5 + 2 + 9, Nonconformant: 1, Inconclusive: 1, NotApplicable: 1,
 		NotSelected: len(claims.All()) - 5 - 2 - 9 - 3,
 		Specs:       7, SpecsPassed: 4, SpecsFailed: 2, SpecsSkipped: 1, SpecsFiltered: 1,
@@ -217,8 +188,8 @@ func TestCounts(t *testing.T) {
 
 func TestRecordOrder(t *testing.T) {
 	g := NewWithT(t)
-	specs := []Spec{pass("B-01"), skip("A-01", "x"), inState("A-01", Filtered), pass("A-01"), {Text: "lost", State: Passed}}
-	r := New(catalogue(), Run{}, specs, lawHolds)
+	specs := []reports.Spec{sample.Pass("B-01"), sample.Skip("A-01", "x"), sample.InState("A-01", reports.Filtered), sample.Pass("A-01"), {Text: "lost", State: reports.Passed}}
+	r := reports.New(sample.Catalogue(), reports.Run{}, specs, sample.LawHolds)
 	var texts []string
 	for _, s := range r.Specs {
 		texts = append(texts, s.Text)
@@ -226,4 +197,19 @@ func TestRecordOrder(t *testing.T) {
 	g.Expect(texts).To(Equal([]string{"good A-01", "skipped A-01", "good B-01", "lost"}), "in the order of the catalogue, without filtered ones")
 	g.Expect(specs[0].Text).To(Equal("good B-01"), "the caller's list is left alone")
 	g.Expect(r.Schema).To(Equal("podproof.record/v1"))
+}
+
+func TestClaimsCarryTheirArticle(t *testing.T) {
+	g := NewWithT(t)
+	var result reports.ClaimResult
+	for _, c := range sample.Record().Claims {
+		if c.ID == "BACKOFF-02" {
+			result = c
+		}
+	}
+	c, err := claims.Find("BACKOFF-02")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(result.Article).To(Equal(c.Article))
+	g.Expect(result.ArticleVerdict).To(Equal(c.ArticleVerdict))
+	g.Expect(result.Sources).To(Equal(c.Sources))
 }

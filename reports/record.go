@@ -1,5 +1,5 @@
-// Package reports turns the outcome of a run into verdicts and files: the record
-// (JSON, with a schema version), from which JUnit and the terminal summary are made.
+// Package reports turns the outcome of a run into verdicts and a record
+// (JSON, with a schema version). The packages below it make everything else from the record.
 //
 // The record is plain data. It knows neither Ginkgo nor Kubernetes' types, so that
 // any tool can read and write it.
@@ -11,10 +11,16 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/claims"
-	"github.com/podproof/podproof/framework/progress"
 )
 
-// Schema names the layout of a Record; a change that breaks readers changes it.
+// Schema names the layout of a Record; a change that breaks readers changes it. The JSON
+// Schema (draft 2020-12) is in record.schema.json. A test makes it from the types of this
+// package, so that the two cannot differ:
+//
+//	go test ./reports -run TestSchemaFiles -update
+//
+// Fields may be added to a record without a new schema name, so that the schema allows
+// fields which it does not know.
 const Schema = "podproof.record/v1"
 
 // Record is everything that a run found out.
@@ -26,7 +32,7 @@ type Record struct {
 	// Setup lists the set-up steps in order, with the seconds that each took. A step
 	// with an error is the one at which set-up failed, or the trial after which it had
 	// the doubt of Cluster.
-	Setup []progress.Timing `json:"setup,omitempty"`
+	Setup []Timing `json:"setup,omitempty"`
 
 	Claims []ClaimResult `json:"claims"`
 	// Specs lists what ran, or should have run, or was skipped for a reason, in the
@@ -39,6 +45,15 @@ type Record struct {
 	Verdict  Verdict `json:"verdict"`
 	Reason   string  `json:"reason"`
 	ExitCode int     `json:"exitCode"`
+}
+
+// Timing is what one finished step of set-up took.
+type Timing struct {
+	Step    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+	Note    string  `json:"note,omitempty"`
+	// Error is why the step failed; empty for one that did not.
+	Error string `json:"error,omitempty"`
 }
 
 // Run is how and when the run was made.
@@ -195,9 +210,9 @@ type BrokenLaw struct {
 	Message string `json:"message"`
 }
 
-// by says whether the law was broken on a pod of the spec. Records of older builds name
+// By says whether the law was broken on a pod of the spec. Records of older builds name
 // it without the texts around it.
-func (b BrokenLaw) by(s Spec) bool { return strings.HasSuffix(s.Text, b.Spec) }
+func (b BrokenLaw) By(s Spec) bool { return strings.HasSuffix(s.Text, b.Spec) }
 
 // Verdict is what a run says about a claim, or about the cluster as a whole.
 type Verdict string
@@ -211,6 +226,22 @@ const (
 	NotRun         Verdict = "not run"
 	Inconclusive   Verdict = "inconclusive"
 )
+
+// Rank orders the verdicts that say how far a claim holds, the best one highest. The
+// others, such as of a claim that does not apply, have no rank.
+func (v Verdict) Rank() (rank int, ranked bool) {
+	switch v {
+	case Conformant:
+		return 3, true
+	case KnownDeviation:
+		return 2, true
+	case Inconclusive, NotRun:
+		return 1, true
+	case Nonconformant:
+		return 0, true
+	}
+	return 0, false
+}
 
 // ClaimResult is the verdict on one claim of the catalogue.
 type ClaimResult struct {

@@ -1,7 +1,7 @@
-package reports
+package reports_test
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
@@ -12,9 +12,11 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/conformance"
+	"github.com/podproof/podproof/reports/internal/sample"
 )
 
 var update = flag.Bool("update", false, "write the schema files instead of comparing with them")
@@ -24,8 +26,8 @@ var schemaFiles = []struct {
 	file, id string
 	of       any
 }{
-	{"record.schema.json", "urn:podproof:record:v1", Record{}},
-	{"conformance.schema.json", "urn:podproof:conformance:v1", ConformanceReport{}},
+	{"record.schema.json", "urn:podproof:record:v1", reports.Record{}},
+	{"conformance.schema.json", "urn:podproof:conformance:v1", conformance.Report{}},
 }
 
 func TestSchemaFiles(t *testing.T) {
@@ -44,44 +46,28 @@ func TestSchemaFiles(t *testing.T) {
 	}
 }
 
-// validate checks JSON against a schema with a validator that is not ours.
-func validate(t *testing.T, schema, document []byte) error {
-	t.Helper()
-	g := NewWithT(t)
-	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	g.Expect(err).NotTo(HaveOccurred())
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	g.Expect(c.AddResource("schema.json", parsed)).To(Succeed())
-	compiled, err := c.Compile("schema.json")
-	g.Expect(err).NotTo(HaveOccurred())
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
-	g.Expect(err).NotTo(HaveOccurred())
-	return compiled.Validate(value)
-}
-
 // written returns the record.json that Write makes.
-func written(t *testing.T, r Record) []byte {
+func written(t *testing.T, r reports.Record) []byte {
 	t.Helper()
 	g := NewWithT(t)
 	dir := t.TempDir()
-	g.Expect(Write(dir, r)).To(Succeed())
-	data, err := os.ReadFile(filepath.Join(dir, RecordFile))
+	g.Expect(reports.WriteRecord(dir, r)).To(Succeed())
+	data, err := os.ReadFile(filepath.Join(dir, reports.RecordFile))
 	g.Expect(err).NotTo(HaveOccurred())
 	return data
 }
 
 func TestRecordsKeepTheSchema(t *testing.T) {
-	for name, r := range map[string]Record{
-		"of a run":             sample(),
-		"with a deviation":     New(catalogue(), Run{}, []Spec{pass("B-01"), deviate("A-01")}, lawHolds),
-		"of a failed set-up":   New(claims.All(), Run{SetupError: "no engine answers"}, nil, nil),
-		"with a broken law":    New(catalogue(), Run{Interrupted: true}, []Spec{inState("A-01", Interrupted)}, []Law{{ID: "LAW-C", Pods: 1, Broken: []BrokenLaw{{Pod: "p", Message: "m"}}}}),
-		"with timelines":       full(117, likeReal),
-		"with an aimless spec": New(catalogue(), Run{}, []Spec{{Text: "x", State: Passed}}, lawHolds),
+	for name, r := range map[string]reports.Record{
+		"of a run":             sample.Record(),
+		"with a deviation":     reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01"), sample.Deviate("A-01")}, sample.LawHolds),
+		"of a failed set-up":   reports.New(claims.All(), reports.Run{SetupError: "no engine answers"}, nil, nil),
+		"with a broken law":    reports.New(sample.Catalogue(), reports.Run{Interrupted: true}, []reports.Spec{sample.InState("A-01", reports.Interrupted)}, []reports.Law{{ID: "LAW-C", Pods: 1, Broken: []reports.BrokenLaw{{Pod: "p", Message: "m"}}}}),
+		"with timelines":       sample.Full(117, sample.LikeReal),
+		"with an aimless spec": reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{{Text: "x", State: reports.Passed}}, sample.LawHolds),
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(validate(t, RecordSchema, written(t, r))).To(Succeed())
+			NewWithT(t).Expect(sample.Validate("record.schema.json", written(t, r))).To(Succeed())
 		})
 	}
 }
@@ -93,13 +79,11 @@ func TestRecordOfARealRunKeepsTheSchema(t *testing.T) {
 	path := filepath.Join("testdata", "record.json")
 	data, err := os.ReadFile(path)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(validate(t, RecordSchema, data)).To(Succeed())
-	r, err := Read(path)
+	g.Expect(sample.Validate("record.schema.json", data)).To(Succeed())
+	r, err := reports.Read(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Specs).NotTo(BeEmpty())
-	g.Expect(validate(t, RecordSchema, written(t, r))).To(Succeed(), "read and written again")
-	_, text := junit(t, r)
-	g.Expect(brokenRules(text)).To(BeEmpty())
+	g.Expect(sample.Validate("record.schema.json", written(t, r))).To(Succeed(), "read and written again")
 }
 
 func TestSchemaRefusesWhatIsNoRecord(t *testing.T) {
@@ -115,11 +99,11 @@ func TestSchemaRefusesWhatIsNoRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			var r map[string]any
-			g.Expect(json.Unmarshal(written(t, sample()), &r)).To(Succeed())
+			g.Expect(json.Unmarshal(written(t, sample.Record()), &r)).To(Succeed())
 			spoil(r)
 			data, err := json.Marshal(r)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(validate(t, RecordSchema, data)).NotTo(Succeed())
+			g.Expect(sample.Validate("record.schema.json", data)).NotTo(Succeed())
 		})
 	}
 }
@@ -145,13 +129,23 @@ func texts(values []any) []string {
 
 // enums are the values of the types that have a fixed set of them.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[Verdict]():     {Conformant, Nonconformant, KnownDeviation, NotApplicable, NotRun, Inconclusive},
-	reflect.TypeFor[State]():       {Passed, Failed, Skipped, Deviated, Interrupted, Unstarted, Filtered},
-	reflect.TypeFor[FailureKind](): {ClusterFailure, SuiteFailure},
-	reflect.TypeFor[LaneKind]():    {PhaseLane, DeletionLane, ConditionLane, InitContainerLane, ContainerLane, EphemeralLane, EventLane, ProcessLane},
+	reflect.TypeFor[reports.Verdict]():     {reports.Conformant, reports.Nonconformant, reports.KnownDeviation, reports.NotApplicable, reports.NotRun, reports.Inconclusive},
+	reflect.TypeFor[reports.State]():       {reports.Passed, reports.Failed, reports.Skipped, reports.Deviated, reports.Interrupted, reports.Unstarted, reports.Filtered},
+	reflect.TypeFor[reports.FailureKind](): {reports.ClusterFailure, reports.SuiteFailure},
+	reflect.TypeFor[reports.LaneKind]():    {reports.PhaseLane, reports.DeletionLane, reports.ConditionLane, reports.InitContainerLane, reports.ContainerLane, reports.EphemeralLane, reports.EventLane, reports.ProcessLane},
 }
 
 // constant are fields that always have the same value.
-var constant = map[string]string{"Record.schema": Schema, "ConformanceReport.schema": ConformanceSchemaName}
+var constant = map[string]string{"Record.schema": reports.Schema, "ConformanceReport.schema": conformance.Schema}
+
+// definitions are the published names of types that have another name here.
+var definitions = map[reflect.Type]string{
+	reflect.TypeFor[conformance.Report](): "ConformanceReport",
+	reflect.TypeFor[conformance.Sum]():    "ConformanceSum",
+	reflect.TypeFor[conformance.Claim]():  "PublishedClaim",
+}
+
+// definition is the name of a type in its schema.
+func definition(t reflect.Type) string { return cmp.Or(definitions[t], t.Name()) }
 
 var timeType = reflect.TypeFor[time.Time]()

@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"fmt"
@@ -24,13 +24,13 @@ func schemaOf(t *testing.T, id string, value any) map[string]any {
 	return map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
 		"$id":     id,
-		"title":   "podproof: " + strings.ToLower(words(root.Name())),
+		"title":   "podproof: " + strings.ToLower(words(definition(root))),
 		"$ref":    reference["$ref"],
 		"$defs":   s.defs,
 	}
 }
 
-// words writes the name of a type as words: "ConformanceReport" is "Conformance Report".
+// words writes the name of a type as words: "Report" is "Conformance Report".
 func words(name string) string {
 	var out strings.Builder
 	for i, r := range name {
@@ -73,7 +73,7 @@ func (s *schemas) of(t reflect.Type) map[string]any {
 		return map[string]any{"type": "object", "additionalProperties": s.of(t.Elem())}
 	case reflect.Struct:
 		s.define(t)
-		return map[string]any{"$ref": "#/$defs/" + t.Name()}
+		return map[string]any{"$ref": "#/$defs/" + definition(t)}
 	default:
 		s.t.Fatalf("no schema for %s", t)
 		return nil
@@ -82,13 +82,13 @@ func (s *schemas) of(t reflect.Type) map[string]any {
 
 // define makes the definition of a struct.
 func (s *schemas) define(t reflect.Type) {
-	if s.defs[t.Name()] != nil {
+	if s.defs[definition(t)] != nil {
 		return
 	}
 	properties := map[string]any{}
-	definition := map[string]any{"type": "object", "properties": properties}
-	s.defs[t.Name()] = definition
-	s.describe(definition, t, t.Name())
+	made := map[string]any{"type": "object", "properties": properties}
+	s.defs[definition(t)] = made
+	s.describe(made, t, t.Name())
 	required := []string{}
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -97,7 +97,7 @@ func (s *schemas) define(t reflect.Type) {
 		}
 		property := s.of(field.Type)
 		s.describe(property, t, t.Name()+"."+field.Name)
-		if value, fixed := constant[t.Name()+"."+name]; fixed {
+		if value, fixed := constant[definition(t)+"."+name]; fixed {
 			property["const"] = value
 		}
 		properties[name] = property
@@ -109,7 +109,7 @@ func (s *schemas) define(t reflect.Type) {
 			required = append(required, name)
 		}
 	}
-	definition["required"] = required
+	made["required"] = required
 }
 
 func (s *schemas) describe(schema map[string]any, t reflect.Type, what string) {

@@ -17,7 +17,7 @@ func ToRepeat(r Record) []string {
 		law[l.ID] = true
 		for _, b := range l.Broken {
 			for _, s := range r.Specs {
-				if b.by(s) {
+				if b.By(s) {
 					ids = append(ids, s.Claims...)
 				}
 			}

@@ -1,55 +1,33 @@
 package reports
 
 import (
-	"bytes"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// The files that Write makes.
-const (
-	RecordFile   = "record.json"
-	JUnitFile    = "junit.xml"
-	SummaryFile  = "summary.txt"
-	MarkdownFile = "summary.md"
-	BadgeFile    = "badge.svg"
-	HTMLFile     = "report.html"
-)
+// RecordFile is the file of a record in the directory of its run.
+const RecordFile = "record.json"
 
-// Write makes the record's files in dir, which it creates when it is missing. Each
-// file is complete or not there at all, whenever the program ends. The record comes
-// first, and what is wrong with one file keeps no other from being written.
-func Write(dir string, r Record) error {
+// WriteRecord writes the record's file into dir, which it creates when it is missing. The
+// file is complete or not there at all, whenever the program ends.
+func WriteRecord(dir string, r Record) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory for the results: %w", err)
 	}
-	var problems []error
-	for _, file := range []struct {
-		name   string
-		render func(Record) ([]byte, error)
-	}{
-		{RecordFile, func(r Record) ([]byte, error) { return layOut(r) }},
-		{JUnitFile, JUnit},
-		{SummaryFile, func(r Record) ([]byte, error) {
-			var summary bytes.Buffer
-			err := Summary(&summary, r, false)
-			return summary.Bytes(), err
-		}},
-		{MarkdownFile, func(r Record) ([]byte, error) { return Markdown(r), nil }},
-		{BadgeFile, func(r Record) ([]byte, error) { return Badge(r), nil }},
-		{HTMLFile, HTML},
-	} {
-		data, err := file.render(r)
-		if err == nil {
-			err = replace(filepath.Join(dir, file.name), data)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("write %s: %w; the results of the run are not complete", file.name, err))
-		}
+	data, err := indented(r)
+	if err != nil {
+		return fmt.Errorf("write the record as JSON: %w", err)
 	}
-	return errors.Join(problems...)
+	return WriteFile(filepath.Join(dir, RecordFile), data)
+}
+
+// indented is the record as people read it and as tools compare it: a value on each line.
+// One blank for each level keeps the record of a full run small; two make it a third larger.
+func indented(r Record) ([]byte, error) {
+	data, err := json.MarshalIndent(r, "", " ")
+	return append(data, '\n'), err
 }
 
 // replace writes a file beside the old one and then takes its place, so that no

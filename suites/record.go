@@ -8,10 +8,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
+
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // The record is written by process 1, which Ginkgo gives the specs of all.
@@ -20,16 +23,16 @@ var _ = ReportAfterSuite("write the record", func(report Report) {
 		return
 	}
 	record := recordOf(report)
-	if err := reports.Write(run.env.Dir, record); err != nil {
+	if err := files.Write(run.env.Dir, record); err != nil {
 		Fail(err.Error())
 	}
 	if run.prepared == nil {
 		// The binary prints the summary itself. Under `go test` this is the
 		// place; parallel Ginkgo shows nothing of it but has the file.
-		if err := reports.Summary(os.Stdout, record, false); err != nil {
+		if err := text.Summary(os.Stdout, record, false); err != nil {
 			Fail(err.Error())
 		}
-		if err := reports.StepSummary(record); err != nil {
+		if err := text.StepSummary(record); err != nil {
 			Fail(err.Error())
 		}
 		fmt.Printf("record: %s\n", run.env.Dir)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/podproof/podproof/reports/compare"
 	"os"
 
 	"github.com/podproof/podproof/framework/options"
@@ -33,7 +34,7 @@ func newCompare() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c := reports.Compare(records)
+		c := compare.Records(records)
 		if err := writeComparisonPage(c, *page); err != nil {
 			return err
 		}
@@ -42,7 +43,7 @@ func newCompare() *cobra.Command {
 		} else {
 			err = c.Text(os.Stdout)
 		}
-		if err == nil && c.Count(reports.Worse) > 0 {
+		if err == nil && c.Count(compare.Worse) > 0 {
 			return exit(exitWorse)
 		}
 		return err
@@ -61,7 +62,7 @@ func readRecords(paths []string) (records []reports.Record, err error) {
 	return records, nil
 }
 
-func writeComparisonPage(c reports.Comparison, file string) error {
+func writeComparisonPage(c compare.Comparison, file string) error {
 	if file == "" {
 		return nil
 	}

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 // written makes a run's directory with a record in which one claim ended like that.
@@ -15,7 +17,7 @@ func written(t *testing.T, state reports.State) string {
 	t.Helper()
 	dir := t.TempDir()
 	spec := reports.Spec{Text: "x", Claims: []string{"NET-02"}, State: state, Failure: reports.ClusterFailure, Message: "because"}
-	NewWithT(t).Expect(reports.Write(dir, reports.New(claims.All(), reports.Run{}, []reports.Spec{spec}, nil))).To(Succeed())
+	NewWithT(t).Expect(files.Write(dir, reports.New(claims.All(), reports.Run{}, []reports.Spec{spec}, nil))).To(Succeed())
 	return dir
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"github.com/podproof/podproof/reports/bynode"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,14 +22,14 @@ func newFleet() *cobra.Command {
   kubectl -n podproof logs -l job-name=podproof --tail=-1 | podproof fleet -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return options.Usagef("fleet needs the results of nodes: name the %s of each shard, or files with the logs of the shards, or - for standard input", reports.FleetFile)
+				return options.Usagef("fleet needs the results of nodes: name the %s of each shard, or files with the logs of the shards, or - for standard input", bynode.File)
 			}
 			return nil
 		},
 	}
-	out := cmd.Flags().String("out", "", "also write "+reports.FleetFile+" and "+reports.FleetTextFile+" to this `directory`")
+	out := cmd.Flags().String("out", "", "also write "+bynode.File+" and "+bynode.TextFile+" to this `directory`")
 	cmd.RunE = func(_ *cobra.Command, paths []string) error {
-		var fleets []reports.Fleet
+		var fleets []bynode.Fleet
 		for _, path := range paths {
 			more, err := readFleets(path)
 			if err != nil {
@@ -36,7 +37,7 @@ func newFleet() *cobra.Command {
 			}
 			fleets = append(fleets, more...)
 		}
-		whole, err := reports.JoinFleets(fleets...)
+		whole, err := bynode.Join(fleets...)
 		if err != nil {
 			return options.Usagef("%v", err)
 		}
@@ -44,31 +45,31 @@ func newFleet() *cobra.Command {
 			if err := os.MkdirAll(*out, 0o755); err != nil {
 				return err
 			}
-			if err := reports.WriteFleet(*out, whole); err != nil {
+			if err := bynode.Write(*out, whole); err != nil {
 				return err
 			}
 		}
-		fmt.Print(reports.FleetText(whole, false))
+		fmt.Print(bynode.Text(whole, false))
 		return exit(whole.ExitCode())
 	}
 	return cmd
 }
 
 // readFleets reads the results of nodes from a file, the directory of a run, or "-".
-func readFleets(path string) ([]reports.Fleet, error) {
+func readFleets(path string) ([]bynode.Fleet, error) {
 	var in io.Reader = os.Stdin
 	if path != reports.Stdin {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			path = filepath.Join(path, reports.FleetFile)
+			path = filepath.Join(path, bynode.File)
 		}
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, options.Usagef("%v; name a %s, or a run's directory", err, reports.FleetFile)
+			return nil, options.Usagef("%v; name a %s, or a run's directory", err, bynode.File)
 		}
 		defer file.Close()
 		in = file
 	}
-	fleets, err := reports.ReadFleets(in)
+	fleets, err := bynode.Read(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

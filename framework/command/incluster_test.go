@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/podproof/podproof/reports/files"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +99,7 @@ func TestSonobuoyIsToldOfARunThatCannotBe(t *testing.T) {
 			done, err := os.ReadFile(filepath.Join(dir, "done"))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(exec.Command("tar", "-xzf", string(done), "-C", dir).Run()).To(Succeed())
-			junit, err := os.ReadFile(filepath.Join(dir, reports.JUnitFile))
+			junit, err := os.ReadFile(filepath.Join(dir, files.JUnit))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(string(junit)).To(And(ContainSubstring("<error"), ContainSubstring(c.want)))
 		})

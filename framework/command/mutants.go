@@ -5,16 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
-	"github.com/podproof/podproof/framework/mutantrun"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
+	"github.com/podproof/podproof/framework/run/onmutants"
 	"github.com/podproof/podproof/reports"
 	"github.com/spf13/cobra"
 )
@@ -45,7 +46,7 @@ func newMutants(suites Suites) *cobra.Command {
 
 // mutantFlags are the flags of `podproof mutants` beside the options of a run.
 type mutantFlags struct {
-	mutantrun.Filter
+	onmutants.Filter
 	all      bool
 	upstream bool
 	list     bool
@@ -90,23 +91,23 @@ func (f *mutantFlags) run(o options.Options) error {
 	case len(o.Focus) > 0:
 		return options.Usagef("--focus has no meaning here: the claims are those of each mutant, or with --all every quick one")
 	}
-	if o.Kubernetes, err = mutantrun.Version(o); err != nil {
+	if o.Kubernetes, err = onmutants.Version(o); err != nil {
 		return err
 	}
-	return exit(mutantrun.Run(mutantrun.Request{Options: o, Filter: f.Filter, Chosen: chosen, All: f.all, Compare: f.upstream}))
+	return exit(onmutants.Run(onmutants.Request{Options: o, Filter: f.Filter, Chosen: chosen, All: f.all, Compare: f.upstream}))
 }
 
 // joinMutants shows the results of several runs as one.
 func joinMutants(dir string) error {
-	records, err := reports.ReadMutants(dir)
+	records, err := mutantrun.Read(dir)
 	if err != nil {
 		return options.Usagef("%v", err)
 	}
-	whole, err := reports.JoinMutants(records)
+	whole, err := mutantrun.Join(records)
 	if err != nil {
 		return options.Usagef("%v", err)
 	}
-	fmt.Print(reports.MutantsText(whole, false))
+	fmt.Print(mutantrun.Text(whole, false))
 	return exit(whole.ExitCode)
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"github.com/podproof/podproof/reports/conformance"
 	"os"
 
 	"github.com/podproof/podproof/framework/options"
@@ -22,7 +23,7 @@ func newPublish() *cobra.Command {
 			return nil
 		},
 	}
-	var of reports.Implementation
+	var of conformance.Implementation
 	flags := cmd.Flags()
 	flags.StringVar(&of.Project, "project", "", "what was tested, for instance the name of a `distribution`; kind when the record is of a kind cluster")
 	flags.StringVar(&of.Organization, "organization", "", "who makes it")
@@ -39,12 +40,12 @@ func newPublish() *cobra.Command {
 	return cmd
 }
 
-func publish(path string, of reports.Implementation, out string) error {
+func publish(path string, of conformance.Implementation, out string) error {
 	record, err := reports.Read(path)
 	if err != nil {
 		return err
 	}
-	published, err := reports.Conformance(record, of)
+	published, err := conformance.Of(record, of)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 func TestPublishAndValidate(t *testing.T) {
@@ -19,7 +21,7 @@ func TestPublishAndValidate(t *testing.T) {
 		[]reports.Spec{{Text: "x", Claims: []string{"NET-02"}, State: reports.Passed}}, nil)
 	record.Run.Started = record.Run.Started.AddDate(2025, 0, 0)
 	record.Cluster = &reports.Cluster{ServerVersion: "v1.37.2"}
-	g.Expect(reports.Write(dir, record)).To(Succeed())
+	g.Expect(files.Write(dir, record)).To(Succeed())
 
 	g.Expect(podproof("publish", dir, "--out", file)).To(Equal(2), "nobody knows whose cluster it was")
 	g.Expect(file).NotTo(BeAnExistingFile())

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 
@@ -55,5 +56,5 @@ func again(path, out string) (string, error) {
 			out = filepath.Dir(path)
 		}
 	}
-	return filepath.Join(out, reports.HTMLFile), reports.Write(out, record)
+	return filepath.Join(out, files.Page), files.Write(out, record)
 }

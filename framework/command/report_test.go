@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,15 +23,15 @@ func TestReportMakesTheFilesAgain(t *testing.T) {
 
 	elsewhere := filepath.Join(dir, "new")
 	g.Expect(podproof("report", path, "--out", elsewhere)).To(Equal(0), "a flag may come last")
-	for _, name := range []string{reports.RecordFile, reports.JUnitFile, reports.SummaryFile, reports.HTMLFile} {
+	for _, name := range []string{reports.RecordFile, files.JUnit, files.Summary, files.Page} {
 		g.Expect(filepath.Join(elsewhere, name)).To(BeAnExistingFile())
 	}
-	page, err := os.ReadFile(filepath.Join(elsewhere, reports.HTMLFile))
+	page, err := os.ReadFile(filepath.Join(elsewhere, files.Page))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(page)).To(ContainSubstring("A is so."))
-	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).NotTo(BeAnExistingFile())
+	g.Expect(filepath.Join(dir, "old", files.Page)).NotTo(BeAnExistingFile())
 	g.Expect(podproof("report", filepath.Dir(path))).To(Equal(0), "the directory of a run stands for its record")
-	g.Expect(filepath.Join(dir, "old", reports.HTMLFile)).To(BeAnExistingFile(), "beside the record where nothing else is said")
+	g.Expect(filepath.Join(dir, "old", files.Page)).To(BeAnExistingFile(), "beside the record where nothing else is said")
 	g.Expect(podproof("report", "-h")).To(Equal(0))
 }
 

@@ -2,10 +2,10 @@ package command
 
 import (
 	"fmt"
+	"github.com/podproof/podproof/reports/conformance"
 	"os"
 
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/reports"
 	"github.com/spf13/cobra"
 )
 
@@ -33,7 +33,7 @@ func validate(path string) error {
 	if err != nil {
 		return options.Usagef("%v; name a file that podproof publish has written", err)
 	}
-	published, err := reports.ParseConformance(data)
+	published, err := conformance.Parse(data)
 	if err != nil {
 		return options.Usagef("%s: %v", path, err)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
 )
 
 // All stands for all nodes.
@@ -63,7 +63,7 @@ type Member struct {
 }
 
 // of gives the nodes of this part, by name, and tells which part that is.
-func (c Choice) of(nodes []cluster.Node) (mine []cluster.Node, part reports.Shard, err error) {
+func (c Choice) of(nodes []cluster.Node) (mine []cluster.Node, part bynode.Shard, err error) {
 	nodes = slices.SortedFunc(slices.Values(nodes), func(a, b cluster.Node) int { return strings.Compare(a.Name, b.Name) })
 	var names []string
 	var chosen []cluster.Node
@@ -85,13 +85,13 @@ func (c Choice) of(nodes []cluster.Node) (mine []cluster.Node, part reports.Shar
 			mine = append(mine, n)
 		}
 	}
-	return mine, reports.Shard{Index: c.Index, Of: c.Of, Nodes: len(mine), Chosen: hex.EncodeToString(sum.Sum(nil)[:6])}, nil
+	return mine, bynode.Shard{Index: c.Index, Of: c.Of, Nodes: len(mine), Chosen: hex.EncodeToString(sum.Sum(nil)[:6])}, nil
 }
 
 // Select gives the nodes that are judged here, by name, and which part of all that is. An
 // error is a usage error. Every node is in one part, whether it can be judged or not: that
 // may change while the others start.
-func (c Choice) Select(nodes []cluster.Node) ([]Member, reports.Shard, error) {
+func (c Choice) Select(nodes []cluster.Node) ([]Member, bynode.Shard, error) {
 	mine, part, err := c.of(nodes)
 	if err != nil {
 		return nil, part, err

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/podproof/podproof/reports"
 )
 
 // Options say how a Console shows what it is told. The zero value fits most.
@@ -42,7 +44,7 @@ type Console struct {
 	mu       sync.Mutex
 	steps    []*step         // running, in the order of their start
 	sent     map[int64]*step // running steps of other processes, by event ID
-	timings  []Timing
+	timings  []reports.Timing
 	specs    []runningSpec // in the order of their start
 	done     int
 	total    int
@@ -103,7 +105,7 @@ func (c *Console) Close() {
 }
 
 // Timings returns what the finished steps took, in the order in which they ended.
-func (c *Console) Timings() []Timing {
+func (c *Console) Timings() []reports.Timing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.timings)

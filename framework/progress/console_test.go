@@ -10,6 +10,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/reports"
 )
 
 // screen keeps what was written; it is safe to read while a Console writes.
@@ -57,7 +59,7 @@ func TestConsoleWritesALineForEachFinishedStep(t *testing.T) {
 			"FAIL    2.0 s  node image: go build failed",
 			"kept it",
 		}))
-		g.Expect(c.Timings()).To(Equal([]Timing{
+		g.Expect(c.Timings()).To(Equal([]reports.Timing{
 			{Step: "container engine", Seconds: 1.2, Note: "docker 29.1"},
 			{Step: "node image", Seconds: 2, Error: "go build failed\nlots of output"},
 		}))

@@ -26,15 +26,6 @@ type Step interface {
 	Fail(err error)
 }
 
-// Timing is what one finished step took, for the run record.
-type Timing struct {
-	Step    string  `json:"step"`
-	Seconds float64 `json:"seconds"`
-	Note    string  `json:"note,omitempty"`
-	// Error is why the step failed; empty for one that did not.
-	Error string `json:"error,omitempty"`
-}
-
 // Discard is a Log that says nothing.
 func Discard() Log { return discard{} }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/podproof/podproof/reports"
 )
 
 // step is a running step of a Console; its fields belong to the Console's mutex.
@@ -61,7 +63,7 @@ func (c *Console) end(s *step, note string, err error) {
 	s.ended = true
 	c.steps = slices.DeleteFunc(c.steps, func(other *step) bool { return other == s })
 	seconds := time.Since(s.began).Seconds()
-	timing := Timing{Step: s.name, Seconds: seconds, Note: note}
+	timing := reports.Timing{Step: s.name, Seconds: seconds, Note: note}
 	word, text := c.paint(green, "done"), note
 	if err != nil {
 		word, text, timing.Error = c.paint(red, "FAIL"), err.Error(), err.Error()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/text"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,15 +19,15 @@ import (
 // returns the exit code.
 func conclude(console *progress.Console, o options.Options, dir string, record reports.Record) int {
 	code := record.ExitCode
-	if err := reports.Write(dir, record); err != nil {
+	if err := files.Write(dir, record); err != nil {
 		console.Info("%v", err)
 		code = reports.WorseExit(code, reports.ExitCouldNotTest)
 	}
-	if err := reports.StepSummary(record); err != nil {
+	if err := text.StepSummary(record); err != nil {
 		console.Info("%v", err)
 	}
 	var summary strings.Builder
-	if err := reports.Summary(&summary, record, console.Colour()); err != nil {
+	if err := text.Summary(&summary, record, console.Colour()); err != nil {
 		console.Info("%v", err)
 	}
 	console.Info("\n%s\nrecord: %s", summary.String(), filepath.Join(dir, reports.RecordFile))

@@ -3,6 +3,8 @@ package run
 import (
 	"context"
 	"fmt"
+	"github.com/podproof/podproof/reports/compare"
+	"github.com/podproof/podproof/reports/text"
 	"io"
 	"os"
 	"os/signal"
@@ -161,7 +163,7 @@ func concludeMatrix(out io.Writer, dir string, results []matrixResult) error {
 		reason, _, _ := strings.Cut(strings.TrimSpace(r.reason), "\n")
 		reason = strings.TrimSuffix(reason, ":")
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.version, r.verdict, took, reason)
-		markdown += fmt.Sprintf("| %s | %s | %s | %s |\n", r.version, r.verdict, took, reports.MarkdownText(reason))
+		markdown += fmt.Sprintf("| %s | %s | %s | %s |\n", r.version, r.verdict, took, text.EscapeMarkdown(reason))
 		if r.ranToItsEnd() {
 			records = append(records, *r.record)
 		}
@@ -172,7 +174,7 @@ func concludeMatrix(out io.Writer, dir string, results []matrixResult) error {
 	fmt.Fprintln(out)
 	files := map[string][]byte{}
 	if len(records) > 1 {
-		c := reports.Compare(records)
+		c := compare.Records(records)
 		if err := c.Text(out); err != nil {
 			return err
 		}

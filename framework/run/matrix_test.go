@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"errors"
+	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func recorded(t *testing.T, launched *[]options.Options, ends map[string]reports
 			return reports.ExitCouldNotTest // it did not even come to a record
 		}
 		record.Run.ID = id
-		NewWithT(t).Expect(reports.Write(dir, record)).To(Succeed())
+		NewWithT(t).Expect(files.Write(dir, record)).To(Succeed())
 		return record.ExitCode
 	}
 }

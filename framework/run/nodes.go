@@ -3,6 +3,8 @@ package run
 import (
 	"context"
 	"fmt"
+	"github.com/podproof/podproof/reports/bynode"
+	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,8 +26,8 @@ type nodesRun struct {
 	console *progress.Console
 	env     *setup.Environment
 	dir     string
-	whole   reports.Fleet // without nodes
-	results []reports.NodeResult
+	whole   bynode.Fleet // without nodes
+	results []bynode.Result
 	code    int
 	good    string // the last node that was judged conformant
 }
@@ -54,10 +56,10 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 		return err
 	}
 	run, facts := r.env.Facts()
-	r.whole = reports.NewFleet(run, facts, part)
+	r.whole = bynode.New(run, facts, part)
 	r.whole.Job = os.Getenv(incluster.JobVariable)
 	for n, m := range members {
-		var result reports.NodeResult
+		var result bynode.Result
 		switch {
 		case r.stop.Context.Err() != nil:
 			result = unjudged(m, reports.NotRun, "interrupted before its turn", reports.ExitInterrupted)
@@ -79,7 +81,7 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 		}
 	}
 	whole := r.whole.With(r.results...)
-	r.console.Info("\n%s\nresults: %s", reports.FleetText(whole, r.console.Colour()), filepath.Join(r.dir, reports.FleetFile))
+	r.console.Info("\n%s\nresults: %s", bynode.Text(whole, r.console.Colour()), filepath.Join(r.dir, bynode.File))
 	// A part may have no node that takes pods. What is missing of the others does not
 	// matter here.
 	if part.Of == 1 {
@@ -89,46 +91,46 @@ func (r *nodesRun) judgeAll(c fleet.Choice) error {
 }
 
 // unjudged is the result of a node on which nothing was run.
-func unjudged(m fleet.Member, v reports.Verdict, why string, code int) reports.NodeResult {
-	return reports.NodeResult{Node: setup.NodeFacts(m.Node), Verdict: v, Reason: why, ExitCode: code}
+func unjudged(m fleet.Member, v reports.Verdict, why string, code int) bynode.Result {
+	return bynode.Result{Node: setup.NodeFacts(m.Node), Verdict: v, Reason: why, ExitCode: code}
 }
 
 // keep writes the result of a node together with those before it: whatever ends the run,
 // what was judged is there. In a pod that is its log.
-func (r *nodesRun) keep(result reports.NodeResult) error {
+func (r *nodesRun) keep(result bynode.Result) error {
 	r.code = reports.WorseExit(r.code, result.ExitCode)
 	r.results = append(r.results, result)
 	return r.write(r.whole.With(result))
 }
 
 // write writes all results so far, and in a pod, to its log, the latest.
-func (r *nodesRun) write(latest reports.Fleet) error {
+func (r *nodesRun) write(latest bynode.Fleet) error {
 	if r.env.Options.InCluster {
-		if err := reports.WriteFleetLog(os.Stdout, latest); err != nil {
+		if err := bynode.WriteLog(os.Stdout, latest); err != nil {
 			return err
 		}
 	}
-	return reports.WriteFleet(r.dir, r.whole.With(r.results...))
+	return bynode.Write(r.dir, r.whole.With(r.results...))
 }
 
 // judge runs the specs with their pods on the node, in a directory and with a run's ID of
 // its own, by which the namespaces are found that are its.
-func (r *nodesRun) judge(name string, n int) reports.NodeResult {
+func (r *nodesRun) judge(name string, n int) bynode.Result {
 	started := time.Now()
 	dir := filepath.Join(r.dir, nodesDir, name)
 	peer := fleet.Peer(r.env.Cluster.Nodes, name, r.good)
 	record := r.record(name, peer, fmt.Sprintf("%s-n%d", r.env.RunID, n), dir)
-	if err := reports.Write(dir, record); err != nil {
+	if err := files.Write(dir, record); err != nil {
 		r.console.Info("%v", err)
 	}
-	result := reports.OnNode(name, record)
+	result := bynode.ResultOf(name, record)
 	result.Peer, result.TookSeconds = peer, time.Since(started).Seconds()
 	if result.ExitCode == reports.ExitConformant {
 		r.good = name
 	}
 	where := ""
 	if result.ExitCode != reports.ExitConformant {
-		where = ": " + filepath.Join(dir, reports.SummaryFile)
+		where = ": " + filepath.Join(dir, files.Summary)
 	}
 	r.console.Info("node %s: %s, %s%s", name, record.Verdict, record.Reason, where)
 	return result

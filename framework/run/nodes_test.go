@@ -1,6 +1,7 @@
 package run
 
 import (
+	"github.com/podproof/podproof/reports/bynode"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,10 +38,10 @@ func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
 	r := onNodes(t, tainted, dead)
 	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
 	g.Expect(r.code).To(Equal(reports.ExitCouldNotTest))
-	file, err := os.Open(filepath.Join(r.dir, reports.FleetFile))
+	file, err := os.Open(filepath.Join(r.dir, bynode.File))
 	g.Expect(err).NotTo(HaveOccurred())
 	defer file.Close()
-	fleets, err := reports.ReadFleets(file)
+	fleets, err := bynode.Read(file)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(fleets).To(HaveLen(1))
 	g.Expect(fleets[0].Nodes).To(HaveExactElements(
@@ -59,7 +60,7 @@ func TestNodesThatCannotBeJudgedAreListed(t *testing.T) {
 	r.stop.cancel()
 	g.Expect(r.judgeAll(fleet.Choice{Of: 1})).To(Succeed())
 	g.Expect(r.code).To(Equal(reports.ExitInterrupted))
-	text, err := os.ReadFile(filepath.Join(r.dir, reports.FleetTextFile))
+	text, err := os.ReadFile(filepath.Join(r.dir, bynode.TextFile))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(text)).To(ContainSubstring("interrupted before its turn"))
 

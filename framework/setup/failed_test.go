@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 // recorded writes a record with one spec, and returns its directory.
@@ -21,7 +23,7 @@ func recorded(t *testing.T, change func(*reports.Record)) string {
 		change(&record)
 	}
 	dir := t.TempDir()
-	NewWithT(t).Expect(reports.Write(dir, record)).To(Succeed())
+	NewWithT(t).Expect(files.Write(dir, record)).To(Succeed())
 	return dir
 }
 

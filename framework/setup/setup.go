@@ -26,6 +26,7 @@ import (
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/reports"
 )
 
 // Environment variables through which the podproof binary tells the test
@@ -51,8 +52,8 @@ type Environment struct {
 	NodeImage string        `json:"nodeImage,omitempty"`
 	// Doubt is what the nodes of an existing cluster say of the pods of set-up that
 	// cannot be; see trial.DoubtError.
-	Doubt string            `json:"doubt,omitempty"`
-	Steps []progress.Timing `json:"steps,omitempty"`
+	Doubt string           `json:"doubt,omitempty"`
+	Steps []reports.Timing `json:"steps,omitempty"`
 
 	// trial is what proves that pods run, and advice what to do where they lack their
 	// image; of the process that has set up.

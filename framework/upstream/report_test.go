@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 
-	"github.com/onsi/ginkgo/v2/types"
-
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // written is a file with a report, as Ginkgo writes it.
@@ -47,7 +46,7 @@ func TestOnlySpecsThatRanAreCounted(t *testing.T) {
 		},
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(run).To(Equal(reports.UpstreamRun{Run: 3, Seconds: 90, Failed: []reports.UpstreamFailure{
+	g.Expect(run).To(Equal(mutantrun.UpstreamRun{Run: 3, Seconds: 90, Failed: []mutantrun.UpstreamFailure{
 		{Spec: "[sig-node] Pods b", Message: "it was not so:"}, {Spec: "[sig-node] Pods c", Message: "nil"},
 	}}))
 }
@@ -91,7 +90,7 @@ func TestWhatIsLeftOutIsSkippedByItsName(t *testing.T) {
 	g := NewWithT(t)
 	s := &Suite{binary: "/cache/e2e.test", kubeconfig: "/k", context: "kind-c"}
 	name := "[sig-node] Probing container should *not* be restarted with a exec \"cat /tmp/health\" liveness probe [Conformance]"
-	args := s.Arguments(Run{Dir: "/out", Procs: 12, Seed: 7, Bound: 10 * time.Minute, LeftOut: []reports.UpstreamLeftOut{{Spec: name}}})
+	args := s.Arguments(Run{Dir: "/out", Procs: 12, Seed: 7, Bound: 10 * time.Minute, LeftOut: []mutantrun.UpstreamLeftOut{{Spec: name}}})
 	g.Expect(args).To(ContainElements("--procs=12", "--seed=7", "--timeout=10m0s", "--output-dir=/out", "--json-report=upstream.json"))
 	pattern := `--skip=` + regexp.QuoteMeta(name)
 	g.Expect(args).To(ContainElement(pattern))

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // Selection says in words which of upstream's specs are run.
@@ -19,7 +19,7 @@ const (
 
 // leftOut are the specs of the selection that could say nothing about Pods, and those that
 // need what is not there; a spec is named by the beginning of its name.
-var leftOut = []reports.UpstreamLeftOut{
+var leftOut = []mutantrun.UpstreamLeftOut{
 	{Spec: "[sig-node] Lease", Why: "makes no Pod"},
 	{Spec: "[sig-node] PodTemplates", Why: "makes no Pod"},
 	{Spec: "[sig-node] RuntimeClass should support RuntimeClasses API operations", Why: "makes no Pod"},
@@ -28,10 +28,10 @@ var leftOut = []reports.UpstreamLeftOut{
 }
 
 // LeftOut are the specs that are left out on every cluster.
-func LeftOut() []reports.UpstreamLeftOut { return slices.Clone(leftOut) }
+func LeftOut() []mutantrun.UpstreamLeftOut { return slices.Clone(leftOut) }
 
 // skip are Ginkgo's regular expressions for specs that are left out.
-func skip(specs []reports.UpstreamLeftOut) []string {
+func skip(specs []mutantrun.UpstreamLeftOut) []string {
 	var patterns []string
 	for _, s := range specs {
 		patterns = append(patterns, regexp.QuoteMeta(s.Spec))

@@ -14,7 +14,7 @@ import (
 	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/namespace"
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // runLabel marks the namespaces that the suite makes.
@@ -53,7 +53,7 @@ type Run struct {
 	Procs   int           // parallel processes
 	Seed    int64         // of the order of specs
 	Bound   time.Duration // after which Ginkgo ends it
-	LeftOut []reports.UpstreamLeftOut
+	LeftOut []mutantrun.UpstreamLeftOut
 }
 
 // Arguments are those of Ginkgo's command line tool for the run.

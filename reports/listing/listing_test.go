@@ -12,6 +12,7 @@ import (
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/text"
 )
 
 var specs = []reports.Spec{
@@ -94,10 +95,10 @@ func TestPages(t *testing.T) {
 		}
 	}
 	for _, c := range claims.All() {
-		text := pages[c.Subject+".md"]
-		g.Expect(text).To(ContainSubstring("\n## " + c.ID + "\n\n**" + reports.MarkdownText(c.Sentence) + "**\n"))
+		page := pages[c.Subject+".md"]
+		g.Expect(page).To(ContainSubstring("\n## " + c.ID + "\n\n**" + text.EscapeMarkdown(c.Sentence) + "**\n"))
 		for _, s := range c.Sources {
-			g.Expect(text).To(ContainSubstring("](" + s.URL + ")\n"))
+			g.Expect(page).To(ContainSubstring("](" + s.URL + ")\n"))
 		}
 	}
 	backoff := pages["backoff.md"]

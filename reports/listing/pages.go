@@ -9,7 +9,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // Page is one Markdown file of docs/.
@@ -65,7 +65,7 @@ func page(subject string, entries []Entry) string {
 	fmt.Fprintf(out, "%s# %s\n\n| claim | sentence | strength | profile | versions | specs |\n|---|---|---|---|---|---|\n", generated, subject)
 	for _, e := range entries {
 		fmt.Fprintf(out, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", e.ID, strings.ToLower(e.ID),
-			reports.MarkdownText(e.Sentence), e.Strength, e.Profile, e.Versions(), e.Proof())
+			text.EscapeMarkdown(e.Sentence), e.Strength, e.Profile, e.Versions(), e.Proof())
 	}
 	for _, e := range entries {
 		section(out, e)
@@ -75,10 +75,10 @@ func page(subject string, entries []Entry) string {
 
 // section tells all of one claim.
 func section(out *strings.Builder, e Entry) {
-	fmt.Fprintf(out, "\n## %s\n\n**%s**\n\n", e.ID, reports.MarkdownText(e.Sentence))
-	item := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(out, "- %s: %s\n", name, reports.MarkdownText(text))
+	fmt.Fprintf(out, "\n## %s\n\n**%s**\n\n", e.ID, text.EscapeMarkdown(e.Sentence))
+	item := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "- %s: %s\n", name, text.EscapeMarkdown(value))
 		}
 	}
 	item("strength", strengths[e.Strength])
@@ -101,7 +101,7 @@ func section(out *strings.Builder, e Entry) {
 	}
 	out.WriteString("\nDocumented in\n\n")
 	for _, s := range e.Sources {
-		fmt.Fprintf(out, "- [%s](%s)\n", reports.MarkdownText(s.Title), s.URL)
+		fmt.Fprintf(out, "- [%s](%s)\n", text.EscapeMarkdown(s.Title), s.URL)
 	}
 	switch {
 	case e.Law:
@@ -117,21 +117,21 @@ func section(out *strings.Builder, e Entry) {
 		if s.Part != "" {
 			part = fmt.Sprintf(" (part %q)", s.Part)
 		}
-		fmt.Fprintf(out, "- %s%s, in [%s](../%s)\n", reports.MarkdownText(s.Text), part, s.File, s.File)
+		fmt.Fprintf(out, "- %s%s, in [%s](../%s)\n", text.EscapeMarkdown(s.Text), part, s.File, s.File)
 	}
 	if len(e.Mutants) > 0 {
 		out.WriteString("\n[Mutants](" + mutantsFile + ") that have to turn it red\n\n")
 	}
 	for _, m := range mutants.All() {
 		if slices.Contains(e.Mutants, m.ID) {
-			fmt.Fprintf(out, "- `%s`: %s\n", m.ID, reports.MarkdownText(m.Wrong))
+			fmt.Fprintf(out, "- `%s`: %s\n", m.ID, text.EscapeMarkdown(m.Wrong))
 		}
 	}
 	if len(e.Deviations) > 0 {
 		out.WriteString("\nKnown deviations\n\n")
 	}
 	for _, d := range e.Deviations {
-		fmt.Fprintf(out, "- %s %s, [%s](%s): %s\n", d.Component, reports.MarkdownText(d.Versions), reports.MarkdownText(d.Short()), d.Issue, reports.MarkdownText(d.Summary))
+		fmt.Fprintf(out, "- %s %s, [%s](%s): %s\n", d.Component, text.EscapeMarkdown(d.Versions), text.EscapeMarkdown(d.Short()), d.Issue, text.EscapeMarkdown(d.Summary))
 	}
 }
 
@@ -170,10 +170,10 @@ func mutantsPage(entries []Entry) string {
 				noticed = append(noticed, fmt.Sprintf("[%s](%s.md#%s)", c, subjects[c], strings.ToLower(c)))
 			}
 			if m.Unseen != "" {
-				noticed = []string{"none: " + reports.MarkdownText(m.Unseen)}
+				noticed = []string{"none: " + text.EscapeMarkdown(m.Unseen)}
 			}
-			fmt.Fprintf(out, "| `%s` | %s | %s | %s | %s |\n", m.ID, reports.MarkdownText(m.Wrong), strings.Join(edited, ", "),
-				cmp.Or(reports.MarkdownText(m.Versions), "all"), strings.Join(noticed, ", "))
+			fmt.Fprintf(out, "| `%s` | %s | %s | %s | %s |\n", m.ID, text.EscapeMarkdown(m.Wrong), strings.Join(edited, ", "),
+				cmp.Or(text.EscapeMarkdown(m.Versions), "all"), strings.Join(noticed, ", "))
 		}
 	}
 	return out.String()

@@ -1,0 +1,41 @@
+package sample
+
+import (
+	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/reports"
+)
+
+// A small catalogue: two claims for specs, one that only a law proves, one for both,
+// one that nothing can show, and the law.
+func Catalogue() []claims.Claim {
+	return []claims.Claim{
+		{ID: "A-01", Subject: "a", Sentence: "A is so."},
+		{ID: "B-01", Subject: "b", Sentence: "B is so."},
+		{ID: "C-01", Subject: "c", Sentence: "C is so."},
+		{ID: "U-01", Subject: "u", Sentence: "U is so.", Unreachable: "nothing writes it"},
+		{ID: "LAW-C", Subject: "laws", Sentence: "C always holds.", Law: true, SpeaksFor: []string{"C-01", "B-01"}},
+	}
+}
+
+func Pass(id string) reports.Spec {
+	return reports.Spec{Text: "good " + id, Claims: []string{id}, State: reports.Passed}
+}
+
+func Fail(id string, kind reports.FailureKind) reports.Spec {
+	return reports.Spec{Text: "bad " + id, Claims: []string{id}, State: reports.Failed, Failure: kind, Message: "because"}
+}
+
+func Skip(id, reason string) reports.Spec {
+	return reports.Spec{Text: "skipped " + id, Claims: []string{id}, State: reports.Skipped, SkipReason: reason}
+}
+
+func Deviate(id string) reports.Spec {
+	return reports.Spec{Text: "deviating " + id, Claims: []string{id}, State: reports.Deviated, Deviation: &reports.Deviation{
+		Claim: id, Short: "kubernetes/kubernetes#1", Component: "kubelet", Version: "v1.36.3", Summary: "It does not."}}
+}
+
+func InState(id string, s reports.State) reports.Spec {
+	return reports.Spec{Text: string(s), Claims: []string{id}, State: s}
+}
+
+var LawHolds = []reports.Law{{ID: "LAW-C", Pods: 3, Versions: 20}}
