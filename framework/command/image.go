@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -36,9 +37,9 @@ func commandImage(args []string) int {
 			err = options.Usagef("tag: %v", err)
 		}
 	}
-	var version nodeimage.Version
+	var version versions.Version
 	if err == nil && *kubectl != "" {
-		if version, err = nodeimage.Find(*kubectl); err != nil {
+		if version, err = versions.Find(*kubectl); err != nil {
 			err = options.Usagef("kubectl: %v", err)
 		}
 	}
@@ -70,7 +71,7 @@ func checkFile(path string) error {
 }
 
 // writeImage makes the image, with a kubectl of that version unless it is the zero one.
-func writeImage(ctx context.Context, out, tag string, version nodeimage.Version) (incluster.Image, error) {
+func writeImage(ctx context.Context, out, tag string, version versions.Version) (incluster.Image, error) {
 	image := incluster.Image{Tag: tag}
 	var err error
 	if image.Program, err = os.Executable(); err != nil {
@@ -92,7 +93,7 @@ func writeImage(ctx context.Context, out, tag string, version nodeimage.Version)
 		return image, err
 	}
 	if version.Build != "" {
-		workshop, err := nodeimage.OpenWorkshop(ctx, version.Build, cache, progress.Discard())
+		workshop, err := workshop.Open(ctx, version.Build, cache, progress.Discard())
 		if err != nil {
 			return image, err
 		}

@@ -14,9 +14,9 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/fleet"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/witness"
@@ -178,7 +178,7 @@ func commandRun(args []string) int {
 func runOptions(command string, args []string, more func(*flag.FlagSet)) (options.Options, error) {
 	o, err := specsOptions(command, args, more)
 	if err == nil && o.Kubernetes != "" && o.NodeImage == "" {
-		if _, unknown := nodeimage.Find(o.Kubernetes); unknown != nil {
+		if _, unknown := versions.Find(o.Kubernetes); unknown != nil {
 			err = options.Usagef("%v", unknown)
 		}
 	}

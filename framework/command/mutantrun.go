@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -55,7 +55,7 @@ type mutantRun struct {
 	stop     *stopper
 	console  *progress.Console
 	env      *setup.Environment
-	workshop *nodeimage.Workshop
+	workshop *workshop.Workshop
 	all      bool
 	compare  bool            // with upstream's suite
 	suite    *upstream.Suite // once it is there
@@ -82,7 +82,7 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 	if err != nil {
 		return err
 	}
-	if r.workshop, err = nodeimage.OpenWorkshop(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
+	if r.workshop, err = workshop.Open(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
 		return err
 	}
 	defer r.workshop.Close()

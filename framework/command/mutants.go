@@ -15,7 +15,8 @@ import (
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -87,11 +88,11 @@ func mutantsVersion(o options.Options) (string, error) {
 	if o.NodeImage != "" {
 		return o.Kubernetes, nil
 	}
-	v, err := nodeimage.Find(o.Kubernetes)
+	v, err := versions.Find(o.Kubernetes)
 	if err != nil {
 		return "", options.Usagef("%v", err)
 	}
-	if asked := nodeimage.Patch(o.Kubernetes); asked != "" && asked != v.Build {
+	if asked := versions.Patch(o.Kubernetes); asked != "" && asked != v.Build {
 		return "", options.Usagef("mutants are made from sources, and of Kubernetes %s those of %s are had; ask for %s, or name a node image", v.Minor, v.Build, v.Minor)
 	}
 	return v.Build, nil
@@ -173,18 +174,18 @@ func checkMutants(chosen []mutants.Mutant, o options.Options) int {
 	if err != nil {
 		return report(err)
 	}
-	versions := nodeimage.Supported()
+	all := versions.Supported()
 	if o.Kubernetes != "" {
-		v, err := nodeimage.Find(o.Kubernetes)
+		v, err := versions.Find(o.Kubernetes)
 		if err != nil {
 			return report(options.Usagef("%v", err))
 		}
-		v.Build = cmp.Or(nodeimage.Patch(o.Kubernetes), v.Build)
-		versions = []nodeimage.Version{v}
+		v.Build = cmp.Or(versions.Patch(o.Kubernetes), v.Build)
+		all = []versions.Version{v}
 	}
 	code := 0
-	for _, v := range versions {
-		w, err := nodeimage.OpenWorkshop(ctx, v.Build, cache, progress.Discard())
+	for _, v := range all {
+		w, err := workshop.Open(ctx, v.Build, cache, progress.Discard())
 		if err != nil {
 			return report(err)
 		}
@@ -202,7 +203,7 @@ func checkMutants(chosen []mutants.Mutant, o options.Options) int {
 
 // checkVersion says which mutants do not fit the sources of one version, and whether
 // all that are meant for it do.
-func checkVersion(ctx context.Context, w *nodeimage.Workshop, v nodeimage.Version, chosen []mutants.Mutant) (bool, error) {
+func checkVersion(ctx context.Context, w *workshop.Workshop, v versions.Version, chosen []mutants.Mutant) (bool, error) {
 	fit, other := 0, 0
 	for _, m := range chosen {
 		changed, err := mutation.Edit(ctx, w, m)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
 )
 
 // supportedVersion is a supported Kubernetes version as CI reads it.
@@ -46,7 +46,7 @@ func commandVersions(args []string) int {
 
 func supportedVersions() []supportedVersion {
 	var all []supportedVersion
-	for _, v := range nodeimage.Supported() {
+	for _, v := range versions.Supported() {
 		s := supportedVersion{Minor: v.Minor, Build: v.Build, Components: v.Components}
 		if v.Published != "" {
 			s.Published = &v.Published
