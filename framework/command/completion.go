@@ -7,7 +7,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/spf13/cobra"
 )
@@ -102,7 +102,7 @@ func mutantIDs() (all []cobra.Completion) {
 }
 
 func versionIDs() (all []cobra.Completion) {
-	for _, v := range nodeimage.Supported() {
+	for _, v := range versions.Supported() {
 		all = append(all, cobra.CompletionWithDesc(v.Minor, fmt.Sprintf("%s is built here", v.Build)))
 	}
 	return all

@@ -3,10 +3,11 @@ package command
 import (
 	"context"
 	"fmt"
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"os"
 	"path/filepath"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -37,10 +38,10 @@ func newImage() *cobra.Command {
 				return options.Usagef("tag: %v", err)
 			}
 		}
-		var version nodeimage.Version
+		var version versions.Version
 		if *kubectl != "" {
 			var err error
-			if version, err = nodeimage.Find(*kubectl); err != nil {
+			if version, err = versions.Find(*kubectl); err != nil {
 				return options.Usagef("kubectl: %v", err)
 			}
 		}
@@ -71,7 +72,7 @@ func checkFile(path string) error {
 }
 
 // writeImage makes the image, with a kubectl of that version unless it is the zero one.
-func writeImage(ctx context.Context, out, tag string, version nodeimage.Version) (incluster.Image, error) {
+func writeImage(ctx context.Context, out, tag string, version versions.Version) (incluster.Image, error) {
 	image := incluster.Image{Tag: tag}
 	var err error
 	if image.Program, err = os.Executable(); err != nil {
@@ -93,7 +94,7 @@ func writeImage(ctx context.Context, out, tag string, version nodeimage.Version)
 		return image, err
 	}
 	if version.Build != "" {
-		workshop, err := nodeimage.OpenWorkshop(ctx, version.Build, cache, progress.Discard())
+		workshop, err := workshop.Open(ctx, version.Build, cache, progress.Discard())
 		if err != nil {
 			return image, err
 		}

@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -126,18 +127,18 @@ func checkMutants(ctx context.Context, chosen []mutants.Mutant, o options.Option
 	if err != nil {
 		return err
 	}
-	versions := nodeimage.Supported()
+	all := versions.Supported()
 	if o.Kubernetes != "" {
-		v, err := nodeimage.Find(o.Kubernetes)
+		v, err := versions.Find(o.Kubernetes)
 		if err != nil {
 			return options.Usagef("%v", err)
 		}
-		v.Build = cmp.Or(nodeimage.Patch(o.Kubernetes), v.Build)
-		versions = []nodeimage.Version{v}
+		v.Build = cmp.Or(versions.Patch(o.Kubernetes), v.Build)
+		all = []versions.Version{v}
 	}
 	code := 0
-	for _, v := range versions {
-		w, err := nodeimage.OpenWorkshop(ctx, v.Build, cache, progress.Discard())
+	for _, v := range all {
+		w, err := workshop.Open(ctx, v.Build, cache, progress.Discard())
 		if err != nil {
 			return err
 		}
@@ -155,7 +156,7 @@ func checkMutants(ctx context.Context, chosen []mutants.Mutant, o options.Option
 
 // checkVersion says which mutants do not fit the sources of one version, and whether
 // all that are meant for it do.
-func checkVersion(ctx context.Context, w *nodeimage.Workshop, v nodeimage.Version, chosen []mutants.Mutant) (bool, error) {
+func checkVersion(ctx context.Context, w *workshop.Workshop, v versions.Version, chosen []mutants.Mutant) (bool, error) {
 	fit, other := 0, 0
 	for _, m := range chosen {
 		changed, err := mutation.Edit(ctx, w, m)

@@ -1,11 +1,11 @@
 package command
 
 import (
+	"github.com/podproof/podproof/fixtures/versions"
 	"os"
 	"strings"
 
 	"github.com/podproof/podproof/framework/ground/existing"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/witness"
@@ -90,7 +90,7 @@ func (f *runFlags) args() (all []string) {
 func (f *runFlags) read(suites Suites) (options.Options, error) {
 	o, err := f.readForVersions(suites)
 	if err == nil && o.Kubernetes != "" && o.NodeImage == "" {
-		if _, unknown := nodeimage.Find(o.Kubernetes); unknown != nil {
+		if _, unknown := versions.Find(o.Kubernetes); unknown != nil {
 			err = options.Usagef("%v", unknown)
 		}
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"github.com/podproof/podproof/fixtures/versions"
 	"io"
 	"maps"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/spf13/cobra"
 )
 
@@ -44,7 +44,7 @@ type supportedVersion struct {
 
 func supportedVersions() []supportedVersion {
 	var all []supportedVersion
-	for _, v := range nodeimage.Supported() {
+	for _, v := range versions.Supported() {
 		s := supportedVersion{Minor: v.Minor, Build: v.Build, Components: v.Components}
 		if v.Published != "" {
 			s.Published = &v.Published

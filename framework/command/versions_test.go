@@ -8,7 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -19,8 +19,8 @@ func TestVersionsForAMatrix(t *testing.T) {
 	g.Expect(strings.Count(out.String(), "\n")).To(Equal(1), "an output of a GitHub step is one line")
 	var read []map[string]any
 	g.Expect(json.Unmarshal(out.Bytes(), &read)).To(Succeed())
-	g.Expect(read).To(HaveLen(len(nodeimage.Supported())))
-	for n, v := range nodeimage.Supported() {
+	g.Expect(read).To(HaveLen(len(versions.Supported())))
+	for n, v := range versions.Supported() {
 		g.Expect(read[n]).To(HaveKeyWithValue("minor", v.Minor))
 		g.Expect(read[n]).To(HaveKeyWithValue("build", v.Build))
 		g.Expect(read[n]["components"]).To(HaveKeyWithValue("etcd", v.Components["etcd"]))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/ground/kind"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/ground/workshop"
 )
 
 // swapTime bounds how long a component may take to work again once it was
@@ -64,13 +64,13 @@ var components = map[string]component{
 
 // Version is the version of the component, such as v1.37.2, that the workshop
 // builds.
-func Version(w *nodeimage.Workshop, component string) (string, error) {
+func Version(w *workshop.Workshop, component string) (string, error) {
 	return w.Version(components[component].source)
 }
 
 // Build makes the mutant's programs in the directory out. An error that wraps
 // mutants.ErrEdit says that the mutant does not fit the version.
-func Build(ctx context.Context, w *nodeimage.Workshop, m mutants.Mutant, out string) error {
+func Build(ctx context.Context, w *workshop.Workshop, m mutants.Mutant, out string) error {
 	changed, err := Edit(ctx, w, m)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func Build(ctx context.Context, w *nodeimage.Workshop, m mutants.Mutant, out str
 }
 
 // Edit makes the mutant's edits on the sources of the workshop's version.
-func Edit(ctx context.Context, w *nodeimage.Workshop, m mutants.Mutant) (nodeimage.Sources, error) {
+func Edit(ctx context.Context, w *workshop.Workshop, m mutants.Mutant) (workshop.Sources, error) {
 	version, err := Version(w, m.Component)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Edit(ctx context.Context, w *nodeimage.Workshop, m mutants.Mutant) (nodeima
 	if err != nil {
 		return nil, err
 	}
-	changed := nodeimage.Sources{}
+	changed := workshop.Sources{}
 	for _, e := range edits {
 		source, seen := changed[e.Module][e.File]
 		if !seen {

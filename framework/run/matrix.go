@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/reports/compare"
 	"github.com/podproof/podproof/reports/text"
 	"io"
@@ -15,7 +16,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
@@ -44,7 +44,7 @@ func MatrixVersions(o options.Options) ([]string, error) {
 		if version == "" {
 			continue
 		}
-		v, err := nodeimage.Find(version)
+		v, err := versions.Find(version)
 		if err != nil {
 			return nil, options.Usagef("%v", err)
 		}
@@ -53,19 +53,19 @@ func MatrixVersions(o options.Options) ([]string, error) {
 		}
 		asked[v.Minor] = append(asked[v.Minor], version)
 	}
-	var versions []string
-	for _, v := range nodeimage.Supported() {
+	var all []string
+	for _, v := range versions.Supported() {
 		if len(asked) == 0 {
-			versions = append(versions, v.Minor)
+			all = append(all, v.Minor)
 		}
-		versions = append(versions, asked[v.Minor]...)
+		all = append(all, asked[v.Minor]...)
 	}
-	for _, version := range versions {
+	for _, version := range all {
 		if err := optionsFor(o, version).Validate(); err != nil {
 			return nil, err
 		}
 	}
-	return versions, nil
+	return all, nil
 }
 
 // optionsFor are the options of the run on one version. Its cluster has a name of its

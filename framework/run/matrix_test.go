@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"errors"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
@@ -12,23 +13,22 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/claims"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 )
 
 func TestMatrixRunsOnAllVersionsNewestFirst(t *testing.T) {
 	g := NewWithT(t)
-	versions, err := MatrixVersions(options.Defaults())
+	all, err := MatrixVersions(options.Defaults())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(versions).To(HaveLen(len(nodeimage.Supported())))
-	g.Expect(versions[0]).To(Equal(nodeimage.Supported()[0].Minor))
+	g.Expect(all).To(HaveLen(len(versions.Supported())))
+	g.Expect(all[0]).To(Equal(versions.Supported()[0].Minor))
 
 	o := options.Defaults()
 	o.Kubernetes = "1.34, v1.37.2,1.36,1.37"
-	versions, err = MatrixVersions(o)
+	all, err = MatrixVersions(o)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(versions).To(Equal([]string{"1.37.2", "1.37", "1.36", "1.34"}))
+	g.Expect(all).To(Equal([]string{"1.37.2", "1.37", "1.36", "1.34"}))
 	one := optionsFor(o, "1.37.2")
 	g.Expect(one.Kubernetes).To(Equal("1.37.2"))
 	g.Expect(one.Name).To(Equal("podproof-1-37-2"))

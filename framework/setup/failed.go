@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
 )
@@ -78,7 +78,7 @@ func toldBefore(o options.Options, record reports.Record) (options.Options, erro
 	}
 	// The newest supported version may be another one by now, and its patch too.
 	exact := strings.TrimPrefix(record.Cluster.ServerVersion, "v")
-	if _, err := nodeimage.Find(exact); err == nil {
+	if _, err := versions.Find(exact); err == nil {
 		over.Kubernetes = exact
 	} else if major, rest, found := strings.Cut(exact, "."); found {
 		minor, _, _ := strings.Cut(rest, ".")

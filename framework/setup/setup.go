@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/cluster"
 	"github.com/podproof/podproof/framework/ground/engine"
@@ -245,8 +246,8 @@ func (e *Environment) existing(ctx context.Context, cache string, log progress.L
 	if err != nil {
 		return err
 	}
-	if !nodeimage.Covers(info.ServerVersion) {
-		all := nodeimage.Supported()
+	if !versions.Covers(info.ServerVersion) {
+		all := versions.Supported()
 		log.Info("Kubernetes %s is not among the versions that the claims were checked on (%s to %s): what differs from them may be the version's own",
 			info.ServerVersion, all[len(all)-1].Minor, all[0].Minor)
 	}

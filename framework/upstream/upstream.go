@@ -1,5 +1,5 @@
-// Package upstream runs Kubernetes' own end-to-end suite on a cluster of podproof's, so
-// that its conformance specs on Pods can be put beside podproof's claims.
+// Package upstream builds Kubernetes' own end-to-end suite and runs it on a cluster of
+// podproof, to compare its conformance specs on Pods with podproof's claims.
 package upstream
 
 import (
@@ -12,7 +12,7 @@ import (
 
 	"github.com/podproof/podproof/framework/api"
 	"github.com/podproof/podproof/framework/ground/kind"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/reports/mutantrun"
 )
@@ -31,12 +31,12 @@ type Suite struct {
 
 // Prepare builds the suite and its images, or finds them in the workshop's cache, and
 // loads the images into the nodes.
-func Prepare(ctx context.Context, w *nodeimage.Workshop, c *kind.Cluster) (*Suite, error) {
-	built, err := w.Upstream(ctx)
+func Prepare(ctx context.Context, w *workshop.Workshop, c *kind.Cluster) (*Suite, error) {
+	built, err := build(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	images, err := os.Open(built.Images)
+	images, err := os.Open(built.images)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func Prepare(ctx context.Context, w *nodeimage.Workshop, c *kind.Cluster) (*Suit
 	if err := c.LoadImage(ctx, "upstream's images", images); err != nil {
 		return nil, err
 	}
-	return &Suite{binary: built.Suite, kubeconfig: c.Kubeconfig, context: c.Context}, nil
+	return &Suite{binary: built.suite, kubeconfig: c.Kubeconfig, context: c.Context}, nil
 }
 
 // Run is how the suite is run once.

@@ -4,12 +4,15 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/nodeimage/build"
 )
 
 func TestCandidates(t *testing.T) {
 	g := NewWithT(t)
-	for _, v := range Supported() {
-		want := []Candidate{{reference(v), Built}}
+	for _, v := range versions.Supported() {
+		want := []Candidate{{build.Reference(v), Built}}
 		if v.Published != "" {
 			want = append([]Candidate{{v.Published, Pulled}}, want...)
 		}
@@ -20,5 +23,5 @@ func TestCandidates(t *testing.T) {
 		}
 	}
 	_, err := Candidates("1.2")
-	g.Expect(err).To(MatchError(ErrVersion))
+	g.Expect(err).To(MatchError(versions.ErrUnsupported))
 }

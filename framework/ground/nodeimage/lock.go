@@ -8,8 +8,8 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 )
 
-// lock holds the directory of the cache until release. While another process
-// holds it, it says so and waits.
+// lock takes the lock of the cache, which release gives back. While another process holds
+// it, lock says so and waits.
 func lock(ctx context.Context, dir string, log progress.Log) (release func(), err error) {
 	var waiting progress.Step
 	held, err := lockfile.Acquire(ctx, filepath.Join(dir, "lock"), func(holder string) {

@@ -11,6 +11,9 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/process"
 	"github.com/podproof/podproof/framework/progress"
 )
 
@@ -23,19 +26,19 @@ const (
 
 var errPullTime = errors.New("given up after " + pullTimeout.String())
 
-// pulled fetches kind's published image of the version. Nothing, without an
-// error, says that it cannot be had.
-func pulled(ctx context.Context, engine client, t target, r Request) (*Result, error) {
+// pulled pulls kind's published image of the version. No result without an error means
+// that there is no such image or that it cannot be pulled.
+func pulled(ctx context.Context, e *engine.Engine, t versions.Target, r Request) (*Result, error) {
 	version := t.PublishedVersion()
 	switch {
-	case version == "" || !t.allows(version):
-		r.Log.Info("node image: kind published none for Kubernetes %s with this release of kind", t.wanted())
+	case version == "" || !t.Allows(version):
+		r.Log.Info("node image: this release of kind has none for Kubernetes %s", t)
 		return nil, nil
 	case r.Offline:
-		r.Log.Info("node image: %s is not pulled, as this run is offline", shortReference(t.Published))
+		r.Log.Info("node image: %s is not pulled, because the run is offline", shortReference(t.Published))
 		return nil, nil
 	}
-	if err := pull(ctx, engine, t.Published, r.Log); err != nil {
+	if err := pull(ctx, e, t.Published, r.Log); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -46,28 +49,20 @@ func pulled(ctx context.Context, engine client, t target, r Request) (*Result, e
 	return &Result{Image: t.Published, Kubernetes: version, Source: Pulled}, nil
 }
 
-// wanted is the version as it was asked for.
-func (t target) wanted() string {
-	if t.exact != "" {
-		return t.exact
-	}
-	return t.Minor
-}
-
 // shortReference leaves out the digest.
 func shortReference(reference string) string {
 	short, _, _ := strings.Cut(reference, "@")
 	return short
 }
 
-// pull has the engine pull an image, within a bounded time, and not at all
-// when its registry cannot be reached.
-func pull(ctx context.Context, engine client, image string, log progress.Log) error {
+// pull lets the engine pull an image, within a bounded time. It gives up at once when the
+// registry cannot be reached.
+func pull(ctx context.Context, e *engine.Engine, image string, log progress.Log) error {
 	reference, err := name.ParseReference(image)
 	if err != nil {
 		return err
 	}
-	if !hasDetour(ctx, engine) {
+	if !hasDetour(ctx, e) {
 		if err := reachable(ctx, reference.Context().RegistryStr()); err != nil {
 			return err
 		}
@@ -75,10 +70,10 @@ func pull(ctx context.Context, engine client, image string, log progress.Log) er
 	ctx, cancel := context.WithTimeoutCause(ctx, pullTimeout, errPullTime)
 	defer cancel()
 	step := log.Step("pull "+shortReference(image), 0)
-	cmd := engine.Command(ctx, "pull", image)
-	last := &tail{line: step.Update}
+	cmd := e.Command(ctx, "pull", image)
+	shown := &process.Tail{Line: step.Update}
 	var stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = last, &stderr
+	cmd.Stdout, cmd.Stderr = shown, &stderr
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -92,18 +87,18 @@ func pull(ctx context.Context, engine client, image string, log progress.Log) er
 	return nil
 }
 
-// hasDetour says whether the engine reaches registries through a proxy or a
-// mirror, so that what this process reaches itself says nothing.
-func hasDetour(ctx context.Context, engine client) bool {
+// hasDetour tells whether the engine reaches registries through a proxy or a mirror. Then
+// it does not matter whether this process reaches them.
+func hasDetour(ctx context.Context, e *engine.Engine) bool {
 	for _, format := range []string{"{{.HTTPSProxy}}", "{{range .RegistryConfig.Mirrors}}{{.}}{{end}}"} {
-		if out, err := engine.Output(ctx, "info", "--format", format); err == nil && out != "" {
+		if out, err := e.Output(ctx, "info", "--format", format); err == nil && out != "" {
 			return true
 		}
 	}
 	return false
 }
 
-// reachable connects to a registry once. Without a network that fails at once.
+// reachable connects to a registry once. Without a network it fails at once.
 func reachable(ctx context.Context, registry string) error {
 	address := registry
 	if _, _, err := net.SplitHostPort(registry); err != nil {

@@ -11,8 +11,11 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/nodeimage/build"
 	"github.com/podproof/podproof/framework/progress"
 )
 
@@ -82,9 +85,9 @@ func (l *lines) Step(name string, _ time.Duration) progress.Step {
 	return progress.Discard().Step(name, 0)
 }
 
-func newest(t *testing.T) Version {
+func newest(t *testing.T) versions.Version {
 	t.Helper()
-	return Supported()[0]
+	return versions.Supported()[0]
 }
 
 func TestTheImageAskedForIsUsed(t *testing.T) {
@@ -95,7 +98,7 @@ func TestTheImageAskedForIsUsed(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(*result).To(Equal(Result{Image: "my/node:dev", Kubernetes: "v1.36.3", Source: Asked}))
 	g.Expect(f.calls()).NotTo(ContainSubstring("pull"))
-	g.Expect(log.said).To(ConsistOf("node image: my/node:dev, as asked for (Kubernetes v1.36.3)"))
+	g.Expect(log.said).To(ConsistOf("node image: my/node:dev, as requested (Kubernetes v1.36.3)"))
 }
 
 func TestTheImageAskedForIsPulled(t *testing.T) {
@@ -113,28 +116,28 @@ func TestTheImageAskedForCannotBeHad(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("my/node:dev is not on this machine and could not be pulled: exit status 1: manifest unknown")))
 
 	_, err = f.resolve(Request{Image: "my/node:dev", Offline: true})
-	g.Expect(err).To(MatchError(ContainSubstring("offline nothing is pulled")))
+	g.Expect(err).To(MatchError(ContainSubstring("an offline run pulls nothing")))
 
 	f.write("images", "debian:12\n")
 	f.write("version", "")
 	_, err = f.resolve(Request{Image: "debian:12"})
-	g.Expect(err).To(MatchError(ContainSubstring("debian:12 is no node image of kind")))
+	g.Expect(err).To(MatchError(ContainSubstring("debian:12 is not a node image of kind")))
 
 	f.write("images", "kindest/node:v1.35.8\n")
 	_, err = f.resolve(Request{Image: "kindest/node:v1.35.8", Kubernetes: "1.37"})
-	g.Expect(err).To(MatchError(ContainSubstring("holds Kubernetes v1.35.8, and 1.37 was asked for")))
+	g.Expect(err).To(MatchError(ContainSubstring("holds Kubernetes v1.35.8, not the requested 1.37")))
 }
 
 func TestALocalImageGoesBeforeAPull(t *testing.T) {
 	g, f, log := NewWithT(t), newFakeEngine(t), &lines{}
 	v := newest(t)
-	f.write("images", "debian:12@<none>\nkindest/node:"+v.PublishedVersion()+"@sha256:1\n"+reference(v)+"@<none>\n")
+	f.write("images", "debian:12@<none>\nkindest/node:"+v.PublishedVersion()+"@sha256:1\n"+build.Reference(v)+"@<none>\n")
 	f.write("registry", v.Published+"\n")
 	result, err := f.resolve(Request{Log: log})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(*result).To(Equal(Result{Image: reference(v), Kubernetes: v.Build, Source: Local}), "ours goes before kind's")
+	g.Expect(*result).To(Equal(Result{Image: build.Reference(v), Kubernetes: v.Build, Source: Local}), "ours goes before kind's")
 	g.Expect(strings.Split(strings.TrimSpace(f.calls()), "\n")).To(HaveLen(1), "a warm start asks the engine once")
-	g.Expect(log.said).To(ConsistOf("node image: " + reference(v) + " is on this machine"))
+	g.Expect(log.said).To(ConsistOf("node image: " + build.Reference(v) + " is on this machine"))
 }
 
 func TestKindsImageOnThisMachineIsFound(t *testing.T) {
@@ -159,8 +162,8 @@ func TestALocalImageOfAnotherVersionIsNotUsed(t *testing.T) {
 	g, f := NewWithT(t), newFakeEngine(t)
 	v := newest(t)
 	f.write("images", strings.Join([]string{
-		reference(Supported()[1]) + "@<none>",
-		Repository + ":" + v.Build + "-000000000000@<none>", // an older recipe
+		build.Reference(versions.Supported()[1]) + "@<none>",
+		build.Repository + ":" + v.Build + "-000000000000@<none>", // an older recipe
 		"kindest/node:v1.36.4@sha256:1",
 		"other/node:" + v.PublishedVersion() + "@sha256:1",
 	}, "\n"))
@@ -186,8 +189,8 @@ func TestABuildComesLast(t *testing.T) {
 		pulls   bool
 	}{
 		"nothing to pull": {Request{}, "cannot be pulled: exit status 1: manifest unknown", true},
-		"offline":         {Request{Offline: true}, "is not pulled, as this run is offline", false},
-		"not published":   {Request{Kubernetes: v.Build}, "kind published none for Kubernetes " + v.Build, false},
+		"offline":         {Request{Offline: true}, "is not pulled, because the run is offline", false},
+		"not published":   {Request{Kubernetes: v.Build}, "this release of kind has none for Kubernetes " + v.Build, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, f, log := NewWithT(t), newFakeEngine(t), &lines{}
@@ -204,14 +207,14 @@ func TestAPatchThatOnlyKindHasIsNotBuilt(t *testing.T) {
 	g, f := NewWithT(t), newFakeEngine(t)
 	v := newest(t)
 	_, err := f.resolve(Request{Kubernetes: v.PublishedVersion(), CacheDir: t.TempDir()})
-	g.Expect(err).To(MatchError(ErrVersion))
+	g.Expect(err).To(MatchError(versions.ErrUnsupported))
 	g.Expect(err).To(MatchError(ContainSubstring("ask for " + v.Build)))
 }
 
 func TestAnUnknownVersionStopsBeforeTheEngineIsAsked(t *testing.T) {
 	g, f := NewWithT(t), newFakeEngine(t)
 	_, err := f.resolve(Request{Kubernetes: "1.99"})
-	g.Expect(err).To(MatchError(ErrVersion))
+	g.Expect(err).To(MatchError(versions.ErrUnsupported))
 	g.Expect(f.calls()).To(BeEmpty())
 }
 
@@ -233,17 +236,9 @@ func TestAnUnreachableRegistryIsGivenUpAtOnce(t *testing.T) {
 	g.Expect(time.Since(began)).To(BeNumerically("<", reachTimeout))
 }
 
-func TestOlderRecipesAreRemoved(t *testing.T) {
-	g, f := NewWithT(t), newFakeEngine(t)
-	v, other := newest(t), Supported()[1]
-	old := Repository + ":" + v.Build + "-000000000000"
-	f.write("images", strings.Join([]string{reference(v), old, "localhost/" + old, reference(other), "debian:12"}, "\n"))
-	g.Expect(removeOlder(t.Context(), &engine.Engine{Name: "docker"}, v)).To(Succeed())
-	var removed []string
-	for call := range strings.SplitSeq(f.calls(), "\n") {
-		if image, is := strings.CutPrefix(call, "image rm "); is {
-			removed = append(removed, image)
-		}
-	}
-	g.Expect(removed).To(Equal([]string{old, "localhost/" + old}))
+func TestKindsDefaultImageIsAmongThePublished(t *testing.T) {
+	g := NewWithT(t)
+	v, err := versions.Find(versions.Minor(versions.Tag(defaults.Image)))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(v.Published).To(Equal(defaults.Image), "fixtures/versions/versions.yaml is of another release of kind")
 }

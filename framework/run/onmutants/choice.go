@@ -2,12 +2,12 @@ package onmutants
 
 import (
 	"fmt"
+	"github.com/podproof/podproof/fixtures/versions"
 	"slices"
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
 )
 
@@ -68,11 +68,11 @@ func Version(o options.Options) (string, error) {
 	if o.NodeImage != "" {
 		return o.Kubernetes, nil
 	}
-	v, err := nodeimage.Find(o.Kubernetes)
+	v, err := versions.Find(o.Kubernetes)
 	if err != nil {
 		return "", options.Usagef("%v", err)
 	}
-	if asked := nodeimage.Patch(o.Kubernetes); asked != "" && asked != v.Build {
+	if asked := versions.Patch(o.Kubernetes); asked != "" && asked != v.Build {
 		return "", options.Usagef("mutants are made from sources, and of Kubernetes %s those of %s are had; ask for %s, or name a node image", v.Minor, v.Build, v.Minor)
 	}
 	return v.Build, nil

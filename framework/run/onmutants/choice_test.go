@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/podproof/podproof/fixtures/mutants"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 )
 
@@ -66,7 +66,7 @@ func TestFlagsThatSelectNoMutantAreBadUsage(t *testing.T) {
 
 func TestMutantsRunOnTheNodeImageThatIsBuilt(t *testing.T) {
 	g := NewWithT(t)
-	v, err := nodeimage.Find("1.36")
+	v, err := versions.Find("1.36")
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, asked := range []string{"1.36", v.Build, strings.TrimPrefix(v.Build, "v")} {
 		g.Expect(Version(options.Options{Kubernetes: asked})).To(Equal(v.Build))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/reports/files"
 	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/ground/kind"
-	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -71,7 +71,7 @@ type mutantRun struct {
 	stop     *run.Stopper
 	console  *progress.Console
 	env      *setup.Environment
-	workshop *nodeimage.Workshop
+	workshop *workshop.Workshop
 	all      bool
 	compare  bool            // with upstream's suite
 	suite    *upstream.Suite // once it is there
@@ -98,7 +98,7 @@ func (r *mutantRun) run(o options.Options, chosen []mutants.Mutant) (err error) 
 	if err != nil {
 		return err
 	}
-	if r.workshop, err = nodeimage.OpenWorkshop(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
+	if r.workshop, err = workshop.Open(ctx, r.env.Cluster.ServerVersion, cache, r.console); err != nil {
 		return err
 	}
 	defer r.workshop.Close()
