@@ -15,13 +15,13 @@ import (
 	"github.com/podproof/podproof/reports"
 )
 
-// Entry is one claim with all that belongs to it.
+// Entry is one claim with everything that belongs to it.
 type Entry struct {
 	claims.Claim
 	Specs []Spec `json:"specs"`
-	// Mutants are the wrong components that have to turn the claim red.
+	// Mutants are the wrong components that must turn the claim red.
 	Mutants []string `json:"mutants,omitempty"`
-	// Deviations are the released bugs through which a version does not keep the claim.
+	// Deviations are the released bugs that break the claim in some versions.
 	Deviations []claims.Deviation `json:"deviations,omitempty"`
 }
 
@@ -32,7 +32,7 @@ type Spec struct {
 	File string `json:"file"`           // under suites/
 }
 
-// Entries joins the catalogue with specs, as claim.Outcomes gives them without a run.
+// Entries joins the catalogue with specs, as claim.Outcomes returns them without a run.
 func Entries(specs []reports.Spec) []Entry {
 	var all []Entry
 	for _, c := range claims.All() {
@@ -51,7 +51,7 @@ func Entries(specs []reports.Spec) []Entry {
 			}
 			e.Specs = append(e.Specs, proof)
 		}
-		// In the order of their files, not in the one in which Ginkgo would run them.
+		// Sorted by file, not in the order in which Ginkgo would run them.
 		slices.SortStableFunc(e.Specs, func(a, b Spec) int {
 			return strings.Compare(a.File+"\x00"+a.Text, b.File+"\x00"+b.Text)
 		})
@@ -84,7 +84,7 @@ func (e Entry) Versions() string {
 	return text
 }
 
-// Proof says in short what proves the claim.
+// Proof says briefly what proves the claim.
 func (e Entry) Proof() string {
 	switch {
 	case e.Law:
@@ -111,7 +111,7 @@ func Table(w io.Writer, entries []Entry) error {
 	return nil
 }
 
-// JSON writes everything that is known of each claim.
+// JSON writes everything that is known about each claim.
 func JSON(w io.Writer, entries []Entry) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)

@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 	g.Expect(Table(&out, Entries(specs))).To(Succeed())
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	g.Expect(lines).To(HaveLen(1 + len(claims.All())))
-	g.Expect(out.String()).To(MatchRegexp(`BACKOFF-02 +DOC +quick +all +2 +right +From the second restart on, .* doubles each time\. +https://kubernetes\.io/`))
+	g.Expect(out.String()).To(MatchRegexp(`BACKOFF-02 +DOC +quick +all +2 +right +By default, the delay .* doubles with each later one\. +https://kubernetes\.io/`))
 }
 
 func TestJSON(t *testing.T) {

@@ -28,17 +28,17 @@ const (
 	short = 300 * time.Millisecond
 )
 
-// lives are how long the instances of a crasher live, the last of them for all
-// that follow, and how they end.
+// lives says how long the instances of a crasher live and how they end. The last
+// span applies to all later instances.
 type lives struct {
 	spans []time.Duration
 	code  int
 }
 
-// crashing lives shortly each time and ends with the code.
+// crashing makes short lives that end with the code.
 func crashing(code int) lives { return lives{[]time.Duration{short}, code} }
 
-// span is how long the given instance lives, from 0.
+// span is how long the given instance, from 0, lives.
 func (l lives) span(instance int) time.Duration { return l.spans[min(instance, len(l.spans)-1)] }
 
 func (l lives) args() []string {
@@ -49,24 +49,24 @@ func (l lives) args() []string {
 	return witness.Run(witness.Schedule(statePath, schedule...), witness.Record(recordPath))
 }
 
-// climber is a pod whose container crashes. Each pod has no more than one: since
-// Kubernetes 1.35 two would disturb each other's timing.
+// climber is a pod whose container crashes. A pod has only one such container:
+// since Kubernetes 1.35 two would disturb each other's timing.
 type climber struct {
 	story *journal.Story
 	lives
-	instances []witness.Instance // that have ended, and the one after
+	instances []witness.Instance // those that have ended, and the next one
 	course
-	since time.Time // an exit had come by then, zero while none has
+	since time.Time // when an exit had been seen; zero while none has
 	out   bool      // its node could not start an instance
 }
 
-// start creates a pod for each of the lives, on whichever nodes.
+// start creates a pod for each of the lives, on any node.
 func start(ctx context.Context, ns *spec.Space, all ...lives) []*climber {
 	GinkgoHelper()
 	var climbers []*climber
 	for i, l := range all {
 		story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("crashing-%d", i+1), pod.Volume("shared"),
-			// The recorder outlives the crasher and tells what it wrote.
+			// The recorder outlives the crasher and serves what it wrote.
 			ns.Witness("recorder", witness.Serve(witness.HTTP(port)), pod.Mount("shared", "/shared")),
 			ns.Witness(crasher, l.args(), pod.Mount("shared", "/shared")),
 		)))
@@ -75,8 +75,8 @@ func start(ctx context.Context, ns *spec.Space, all ...lives) []*climber {
 	return climbers
 }
 
-// kubelet is the version of the kubelet under the first of the pods, once that
-// is on a node.
+// kubelet returns the version of the kubelet that runs the first pod, once the pod is
+// on a node.
 func kubelet(ctx context.Context, ns *spec.Space, climbers []*climber) string {
 	GinkgoHelper()
 	bound := spec.Must(climbers[0].story.Await(ctx, pod.Scheduled()))
@@ -88,8 +88,8 @@ func kubelet(ctx context.Context, ns *spec.Space, climbers []*climber) string {
 	return ns.Cluster.ServerVersion
 }
 
-// climb watches the crashers until each has been restarted last times, and
-// fails the spec as soon as one of the rungs is not as documented.
+// climb watches the crashers until each has restarted last times. It fails the spec as
+// soon as one of the rungs is not as documented.
 func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, want []rung) {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(ctx)
@@ -100,7 +100,7 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 		at    time.Time
 		err   error
 	}
-	// All may be written without a reader, so nobody is left when this ends.
+	// The buffer holds all news, so no goroutine is left blocked when this ends.
 	arriving := make(chan news, len(climbers)*(last+1))
 	for _, c := range climbers {
 		reached := len(c.gaps)
@@ -122,13 +122,13 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 				continue
 			}
 			if why := notStarted(pod.Instances(n.of.story, crasher)); why != "" {
-				// That says nothing about the delays of the others.
+				// This says nothing about the delays of the other containers.
 				fmt.Fprintf(GinkgoWriter, "%s is left out: %s\n", n.of.story.Name(), why)
 				n.of.out = true
 				climbing--
 				if climbers = slices.DeleteFunc(slices.Clone(climbers), func(c *climber) bool { return c.out }); len(climbers) == 0 {
 					claim.Inconclusive(why)
-					Fail(fmt.Sprintf("no container is left whose restarts can be measured: %s\n%s", why, n.of.story))
+					Fail(fmt.Sprintf("no container is left to measure restarts on: %s\n%s", why, n.of.story))
 				}
 				continue
 			}
@@ -146,8 +146,8 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 		for _, c := range climbers {
 			c.waited = 0
 			if !c.since.IsZero() && !c.restarted() {
-				// The next instance may have been started by now, and be
-				// alive. Its start is only told of when it has ended.
+				// The next instance may have started by now and be alive.
+				// Its start is known only when it has ended.
 				c.waited = now.Sub(c.since) - c.span(len(c.gaps)+1)
 			}
 		}
@@ -166,18 +166,18 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 	report(climbers, want)
 }
 
-// clockMoved says why what judge found may not be the kubelet's fault, or "".
+// clockMoved says why a finding of judge may not be the kubelet's fault, or "".
 func clockMoved(climbers []*climber) string {
 	for _, c := range climbers {
-		// Less does not matter: the two clocks are not read at one moment.
+		// A smaller step does not matter: the two clocks are not read at the same moment.
 		if step := clockStep(c.instances); step.Abs() > 2*early {
-			return fmt.Sprintf("the clock of the node was moved by %.1f s, and the kubelet counts its delays by it", step.Seconds())
+			return fmt.Sprintf("the clock of the node was moved by %.1f s, and the kubelet counts its delays by that clock", step.Seconds())
 		}
 	}
 	return ""
 }
 
-// restarted says whether the restart after the gaps that are known has been told of.
+// restarted reports whether the API shows the restart after the known gaps.
 func (c *climber) restarted() bool {
 	last := c.story.Last()
 	if last == nil {
@@ -196,8 +196,8 @@ func ended(instance int) journal.State {
 			if s == nil || s.RestartCount < int32(instance) {
 				return false
 			}
-			// While it waits to be restarted, the last state is that of the
-			// instance that the rest of the status tells of.
+			// While the container waits for its restart, the last state belongs to
+			// the same instance as the rest of the status.
 			last := s.LastTerminationState.Terminated
 			return s.RestartCount > int32(instance) || s.State.Terminated != nil ||
 				s.State.Waiting != nil && last != nil && last.ContainerID == s.ContainerID
@@ -211,8 +211,8 @@ func ended(instance int) journal.State {
 	}
 }
 
-// read takes what the crasher wrote until the given instance ended, and checks
-// that the kubelet reports it so.
+// read fetches what the crasher wrote until the given instance ended, and checks
+// that the kubelet reports the same.
 func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
 	GinkgoHelper()
 	data := spec.Must(ns.Get(ctx, c.story, port, "/records", map[string]string{"path": recordPath}))
@@ -220,7 +220,7 @@ func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
 	ns.Saw(c.story, crasher, lines)
 	instances := witness.Instances(lines)
 	if len(instances) < instance+1 {
-		Fail(fmt.Sprintf("each restart that the kubelet reports must be an instance that ran, but %d ran, and %d have ended by its account\n%s", len(instances), instance+1, c.story))
+		Fail(fmt.Sprintf("each restart that the kubelet reports must be an instance that ran, but only %d ran, while the kubelet reports %d ended\n%s", len(instances), instance+1, c.story))
 	}
 	c.instances = instances[:instance+1]
 	if err := compare(c.instances, pod.Instances(c.story, crasher), c.code); err != nil {
@@ -229,7 +229,7 @@ func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
 	c.gaps = spec.Must(witness.Gaps(c.instances))
 }
 
-// nextLate fires when the next container will be late by the rung that it is at.
+// nextLate fires when the next container will be late for its current rung.
 func nextLate(climbers []*climber, want []rung) <-chan time.Time {
 	var next time.Duration
 	for _, c := range climbers {
@@ -248,9 +248,9 @@ func nextLate(climbers []*climber, want []rung) <-chan time.Time {
 	return time.After(next)
 }
 
-// report puts what was measured beside what is documented, for the claims that
-// the running spec proves: by the container's own clock, and by the times that
-// the kubelet reports, which are whole seconds.
+// report records measured beside documented values for the claims that the running
+// spec proves: by the container's own clock, and by the times that the kubelet
+// reports, which are whole seconds.
 func report(climbers []*climber, want []rung) {
 	all := courses(climbers)
 	for _, c := range claim.Of(CurrentSpecReport().Labels()) {

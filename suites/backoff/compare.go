@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// cut is what the API takes off a time: it has whole seconds.
+	// cut is the most that the API cuts off a time: it keeps whole seconds.
 	cut = time.Second
-	// noted is how long the runtime may take on a busy machine from starting a
-	// process to noting that.
+	// noted is how long the runtime on a busy machine may take from starting a process
+	// to recording the start.
 	noted = 2 * time.Second
-	// reap is how long the runtime may take on a busy machine from the last
-	// line of a process to its end, and between noting a start and the first line.
-	// It is less than the shortest delay.
+	// reap is how long the runtime on a busy machine may take from the last line of a
+	// process to its end, and from recording a start to the first line. It is less than
+	// the shortest delay.
 	reap = 8 * time.Second
 )
 
-// compare holds what the kubelet reports of the instances of a container
-// against what they wrote themselves: when each started and ended, and its
+// compare checks what the kubelet reports about the instances of a container
+// against what they wrote themselves: when each started and ended, and its exit
 // code. A restart that is not counted, or counted twice, shows as times that do
-// not fit.
+// not match.
 func compare(wrote []witness.Instance, reported []pod.Instance, code int) error {
 	for _, r := range reported {
 		n := int(r.RestartCount)
@@ -32,8 +32,8 @@ func compare(wrote []witness.Instance, reported []pod.Instance, code int) error 
 		}
 		w := wrote[n]
 		if w.Start != nil && !r.StartedAt.IsZero() {
-			// The runtime notes the start when the process has been started, and it is
-			// the process's luck who is the first (StartContainer in containerd's
+			// The runtime records the start after it has started the process, so either
+			// of the two can come first (StartContainer in containerd's
 			// internal/cri/server/container_start.go).
 			if late := w.Start.At().Sub(r.StartedAt); late < -noted || late > reap+cut {
 				return fmt.Errorf("instance %d is reported as started at %s, but by its own clock it started at %s", n+1, clock(r.StartedAt), clock(w.Start.At()))
@@ -52,13 +52,13 @@ func compare(wrote []witness.Instance, reported []pod.Instance, code int) error 
 	return nil
 }
 
-// notStarted tells of an instance that the runtime made, but could not start,
-// as happens on machines that are very busy: its process never ran. "" when all
-// were started.
+// notStarted describes an instance that the runtime created but could not start,
+// as happens on very busy machines: its process never ran. It is "" when all
+// instances started.
 func notStarted(reported []pod.Instance) string {
 	for _, r := range reported {
-		// The reason is the runtime's own: the first is containerd's, the second
-		// the one that the kubelet itself knows.
+		// The reason is the runtime's own: the first is containerd's, the second is
+		// the one that the kubelet knows.
 		if r.Exited && (r.Reason == "StartError" || r.Reason == "ContainerCannotRun") {
 			return fmt.Sprintf("the container runtime could not start instance %d of container %s (%s)", r.RestartCount+1, crasher, r.Reason)
 		}
@@ -85,8 +85,8 @@ func reportedGap(reported []pod.Instance, restart int) (time.Duration, bool) {
 	return now.StartedAt.Sub(before.FinishedAt), true
 }
 
-// clockStep is the most by which the wall clock, by which the kubelet counts a
-// delay, was moved between two instances.
+// clockStep is the largest step of the wall clock between two instances. The
+// kubelet counts a delay by that clock.
 func clockStep(instances []witness.Instance) time.Duration {
 	var most time.Duration
 	for i := 1; i < len(instances); i++ {

@@ -67,7 +67,7 @@ func TestKubeletsTimesMustFit(t *testing.T) {
 func TestAnInstanceThatWasNotStarted(t *testing.T) {
 	g := NewWithT(t)
 	failed := instance(1, 11, 11, 128)
-	g.Expect(notStarted([]pod.Instance{instance(0, 0, 0, 1), failed})).To(BeEmpty(), "a code of its own")
+	g.Expect(notStarted([]pod.Instance{instance(0, 0, 0, 1), failed})).To(BeEmpty(), "its own exit code")
 	failed.Reason = "StartError"
 	g.Expect(notStarted([]pod.Instance{instance(0, 0, 0, 1), failed})).To(ContainSubstring("could not start instance 2"))
 	failed.Reason, failed.ExitCode = "Error", 1

@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// namespace is spec.Namespace, and has a spec that fails ask the nodes whether they are
-// configured to delay restarts otherwise than by default.
+// namespace is spec.Namespace. When a spec fails, it also asks the nodes whether they
+// are configured with other delays than the default ones.
 func namespace() *spec.Space {
 	ns := spec.Namespace()
 	BeforeEach(func() {
@@ -23,8 +23,8 @@ func namespace() *spec.Space {
 	return ns
 }
 
-// excuseConfigured makes the spec inconclusive for a node with another configuration,
-// as far as the user may ask for it. Nobody has configured nodes of our own.
+// excuseConfigured makes the spec inconclusive on a node with another configuration,
+// if the user may read it. The nodes of our own clusters have the default one.
 func excuseConfigured(ctx context.Context, ns *spec.Space) {
 	if ns.Cluster.Own {
 		return
@@ -39,7 +39,7 @@ func excuseConfigured(ctx context.Context, ns *spec.Space) {
 		asked[node] = true
 		other, err := configured(ctx, ns, node)
 		if err != nil {
-			fmt.Fprintf(GinkgoWriter, "the configuration of node %s is not known: %v\n", node, err)
+			fmt.Fprintf(GinkgoWriter, "the configuration of node %s is unknown: %v\n", node, err)
 		}
 		if other != "" {
 			claim.Inconclusive(fmt.Sprintf("node %s is configured with %s, and the claim is about the default", node, other))
@@ -47,10 +47,9 @@ func excuseConfigured(ctx context.Context, ns *spec.Space) {
 	}
 }
 
-// configured is what the kubelet of the node is configured with that changes the delays,
-// or "".
+// configured returns the setting of the node's kubelet that changes the delays, or "".
 func configured(ctx context.Context, ns *spec.Space, node string) (string, error) {
-	// A request that is refused would count as one that the spec needs.
+	// A refused request would count as one that the spec needs.
 	may, err := ns.API.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: "get", Resource: "nodes", Subresource: "proxy", Name: node,
@@ -69,8 +68,8 @@ func configured(ctx context.Context, ns *spec.Space, node string) (string, error
 	return otherThanDefault(config)
 }
 
-// otherThanDefault names what in a kubelet's answer to /configz makes its delays others
-// than those that are documented as the default.
+// otherThanDefault names the setting in a kubelet's answer to /configz that changes its
+// delays from the documented default.
 // https://kubernetes.io/docs/concepts/workloads/pods/container-restarts/
 func otherThanDefault(configz []byte) (string, error) {
 	var answer struct {

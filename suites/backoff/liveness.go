@@ -17,16 +17,16 @@ const onTerm = 143
 var _ = Describe("The back-off", func() {
 	ns := namespace()
 
-	// The kubelet kills the container and starts it again in one go, by the
-	// status from before: of the instances that have ended, the newest is the
-	// one before the one that it kills.
+	// The kubelet kills the container and starts it again in one go, based on the
+	// earlier status. The newest ended instance in that status is the one before
+	// the killed one.
 	It("does not hold back the first two restarts by a liveness probe", claim.Proves("BACKOFF-09"), func(ctx SpecContext) {
 		climb(ctx, ns, []*climber{startSick(ctx, ns)}, 2, []rung{after(0, 1, ""), after(0, 2, "")})
 	})
 })
 
-// startSick creates a pod whose container is killed by its liveness probe again
-// and again, each time within a second or two.
+// startSick creates a pod whose container its liveness probe keeps killing, each
+// time within a second or two.
 func startSick(ctx context.Context, ns *spec.Space) *climber {
 	GinkgoHelper()
 	const sick = port + 1
@@ -34,8 +34,8 @@ func startSick(ctx context.Context, ns *spec.Space) *climber {
 		ns.Witness("recorder", witness.Serve(witness.HTTP(port)), pod.Mount("shared", "/shared")),
 		ns.Witness(crasher, witness.Serve(witness.HTTP(sick), witness.Script("/live", witness.Always(500)), witness.Record(recordPath)),
 			pod.Mount("shared", "/shared"),
-			// A process that does not listen yet must not be killed for that,
-			// before it has written that it started.
+			// A process must not be killed for not listening yet before it has
+			// written that it started.
 			pod.Startup(pod.HTTPGet(sick, "/info"), pod.Threshold(60)),
 			pod.Liveness(pod.HTTPGet(sick, "/live", pod.Threshold(1)))),
 	)))

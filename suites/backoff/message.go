@@ -13,22 +13,22 @@ import (
 // crashLoop is the reason of a container that waits for its restart.
 const crashLoop = "CrashLoopBackOff"
 
-// shown is one wait for a restart as the API told of it.
+// shown is one wait for a restart as the API showed it.
 type shown struct {
 	restart int           // the one waited for, from 1
 	delay   time.Duration // as the message says
-	at      time.Time     // when the wait was first told of
-	ended   time.Time     // when the instance before had ended, in whole seconds
+	at      time.Time     // when the wait first showed
+	ended   time.Time     // when the previous instance ended, in whole seconds
 }
 
-// message is how the kubelet words a wait: the delay, the container, the pod. Which pod it
-// names is not looked at: a virtual cluster shows the message of the pod that stands for
-// the one here.
+// message is how the kubelet words a wait: the delay, the container, the pod. The pod's
+// name is not checked, because a virtual cluster shows the message of the pod that
+// represents this one.
 // Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (doBackOff).
 var message = regexp.MustCompile(`^back-off (\S+) restarting failed container=(\S+) pod=\S+$`)
 
 // waits are all waits of the crasher with reason CrashLoopBackOff, one for each
-// restart. The error is a message that is not worded as it should be.
+// restart. The error describes a message with the wrong wording.
 func waits(versions []journal.Version) ([]shown, error) {
 	var all []shown
 	for _, v := range versions {
@@ -53,15 +53,15 @@ func waits(versions []journal.Version) ([]shown, error) {
 	return all, nil
 }
 
-// parseMessage returns the delay that a message tells, if it is about the crasher.
+// parseMessage returns the delay that a message states, if it is about the crasher.
 func parseMessage(text string) (time.Duration, error) {
 	parts := message.FindStringSubmatch(text)
 	if parts == nil {
-		return 0, fmt.Errorf("the message of a container that waits for its restart must be like %q, but it is %q", "back-off 10s restarting failed container=NAME pod=POD_NAMESPACE(UID)", text)
+		return 0, fmt.Errorf("the message of a container that waits for its restart must look like %q, but it is %q", "back-off 10s restarting failed container=NAME pod=POD_NAMESPACE(UID)", text)
 	}
 	delay, err := time.ParseDuration(parts[1])
 	if err != nil {
-		return 0, fmt.Errorf("the message %q does not tell the delay: %w", text, err)
+		return 0, fmt.Errorf("the message %q does not state the delay: %w", text, err)
 	}
 	if parts[2] != crasher {
 		return 0, fmt.Errorf("the message %q must name the container %s", text, crasher)
@@ -69,11 +69,10 @@ func parseMessage(text string) (time.Duration, error) {
 	return delay, nil
 }
 
-// judgeWaits checks that each wait that was told of has the delay that is
-// documented for its restart, or, after kills by a liveness probe, of which the
-// first two find no delay, that of the restart before. More restarts may have
-// found none, as many as missed says, each of which leaves the delay for the
-// next one.
+// judgeWaits checks that each wait has the documented delay of its restart. The
+// first restarts, as many as free says, find no delay: one for exits, two for kills
+// by a liveness probe, which then get the delay of the restart before. Up to missed
+// more restarts may have found no delay; each leaves it for the next one.
 func judgeWaits(all []shown, free, missed int) error {
 	for _, w := range all {
 		var known []time.Duration
@@ -83,10 +82,10 @@ func judgeWaits(all []shown, free, missed int) error {
 			}
 		}
 		if len(known) == 0 {
-			return fmt.Errorf("restart %d was held back, with a message that told a delay of %s, but it comes at once", w.restart, w.delay)
+			return fmt.Errorf("restart %d was held back, and the message stated a delay of %s, but the restart must come at once", w.restart, w.delay)
 		}
 		if !slices.Contains(known, w.delay) {
-			return fmt.Errorf("while restart %d was held back, the message told a delay of %s, but it is %s", w.restart, w.delay, known[0])
+			return fmt.Errorf("while restart %d was held back, the message stated a delay of %s, but the documented delay is %s", w.restart, w.delay, known[0])
 		}
 	}
 	return nil

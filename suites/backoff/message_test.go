@@ -63,7 +63,7 @@ func TestMessagesMustTellTheDocumentedDelay(t *testing.T) {
 		g.Expect(tells(i+2, 1, delay)).To(Succeed())
 		g.Expect(tells(i+3, 2, delay)).To(Succeed())
 	}
-	g.Expect(tells(6, 1, 80*time.Second)).To(MatchError(ContainSubstring("told a delay of 1m20s, but it is 2m40s")))
+	g.Expect(tells(6, 1, 80*time.Second)).To(MatchError(ContainSubstring("stated a delay of 1m20s, but the documented delay is 2m40s")))
 	g.Expect(tells(1, 1, 10*time.Second)).NotTo(Succeed(), "the first restart is not held back")
 	g.Expect(tells(2, 2, 10*time.Second)).NotTo(Succeed())
 }

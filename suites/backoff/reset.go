@@ -14,8 +14,8 @@ import (
 const (
 	// stable is longer than the ten minutes after which the delays begin anew.
 	stable = 615 * time.Second
-	// unstable is shorter, also together with the 40 s for which the kubelet
-	// holds back the restart after it, and its jitter: it counts both.
+	// unstable is shorter than that, even with the 40 s by which the kubelet delays
+	// the next restart, and its jitter: the kubelet counts both.
 	unstable = 500 * time.Second
 )
 
@@ -25,8 +25,8 @@ var _ = Describe("The back-off", func() {
 	It("begins anew when a container has run for ten minutes", claim.Proves("BACKOFF-06").Jitter(2*time.Minute), func(ctx SpecContext) {
 		climbers := start(ctx, ns, crashingThenLiving(stable), crashingThenLiving(stable))
 		version := kubelet(ctx, ns, climbers)
-		// The delays that follow tell one that begins anew with 10 s from one of 20 s, which
-		// on a busy machine looks the same.
+		// The later delays distinguish a start at 10 s from a start at 20 s, which looks the
+		// same on a busy machine.
 		climb(ctx, ns, climbers, 7, []rung{after(0, 4, version), after(base, 5, version), after(2*base, 6, version), after(4*base, 7, version)})
 	})
 
@@ -43,14 +43,14 @@ var _ = Describe("The back-off", func() {
 		held := spec.Must(c.story.Await(ctx, ended(2)))
 		spec.Must(ns.SetImage(ctx, c.story, crasher, ns.Cluster.WitnessTwin))
 
-		// The restart that was due after 20 s comes before that. Its gap begins
-		// with the exit for which the change waited.
+		// The restart that was due after 20 s comes earlier. Its gap begins with
+		// the exit that the change waited for.
 		climb(ctx, ns, climbers, 4, []rung{{restart: 3, upper: documented(3) - early}, after(base, 4, version)})
-		// How a wait is worded is BACKOFF-07's to judge.
+		// BACKOFF-07 judges the wording of a wait.
 		all, _ := waits(c.story.Versions())
 		for _, w := range all {
 			if w.restart == 4 && w.delay != base {
-				Fail(fmt.Sprintf("while the restart after the one by the new image was held back, the message told a delay of %s, but the back-off must begin anew with %s\n%s", w.delay, base, c.story))
+				Fail(fmt.Sprintf("while the second restart after the image change was held back, the message stated a delay of %s, but the back-off must start over with %s\n%s", w.delay, base, c.story))
 			}
 		}
 		changed := spec.Must(c.story.Await(ctx, ended(3)))
@@ -60,7 +60,7 @@ var _ = Describe("The back-off", func() {
 })
 
 // crashingThenLiving crashes three times, so that the next delay is 40 s, then
-// lives for a time, and crashes again and again.
+// lives for a time, and then keeps crashing.
 func crashingThenLiving(span time.Duration) lives {
 	return lives{[]time.Duration{short, short, short, span, short}, 1}
 }

@@ -15,13 +15,13 @@ import (
 var _ = Describe("The back-off", func() {
 	ns := namespace()
 
-	// A kill by a liveness probe finds the delay in the very sync that kills,
-	// so that the next one, which comes at once, tells of it. After an exit of
-	// its own a container goes on being told of as terminated until the kubelet
-	// looks again, and then the shorter delays are over.
+	// A kill by a liveness probe meets the delay in the same sync that kills, so
+	// the next sync, which comes at once, reports it. After a container's own exit
+	// the API shows it as terminated until the kubelet checks again, and by then
+	// the shorter delays are over.
 	It("is told by reason CrashLoopBackOff and a message with the delay", claim.Proves("BACKOFF-07"), func(ctx SpecContext) {
-		// On a busy machine a kill can be so far from the end of the instance
-		// before, which the kubelet counts from, that it finds the delay over.
+		// The kubelet counts from the end of the previous instance. On a busy machine
+		// a kill can come so long after it that the delay is already over.
 		expectTold(ctx, startSick(ctx, ns).story, 3, 2, 2)
 	})
 
@@ -30,10 +30,9 @@ var _ = Describe("The back-off", func() {
 	})
 })
 
-// expectTold waits until the API tells that the crasher waits for the given
-// restart, and checks the messages of all waits that it told of by then. The
-// first restarts, as many as free says, find no delay, and as many more as
-// missed says may find none.
+// expectTold waits until the API shows that the crasher waits for the given
+// restart, and checks the messages of all waits shown by then. The first restarts,
+// as many as free says, find no delay, and up to missed more may find none.
 func expectTold(ctx context.Context, story *journal.Story, restart, free, missed int) {
 	GinkgoHelper()
 	_, err := story.Await(ctx, told(restart))
@@ -50,7 +49,7 @@ func expectTold(ctx context.Context, story *journal.Story, restart, free, missed
 	spec.Do(err)
 }
 
-// told holds while the API tells that the crasher waits for the given restart,
+// told holds while the API shows that the crasher waits for the given restart,
 // from 1, or for a later one.
 func told(restart int) journal.State {
 	waiting := pod.ContainerWaiting(crasher, crashLoop)
@@ -59,11 +58,11 @@ func told(restart int) journal.State {
 		Holds: func(p *corev1.Pod) bool {
 			return waiting.Holds(p) && int(pod.Status(p, crasher).RestartCount) >= restart-1
 		},
-		// A machine that is busy may make a probe wait until a delay is over,
-		// but not several that are doubled each time.
+		// A busy machine may make a probe wait until one delay is over, but not
+		// several that double each time.
 		Never: func(p *corev1.Pod) string {
 			if s := pod.Status(p, crasher); s != nil && int(s.RestartCount) >= restart+2 {
-				return fmt.Sprintf("the container was restarted %d times meanwhile", s.RestartCount)
+				return fmt.Sprintf("the container has been restarted %d times by now", s.RestartCount)
 			}
 			return ""
 		},

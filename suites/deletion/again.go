@@ -17,8 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The grace periods of a first and of a second deletion, in seconds, so far
-// from each other that the end of a process tells which of them it was given.
+// The grace periods of the first and the second deletion, in seconds. They differ so
+// much that the end of a process shows which of them it got.
 const (
 	firstGrace  = 12
 	secondGrace = 6
@@ -40,37 +40,36 @@ var _ = Describe("Deleting a Pod again", func() {
 		spec.Do(ns.Delete(ctx, hastened, firstGrace))
 		spec.Do(ns.Delete(ctx, forced, firstGrace))
 		first := spec.Must(hastened.Await(ctx, pod.BeingDeleted())).Pod
-		Expect(first.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", firstGrace)), "the first deletion must set the grace period that it asks for\n%s", hastened)
+		Expect(first.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", firstGrace)), "the first deletion must set the requested grace period\n%s", hastened)
 
 		for _, longer := range []int64{60, -1} {
 			now := ns.deleteAgain(ctx, hastened, longer, asked)
-			Expect(now.DeletionGracePeriodSeconds).To(Equal(first.DeletionGracePeriodSeconds), "a second deletion that asks for more, or for nothing in particular, must leave the grace period as it is\n%s", hastened)
-			Expect(now.DeletionTimestamp).To(Equal(first.DeletionTimestamp), "a second deletion that asks for more, or for nothing in particular, must leave the deletionTimestamp as it is\n%s", hastened)
+			Expect(now.DeletionGracePeriodSeconds).To(Equal(first.DeletionGracePeriodSeconds), "a second deletion with a longer grace period, or with none, must leave the grace period unchanged\n%s", hastened)
+			Expect(now.DeletionTimestamp).To(Equal(first.DeletionTimestamp), "a second deletion with a longer grace period, or with none, must leave the deletionTimestamp unchanged\n%s", hastened)
 		}
 
-		By("shortening it once the processes have been told to end")
+		By("shortening it after the processes got SIGTERM")
 		collector.await(ctx, ns, "hastened", record.Signal)
 		collector.await(ctx, ns, "forced", record.Signal)
 		now := ns.deleteAgain(ctx, hastened, secondGrace, asked)
-		// deletionTimestamp is in whole seconds. When the shorter grace period is
-		// over already, the API server says 1 s and the present moment instead.
+		// deletionTimestamp is in whole seconds. If the shorter grace period is already
+		// over, the API server returns 1 s and the current time instead.
 		if late := time.Since(asked) > (secondGrace-1)*time.Second; !late || *now.DeletionGracePeriodSeconds != 1 {
-			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion that asks for less must shorten the grace period\n%s", hastened)
-			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must bring the deletionTimestamp forward by as much\n%s", hastened)
+			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion with a shorter grace period must shorten it\n%s", hastened)
+			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must move the deletionTimestamp forward by the difference\n%s", hastened)
 		}
 		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
-		ns.expectGone(ctx, forced, "when a forced deletion has been answered, also while it is being deleted gracefully")
+		ns.expectGone(ctx, forced, "when a forced deletion is answered, even during a graceful deletion")
 
-		By("looking when the processes end")
+		By("watching when the processes end")
 		observe(collector.series(ctx, ns, "hastened"), fmt.Sprintf("a deletion with %d s that follows one with %d s", secondGrace, firstGrace), hastened)
 		observe(collector.series(ctx, ns, "forced"), fmt.Sprintf("a forced deletion that follows one with %d s", firstGrace), forced)
 	})
 })
 
-// deleteAgain deletes a Pod that is being deleted since then, and reads what is
-// left of it: nothing after a forced deletion. It must come before the first
-// grace period is over.
+// deleteAgain deletes a Pod whose deletion began at since, and reads what is left of
+// it: nothing after a forced deletion. It must come before the first grace period ends.
 func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64, since time.Time) *corev1.Pod {
 	GinkgoHelper()
 	left, err := (*corev1.Pod)(nil), s.Delete(ctx, story, seconds)
@@ -78,16 +77,16 @@ func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64,
 		left, err = s.API.Client.CoreV1().Pods(s.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
 	}
 	if time.Since(since) >= firstGrace*time.Second {
-		claim.Inconclusive(fmt.Sprintf("the machine is too busy: the first grace period of %d s was over before the Pod could be deleted again", firstGrace))
+		claim.Inconclusive(fmt.Sprintf("the machine is too busy: the first grace period of %d s ended before the Pod could be deleted again", firstGrace))
 		Fail("the Pod was deleted again too late")
 	}
 	spec.Do(err)
 	return left
 }
 
-// observe puts on record when a process really ended, and judges nothing: what a
-// node does about a second deletion is documented nowhere, and no kubelet has
-// cared for it yet (kubernetes/kubernetes#83916 and #113717).
+// observe records when a process really ended and judges nothing: no documentation says
+// what a node does about a second deletion, and no kubelet has heeded one yet
+// (kubernetes/kubernetes#83916 and #113717).
 func observe(s record.Series, after string, victim *journal.Story) {
 	GinkgoHelper()
 	took := fromTermToEnd(s, victim)

@@ -18,7 +18,7 @@ import (
 )
 
 // beat is how often a victim tells the collector that it is alive, and so how
-// well the end of one is known.
+// exactly its end is known.
 const beat = 50 * time.Millisecond
 
 const (
@@ -49,8 +49,8 @@ func (c collector) stubborn(name string) []string {
 	return witness.Run(append(c.tell(name), witness.OnTerm(witness.Ignore), witness.Beat(beat))...)
 }
 
-// victim is a Pod that ignores SIGTERM, on the collector's node, so that no
-// network lies between the two. It is returned once its beats arrive.
+// victim is a Pod that ignores SIGTERM. It is on the collector's node, so no
+// network lies between the two. victim returns once beats arrive.
 func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	story := c.begin(ctx, ns, name, options...)
@@ -59,7 +59,7 @@ func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod
 	return story
 }
 
-// begin makes a victim and does not wait for it.
+// begin creates a victim and does not wait for it.
 func (c collector) begin(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", c.stubborn(name)))
@@ -68,9 +68,9 @@ func (c collector) begin(ctx SpecContext, ns space, name string, options ...pod.
 	return story
 }
 
-// excuseUnreached makes the spec inconclusive on a cluster of others where a process has
-// begun and nothing that it sent came to the collector: a network policy, for instance,
-// keeps Pods apart, and says nothing about their deletion.
+// excuseUnreached makes the spec inconclusive on an existing cluster if a process has
+// started but nothing that it sent reached the collector. A network policy, for instance,
+// keeps Pods apart, which says nothing about their deletion.
 func (c collector) excuseUnreached(ctx context.Context, ns space, victim *journal.Story) {
 	if ns.Cluster.Own {
 		return
@@ -81,12 +81,12 @@ func (c collector) excuseUnreached(ctx context.Context, ns space, victim *journa
 	}
 	heard, err := c.ask(ctx, ns, map[string]string{"id": victim.Name()})
 	if err == nil && len(heard.Arrivals) == 0 {
-		claim.Inconclusive(fmt.Sprintf("nothing that pod %s sends to pod %s by UDP arrives, as where a network policy keeps pods apart", victim.Name(), c.story.Name()))
+		claim.Inconclusive(fmt.Sprintf("nothing that pod %s sends by UDP arrives at pod %s; a network policy may keep pods apart", victim.Name(), c.story.Name()))
 	}
 }
 
-// await waits until the process of that name has told the collector of an
-// event other than a beat.
+// await waits until the process of that name has reported an event other than a beat
+// to the collector.
 func (c collector) await(ctx SpecContext, ns space, name string, event record.Event) {
 	GinkgoHelper()
 	spec.Must(ns.FollowLog(ctx, c.story, "w", "a line "+string(event)+" of "+name, func(lines []record.Line) bool {
@@ -99,15 +99,15 @@ func (c collector) await(ctx SpecContext, ns space, name string, event record.Ev
 	}))
 }
 
-// quiet is how long no beat may arrive for a process to count as ended: many
-// beats, so that one that is late on a busy machine does not count.
+// quiet is how long no beat may arrive before a process counts as ended. It spans
+// many beats, so that one late beat on a busy machine does not matter.
 const quiet = 2 * time.Second
 
-// mostAlive is for how long a process may go on once its end is awaited: longer than any
-// grace period here, with what a busy machine adds, and within the time of each spec.
+// mostAlive is how long a process may continue once its end is awaited: longer than any
+// grace period here plus the delays of a busy machine, and within the time of each spec.
 const mostAlive = 60 * time.Second
 
-// series is all that the process of that name sent, once it has fallen silent.
+// series is everything that the process of that name sent, once it has fallen silent.
 // The collector answers only then.
 func (c collector) series(ctx SpecContext, ns space, name string) record.Series {
 	GinkgoHelper()
@@ -117,13 +117,13 @@ func (c collector) series(ctx SpecContext, ns space, name string) record.Series 
 	if err != nil && soon.Err() != nil && ctx.Err() == nil {
 		now := c.mark(ctx, ns)
 		if last, beats := c.soFar(ctx, ns, name).Last(""); beats && last.BT > now.BT-quiet.Nanoseconds() {
-			spec.Late(fmt.Sprintf("the process %s must have ended, but %s after its end was first waited for it is still alive\n%s", name, mostAlive, ns.Journal().Story(name)))
+			spec.Late(fmt.Sprintf("the process %s must have ended, but after %s of waiting it is still alive\n%s", name, mostAlive, ns.Journal().Story(name)))
 		}
 	}
 	return spec.Must(s, err)
 }
 
-// soFar is all that the process of that name has sent until now.
+// soFar is everything that the process of that name has sent until now.
 func (c collector) soFar(ctx SpecContext, ns space, name string) record.Series {
 	GinkgoHelper()
 	return spec.Must(c.ask(ctx, ns, map[string]string{"id": name}))
@@ -135,15 +135,15 @@ func (c collector) ask(ctx context.Context, ns space, query map[string]string) (
 	if err != nil {
 		return s, err
 	}
-	// Victims send under the name of their pod, and their container is w. Who
-	// sends under another name has no pod of it, and is noted where that is known.
+	// Victims send under the name of their pod, and their container is w. A sender
+	// with another name has no such pod and is recorded where its pod is known.
 	err = json.Unmarshal(data, &s)
 	ns.Saw(ns.Journal().Story(query["id"]), "w", lines(s))
 	return s, err
 }
 
-// mark is a request to the collector, which so has a moment on its clock that
-// is not after the present one.
+// mark sends a request to the collector, which fixes a time on the collector's clock
+// that is not later than now.
 func (c collector) mark(ctx SpecContext, ns space) record.Request {
 	GinkgoHelper()
 	id := rand.Text()
@@ -160,7 +160,7 @@ func (c collector) mark(ctx SpecContext, ns space) record.Request {
 	return mark
 }
 
-// lines are those that a process sent.
+// lines are the lines that a process sent.
 func lines(s record.Series) []record.Line {
 	var all []record.Line
 	for _, a := range s.Arrivals {

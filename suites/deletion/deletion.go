@@ -1,5 +1,4 @@
-// Package deletion holds the specs on how a Pod is deleted, with and without
-// force.
+// Package deletion holds the specs on the deletion of Pods, with and without force.
 package deletion
 
 import (
@@ -23,16 +22,15 @@ import (
 // grace is the documented default of terminationGracePeriodSeconds.
 const grace = 30 * time.Second
 
-// forcedGrace is what the kubelet grants the processes of a Pod that is deleted
-// by force.
+// forcedGrace is the time that the kubelet gives the processes of a force-deleted Pod.
 // Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (minimumGracePeriodInSeconds).
 const forcedGrace = 2 * time.Second
 
-// mostForced allows 1.5 s for the runtime and the machine: the least that is
-// seen in a few attempts is as exact as that also on a busy machine.
+// mostForced allows 1.5 s for the runtime and the machine. The smallest value of a few
+// attempts is that exact even on a busy machine.
 const mostForced = forcedGrace + 1500*time.Millisecond
 
-// lookAgain is enough to start one more victim and see its end.
+// lookAgain is enough time to start one more victim and see its end.
 const lookAgain = 45 * time.Second
 
 var _ = Describe("Deleting a Pod", func() {
@@ -47,17 +45,17 @@ var _ = Describe("Deleting a Pod", func() {
 		after := spec.Must(ns.API.ServerTime(ctx))
 		deleted := spec.Must(story.Await(ctx, pod.BeingDeleted())).Pod
 
-		Expect(deleted.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "a plain delete must grant the default grace period of 30 s\n%s", story)
-		// Both times are whole seconds of the API server's clock, cut.
+		Expect(deleted.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "a plain delete must set the default grace period of 30 s\n%s", story)
+		// Both times are cut to whole seconds of the API server's clock.
 		Expect(deleted.DeletionTimestamp.Time).To(And(
 			BeTemporally(">=", before.Add(grace)),
 			BeTemporally("<=", after.Add(grace+time.Second)),
-		), "the deletionTimestamp must be the time of the request (%s to %s) and the grace period of 30 s\n%s", before, after, story)
+		), "the deletionTimestamp must be the time of the request (%s to %s) plus the grace period of 30 s\n%s", before, after, story)
 		claim.MeasureTime("DELETE-02", "grace period", "30 s", time.Duration(*deleted.DeletionGracePeriodSeconds)*time.Second, true)
 	})
 
 	It("kills a process that ignores SIGTERM after the grace period, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
-		// Later by up to 4 s is the runtime and a busy machine.
+		// The runtime and a busy machine may add up to 4 s.
 		const most = grace + 4*time.Second
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
@@ -68,9 +66,9 @@ var _ = Describe("Deleting a Pod", func() {
 			spec.Do(ns.Delete(ctx, victim, -1))
 			gone = spec.Must(victim.AwaitGone(ctx))
 			took = fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
-			// A process that was told late seems to be killed a moment too early, and a
-			// busy machine can be late with the kill. A kubelet that is early or late is
-			// so once more.
+			// A process that gets SIGTERM late seems to be killed a moment too early, and a
+			// busy machine can be late with the kill. A kubelet that is really early or
+			// late is so again.
 			right := took.reaches(grace) && took.lasted <= most
 			never := took.lasted < grace-2*time.Second || took.lasted > most+grace/2
 			if right || never || attempt == 2 || claim.TimeLeft() < grace+lookAgain {
@@ -84,9 +82,9 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 
 	It("does not wait for the grace period when the process ends on SIGTERM", claim.Proves("DELETE-03").Waiting(0), func(ctx SpecContext) {
-		// A conformant kubelet needs 1 to 3 s. The grace period is as long as it is so
-		// that the slowest machine stays far below it: one with a load of 40 for each
-		// core took 10.7 s.
+		// A conformant kubelet needs 1 to 3 s. The grace period is so long that the
+		// slowest machine stays far below it: one with a load of 40 for each core took
+		// 10.7 s.
 		const patient, most = 100 * time.Second, 60 * time.Second
 		story := spec.Must(ns.Create(ctx, pod.New("obedient", pod.Grace(int64(patient/time.Second)),
 			ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
@@ -98,9 +96,9 @@ var _ = Describe("Deleting a Pod", func() {
 		took := gone.At.Sub(asked)
 		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than the grace period of 100 s", took, took < most)
 		if took >= most {
-			spec.Late(fmt.Sprintf("a Pod whose process ends on SIGTERM must be gone long before its grace period of %s is over, but it took %s\n%s", patient, took, story))
+			spec.Late(fmt.Sprintf("a Pod whose process ends on SIGTERM must be gone long before its grace period of %s ends, but it took %s\n%s", patient, took, story))
 		}
-		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported so, and not be killed\n%s", story)
+		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported with exit code 0, and not be killed\n%s", story)
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose process ended with 0 must end as Succeeded\n%s", story)
 	})
 
@@ -112,7 +110,7 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Do(ns.Delete(ctx, story, 0))
 		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
 		took := time.Since(asked)
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the object must be gone when the forced deletion has been answered, but reading it said: %v", err)
+		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the object must be gone once the forced deletion is answered, but reading it returned: %v", err)
 		claim.MeasureTime("DELETE-05", "forced deletion to object gone", "at once", took, true)
 
 		gone := spec.Must(story.AwaitGone(ctx))
@@ -125,8 +123,8 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 
 	It("by force is what kubectl delete --force asks for", claim.ProvesPart("DELETE-05", "with kubectl"), func(ctx SpecContext) {
-		// The article has --force alone, the documentation both flags. kubectl makes 1 of
-		// a grace period of 0 unless --force comes with it.
+		// The article uses --force alone, the documentation both flags. Without --force,
+		// kubectl turns a grace period of 0 into 1.
 		cases := []struct {
 			pod   string
 			flags []string
@@ -144,7 +142,7 @@ var _ = Describe("Deleting a Pod", func() {
 
 			deleted := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"delete", "pod", c.pod}, c.flags)...))
 			Expect(deleted.Code).To(BeZero(), "kubectl delete %s must succeed\n%s", flags, deleted)
-			Expect(deleted.Stdout).To(ContainSubstring(`pod "`+c.pod+`" force deleted`), "kubectl delete %s must say on stdout that it has deleted the Pod by force\n%s", flags, deleted)
+			Expect(deleted.Stdout).To(ContainSubstring(`pod "`+c.pod+`" force deleted`), "kubectl delete %s must report the forced deletion on stdout\n%s", flags, deleted)
 			Expect(deleted.Stderr).To(ContainSubstring("Immediate deletion does not wait for confirmation"), "kubectl delete %s must warn on stderr that the processes may still run\n%s", flags, deleted)
 			gone := spec.Must(story.AwaitGone(ctx))
 			Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl delete %s must ask for a grace period of 0\n%s", flags, story)
@@ -156,22 +154,21 @@ var _ = Describe("Deleting a Pod", func() {
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
 		var took span
-		// A busy machine can blur two seconds beyond use, be late with the kill, or
-		// with telling the process: then they are measured again. A kubelet that kills
-		// at once does so twice, and one that gives the Pod's own grace period needs no
-		// second look.
+		// On a busy machine the two seconds can become too blurred to use, or the kill or
+		// SIGTERM can be late; then the spec measures again. A kubelet that kills at once
+		// does so twice, and one that gives the Pod's own grace period is clear at once.
 		const attempts = 3
 		atOnce := 0
 		for attempt := 1; ; attempt++ {
 			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt), pod.Grace(20))
 			spec.Do(ns.Delete(ctx, victim, 0))
-			ns.expectGone(ctx, victim, "when its forced deletion has been answered")
+			ns.expectGone(ctx, victim, "when its forced deletion is answered")
 			gone := spec.Must(victim.AwaitGone(ctx))
-			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "the object must go while the process still runs\n%s", victim)
+			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "the object must be gone while the process still runs\n%s", victim)
 			var err error
 			took, _, err = measure(collector.series(ctx, ns, victim.Name()))
-			// A collector that stands still for long enough takes that for the end, also
-			// before SIGTERM has come.
+			// A collector that stands still for long enough takes its own pause for the end
+			// of the process, even before SIGTERM.
 			if err != nil || took.lasted < forcedGrace/4 {
 				atOnce++
 			}
@@ -185,13 +182,13 @@ var _ = Describe("Deleting a Pod", func() {
 				break
 			}
 			if attempt == attempts || claim.TimeLeft() < lookAgain {
-				claim.Inconclusive(fmt.Sprintf("the machine is too busy to measure the %s that a process has after a forced deletion, in %d attempts", forcedGrace, attempt))
-				Fail(fmt.Sprintf("the end of the process is not known well enough: it lived for %s after SIGTERM, or %s more", took.lasted, took.blur))
+				claim.Inconclusive(fmt.Sprintf("the machine is too busy: %[2]d attempts did not measure the %[1]s that a process has after a forced deletion", forcedGrace, attempt))
+				Fail(fmt.Sprintf("the end of the process is not known exactly enough: it lived for %s after SIGTERM, or up to %s more", took.lasted, took.blur))
 			}
 		}
 		took.expect("DELETE-06", forcedGrace, mostForced, victim)
 	})
 })
 
-// space is the namespace of a spec, with what this subject looks for in it.
+// space is the namespace of a spec, with this subject's own methods.
 type space struct{ *spec.Space }

@@ -34,16 +34,16 @@ var _ = Describe("A plain delete", func() {
 			story := stories[c.pod.Name]
 			spec.Must(story.Await(ctx, c.when))
 			spec.Do(ns.Delete(ctx, story, -1))
-			ns.expectGone(ctx, story, "when its plain deletion has been answered")
+			ns.expectGone(ctx, story, "when its plain deletion is answered")
 		}
 		for _, c := range cases {
 			story := stories[c.pod.Name]
 			gone := spec.Must(story.AwaitGone(ctx))
 			Expect(gone.Pod.Status.Phase).To(Equal(c.last), "the deletion of the Pod %s must not wait for anything\n%s", c.pod.Name, story)
 			Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "the Pod %s must be deleted with a grace period of 0\n%s", c.pod.Name, story)
-			// The kubelet removes a Pod with a grace period that has ended so soon
-			// that only this tells the difference.
-			Expect(story).To(pod.NeverBe(grantedGrace), "the Pod %s must not be given a grace period first", c.pod.Name)
+			// The kubelet removes an ended Pod with a grace period so soon that only
+			// this shows the difference.
+			Expect(story).To(pod.NeverBe(grantedGrace), "the Pod %s must not get a grace period first", c.pod.Name)
 		}
 	})
 })

@@ -18,13 +18,13 @@ const (
 	hookedGrace = 10 * time.Second
 	// shortHook leaves as much of the grace period as it takes.
 	shortHook = 5 * time.Second
-	// longHook is not over for long after the last of the grace period.
+	// longHook ends long after the grace period.
 	longHook = 30 * time.Second
-	// extension is what a preStop hook that uses up the grace period gets the
-	// process in addition.
+	// extension is the extra time of a process whose preStop hook uses up the grace
+	// period.
 	extension = 2 * time.Second
-	// slack is for the runtime and a busy machine. It is less than shortHook, by
-	// which the end would be late if hooks did not count.
+	// slack is for the runtime and a busy machine. It is less than shortHook, because the
+	// end would be late by shortHook if hooks did not count.
 	slack = 4500 * time.Millisecond
 )
 
@@ -46,7 +46,7 @@ var _ = Describe("A preStop hook", func() {
 
 		asked := collector.mark(ctx, ns)
 		spec.Do(ns.Delete(ctx, story, -1))
-		// A collector that stands still while they live would take that for their end.
+		// A collector that stands still while they live would take its pause for their end.
 		soon, cancel := context.WithTimeout(ctx, mostAlive)
 		defer cancel()
 		spec.Must(story.AwaitGone(soon))
@@ -67,23 +67,23 @@ var _ = Describe("A preStop hook", func() {
 
 		short, long := hooks["short"], hooks["long"]
 		claim.MeasureTime("DELETE-10", "start of a preStop hook of 5 s to SIGTERM", "5 s", short.toTerm, short.toTerm <= shortHook+slack)
-		// A machine that is slow to start the hook may leave it no time to end.
-		Expect(short.afterHook || short.fromMark >= hookedGrace).To(BeTrue(), "SIGTERM must not come before the preStop hook has ended, while there is grace left\n%s", story)
+		// A machine that starts the hook late may leave it no time to end.
+		Expect(short.afterHook || short.fromMark >= hookedGrace).To(BeTrue(), "SIGTERM must not come before the preStop hook has ended, as long as the grace period lasts\n%s", story)
 		if short.toTerm > shortHook+slack {
-			spec.Late(fmt.Sprintf("SIGTERM must come as soon as the preStop hook has ended, after %s, but it came after %s\n%s", shortHook, short.toTerm, story))
+			spec.Late(fmt.Sprintf("SIGTERM must come as soon as the preStop hook ends, after %s, but it came after %s\n%s", shortHook, short.toTerm, story))
 		}
-		// The kubelet takes whole seconds of the hook off the grace period, so that
-		// the sum is not less than the grace.
+		// The kubelet subtracts whole seconds of the hook from the grace period, so the
+		// sum is not less than the grace period.
 		claim.MeasureTime("DELETE-10", "start of a preStop hook of 5 s to the end of a process that ignores SIGTERM", "10 s", short.toTerm+short.left.lasted, short.left.lasted <= hookedGrace-shortHook+slack)
-		Expect(short.toEnd+short.left.blur).To(BeNumerically(">=", hookedGrace), "the process must have the whole grace period of %s together with its preStop hook\n%s", hookedGrace, story)
+		Expect(short.toEnd+short.left.blur).To(BeNumerically(">=", hookedGrace), "the process and its preStop hook together must have the whole grace period of %s\n%s", hookedGrace, story)
 		if short.left.lasted > hookedGrace-shortHook+slack {
-			spec.Late(fmt.Sprintf("the time of the preStop hook, %s, must count against the grace period of %s, so that only the rest of it is left after SIGTERM, but the process lived for %s more\n%s", shortHook, hookedGrace, short.left.lasted, story))
+			spec.Late(fmt.Sprintf("the preStop hook of %s must count against the grace period of %s, so that only the rest is left after SIGTERM, but the process lived for %s more\n%s", shortHook, hookedGrace, short.left.lasted, story))
 		}
 
 		claim.MeasureTime("DELETE-10", "start of a preStop hook longer than the grace of 10 s to SIGTERM", "10 s", long.toTerm, long.fromMark >= hookedGrace && long.toTerm <= hookedGrace+2*slack)
-		Expect(long.fromMark).To(BeNumerically(">=", hookedGrace), "SIGTERM must not cut a preStop hook short before the grace period of %s is over\n%s", hookedGrace, story)
+		Expect(long.fromMark).To(BeNumerically(">=", hookedGrace), "SIGTERM must not cut a preStop hook short before the grace period of %s ends\n%s", hookedGrace, story)
 		if long.toTerm > hookedGrace+2*slack {
-			spec.Late(fmt.Sprintf("SIGTERM must come when the grace period of %s is over, though the preStop hook still runs, but it came after %s\n%s", hookedGrace, long.toTerm, story))
+			spec.Late(fmt.Sprintf("SIGTERM must come when the grace period of %s ends, although the preStop hook still runs, but it came after %s\n%s", hookedGrace, long.toTerm, story))
 		}
 		long.left.expect("DELETE-10", extension, extension+slack, story)
 	})
@@ -93,21 +93,21 @@ var _ = Describe("A preStop hook", func() {
 type hooked struct {
 	toTerm    time.Duration // from the start of the hook to SIGTERM
 	afterHook bool          // SIGTERM came when the hook had ended
-	fromMark  time.Duration // from before the deletion was asked for to SIGTERM
-	toEnd     time.Duration // from before the deletion was asked for to the last that was heard
+	fromMark  time.Duration // from just before the delete request to SIGTERM
+	toEnd     time.Duration // from just before the delete request to the last line
 	left      span          // from SIGTERM to the end
 }
 
-// compare puts what a hook sent beside what its process sent. The times are
-// those of the collector, and asked is a moment before the deletion.
+// compare combines what a hook sent with what its process sent. The times are the
+// collector's, and asked is a moment before the deletion.
 func compare(hook, process record.Series, asked record.Request) (hooked, error) {
 	began, ok := hook.First(record.Start)
 	if !ok {
-		return hooked{}, fmt.Errorf("the preStop hook must run before the process is told to end, but it never said that it started")
+		return hooked{}, fmt.Errorf("the preStop hook must run before the process gets SIGTERM, but it never reported its start")
 	}
 	term, ok := process.First(record.Signal)
 	if !ok {
-		return hooked{}, fmt.Errorf("the process must get SIGTERM, but it never said so")
+		return hooked{}, fmt.Errorf("the process must get SIGTERM, but it never reported one")
 	}
 	last, _ := process.Last("")
 	h := hooked{
@@ -116,7 +116,7 @@ func compare(hook, process record.Series, asked record.Request) (hooked, error) 
 		toEnd:    time.Duration(last.BT - asked.BT),
 	}
 	if h.toTerm < 0 {
-		return h, fmt.Errorf("the preStop hook must run before the process is told to end, but it started %s after SIGTERM", -h.toTerm)
+		return h, fmt.Errorf("the preStop hook must run before the process gets SIGTERM, but it started %s after that", -h.toTerm)
 	}
 	if exit, ended := hook.First(record.Exit); ended {
 		h.afterHook = term.BT >= exit.BT

@@ -14,13 +14,13 @@ import (
 // span is a measured time that is known to be between lasted and lasted + blur.
 type span struct {
 	lasted, blur time.Duration
-	// sure is how long it was at least by the victim's own clock, whatever happened to
-	// its lines on their way.
+	// sure is its minimum by the victim's own clock, whatever happened to the lines on
+	// their way.
 	sure time.Duration
 }
 
-// fromTermToEnd is the time from a victim's SIGTERM to its end, by the
-// collector's clock. It fails the spec when that cannot be told.
+// fromTermToEnd is the time from a victim's SIGTERM to its end, by the collector's
+// clock. It fails the spec when that time is unknown.
 func fromTermToEnd(s record.Series, victim *journal.Story) span {
 	GinkgoHelper()
 	took, stood, err := measure(s)
@@ -28,20 +28,23 @@ func fromTermToEnd(s record.Series, victim *journal.Story) span {
 		Fail(fmt.Sprintf("%v\n%s", err, victim))
 	}
 	if stood >= quiet {
-		claim.Inconclusive(fmt.Sprintf("the machine is too busy: no beat of the process arrived for %s, so its end is not known", stood))
-		Fail("the end of the process is not known")
+		claim.Inconclusive(fmt.Sprintf("the machine is too busy: no beat of the process arrived for %s, so its end is unknown", stood))
+		Fail("the end of the process is unknown")
 	}
 	return took
 }
 
-// measure works out the span from what the victim sent, and the longest time
-// that it stood still after SIGTERM. The process may have been told a while
-// before it could say so: since its last beat before, and for as long as the line
-// that says it was on its way longer than the fastest one; and, as the thread that
-// is told need not be the one that beats, for as long as it ever stood still. (On
-// two busy cores, where a Pod that requests no CPU is served last, half a second was
-// seen.) And it may have lived on for a while after its last beat: as long as it
-// stood still between two others.
+// measure computes the span from what the victim sent, and the longest time that it
+// stood still after SIGTERM. The process may have got SIGTERM a while before it could
+// report it. That delay is at most the sum of three times:
+//   - the time since its last beat before the report,
+//   - the extra travel time of the report compared with the fastest line,
+//   - the longest time that it ever stood still, because the thread that gets the
+//     signal need not be the one that beats. (On two busy cores, where a Pod without a
+//     CPU request is served last, this was half a second.)
+//
+// The process may also have lived on after its last beat, for as long as it stood
+// still between two other beats.
 func measure(s record.Series) (took span, stood time.Duration, err error) {
 	term := -1
 	for i, a := range s.Arrivals {
@@ -51,7 +54,7 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 		}
 	}
 	if term < 0 {
-		return span{}, 0, fmt.Errorf("the process must get SIGTERM before it is killed, but it never said so; it sent %d lines", len(s.Arrivals))
+		return span{}, 0, fmt.Errorf("the process must get SIGTERM before it is killed, but it never reported one; it sent %d lines", len(s.Arrivals))
 	}
 	told := s.Arrivals[term]
 	if told.Line.Signal != "SIGTERM" {
@@ -78,27 +81,26 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 	return span{lasted: last.Since(told), blur: late + ever + stood, sure: last.Line.Since(told.Line)}, stood, nil
 }
 
-// transit is from the moment at which a line says that it was written to its
-// arrival, by the clocks of two nodes: only the difference of two of them says
-// something.
+// transit is the time from when a line was written to its arrival. It compares the
+// clocks of two nodes, so only the difference between two transits has a meaning.
 func transit(a record.Arrival) time.Duration { return time.Duration(a.BT - a.Line.BT) }
 
-// reaches says whether the span can be as long as documented. The kubelet counts
-// from the moment at which it asks the runtime to stop the container, which is a
-// moment before SIGTERM; more than a tenth of a second is a shorter grace.
+// reaches reports whether the span can be as long as documented. The kubelet counts
+// from its request to stop the container, a moment before SIGTERM. If more than a tenth
+// of a second is missing, the grace period is too short.
 func (s span) reaches(documented time.Duration) bool {
 	return s.lasted+s.blur >= documented-100*time.Millisecond
 }
 
-// expect holds the span against the documented time.
+// expect checks the span against the documented time.
 func (s span) expect(id string, documented, most time.Duration, victim *journal.Story) {
 	GinkgoHelper()
 	long := s.reaches(documented)
 	claim.MeasureTime(id, "SIGTERM to the end of a process that ignores it", fmt.Sprintf("%.0f s", documented.Seconds()), s.lasted, long && s.lasted <= most)
 	if !long {
-		Fail(fmt.Sprintf("a process that ignores SIGTERM must have %s until it is killed, but it had only %s (at most %s more, as exactly as it could be measured)\n%s", documented, s.lasted, s.blur, victim))
+		Fail(fmt.Sprintf("a process that ignores SIGTERM must have %s until it is killed, but it had only %s (or up to %s more, which the measurement cannot exclude)\n%s", documented, s.lasted, s.blur, victim))
 	}
 	if s.lasted > most {
-		spec.Late(fmt.Sprintf("a process that ignores SIGTERM must be killed after %s, but it lived for %s, and %s is the most that the machine can explain\n%s", documented, s.lasted, most, victim))
+		spec.Late(fmt.Sprintf("a process that ignores SIGTERM must be killed after %s, but it lived for %s; a slow machine explains at most %s\n%s", documented, s.lasted, most, victim))
 	}
 }

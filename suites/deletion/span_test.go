@@ -69,7 +69,7 @@ func TestMeasureNeedsSIGTERM(t *testing.T) {
 		series record.Series
 		want   string
 	}{
-		"no signal":      {sent(0, "", 950, 1000), "never said so; it sent 2 lines"},
+		"no signal":      {sent(0, "", 950, 1000), "never reported one; it sent 2 lines"},
 		"another signal": {sent(1010, "SIGINT", 1000, 1050), "the first signal was SIGINT"},
 		"nothing":        {record.Series{}, "it sent 0 lines"},
 	} {

@@ -19,12 +19,12 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// shownFor is how long the Pods here take to end, in seconds: long enough to
-// look at them meanwhile on a busy machine.
+// shownFor is how long the Pods here take to end, in seconds: long enough to look at
+// them meanwhile, even on a busy machine.
 const shownFor = 5
 
-// overdue is how much longer than its grace period the end of a Pod is awaited
-// before the kubelet has failed: it takes a few seconds on a busy machine.
+// overdue is how long after its grace period a Pod may end before the kubelet has
+// failed. On a busy machine the end takes a few seconds.
 const overdue = 30 * time.Second
 
 var _ = Describe("A Pod that is being deleted", func() {
@@ -39,8 +39,8 @@ var _ = Describe("A Pod that is being deleted", func() {
 			during  corev1.PodPhase
 			after   corev1.PodPhase
 			exits   map[string]int32
-			status  string // after the end, "" where it is not looked at
-			ignores string // the container that ignores SIGTERM, and so stays to be looked at
+			status  string // after the end; "" if it is not checked
+			ignores string // the container that ignores SIGTERM and so stays visible
 		}{
 			{pod: pod.New("runs", append(keep, ns.Witness("obeys", witness.Run(witness.OnTerm(witness.ExitWith(3)))), ns.Witness("ignores", stays))...),
 				when: pod.AllRunning(), during: corev1.PodRunning, after: corev1.PodFailed, exits: map[string]int32{"obeys": 3, "ignores": 137}, status: "Error", ignores: "ignores"},
@@ -60,7 +60,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 			}
 		}
 
-		By("looking at them while they end")
+		By("checking them while they end")
 		for _, c := range cases {
 			story := stories[c.pod.Name]
 			spec.Do(ns.Delete(ctx, story, -1))
@@ -69,50 +69,51 @@ var _ = Describe("A Pod that is being deleted", func() {
 			}
 			cells, shown, err := ns.Row(ctx, c.pod.Name)
 			spec.Do(err)
-			Expect(shown.DeletionTimestamp).NotTo(BeNil(), "a Pod whose deletion was answered must have a deletionTimestamp\n%s", story)
-			Expect(shown.Status.Phase).To(Equal(c.during), "the phase of the Pod %s must stay what it was while its containers are being stopped\n%s", c.pod.Name, story)
-			Expect(cells["Status"]).To(Equal("Terminating"), "STATUS of the Pod %s must be Terminating while it is being deleted and has not ended, in phase %s\n%s", c.pod.Name, c.during, story)
+			Expect(shown.DeletionTimestamp).NotTo(BeNil(), "a Pod must have a deletionTimestamp once its deletion is answered\n%s", story)
+			Expect(shown.Status.Phase).To(Equal(c.during), "the phase of the Pod %s must not change while its containers are being stopped\n%s", c.pod.Name, story)
+			Expect(cells["Status"]).To(Equal("Terminating"), "STATUS of the deleted Pod %s must be Terminating until it has ended, in phase %s\n%s", c.pod.Name, c.during, story)
 		}
 
-		By("looking at them when they have ended")
+		By("checking them after they have ended")
 		for _, c := range cases {
 			story := stories[c.pod.Name]
 			end := spec.Must(story.AwaitWithin(ctx, shownFor*time.Second+overdue, letGo))
 			Expect(story.Deleted()).To(BeFalse(), "a finalizer must keep the Pod %s in the API\n%s", c.pod.Name, story)
-			Expect(end.Pod.Status.Phase).To(Equal(c.after), "the Pod %s must end in this phase\n%s", c.pod.Name, story)
+			Expect(end.Pod.Status.Phase).To(Equal(c.after), "the Pod %s must end in the phase that its exit codes call for\n%s", c.pod.Name, story)
 			if c.ignores != "" {
-				// The status of a container can be wrong, too: one that still runs takes a command.
+				// The status of a container can also be wrong: a running container accepts a command.
 				_, err := ns.ExecWith(ctx, story, namespace.Execution{Container: c.ignores, Command: witness.Command(witness.Version())})
-				Expect(err).To(HaveOccurred(), "the containers of the Pod %s must have been stopped when it is %s, but container %s still ran a command\n%s", c.pod.Name, c.after, c.ignores, story)
+				Expect(err).To(HaveOccurred(), "the containers of the Pod %s must have stopped when it is %s, but container %s still ran a command\n%s", c.pod.Name, c.after, c.ignores, story)
 			}
 			first := spec.Must(story.Await(ctx, pod.InPhase(c.after))).Pod
 			for container, code := range c.exits {
-				Expect(pod.Status(first, container).State.Running).To(BeNil(), "the phase of the Pod %s must stay what it was until its containers have been stopped, but container %s still ran when it was %s\n%s", c.pod.Name, container, c.after, story)
-				Expect(pod.Status(end.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s of the Pod %s must have been stopped, and its exit code must be kept\n%s", container, c.pod.Name, story)
+				Expect(pod.Status(first, container).State.Running).To(BeNil(), "the phase of the Pod %s must not change until its containers have stopped, but container %s still ran when it was %s\n%s", c.pod.Name, container, c.after, story)
+				Expect(pod.Status(end.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s of the Pod %s must have stopped and must keep its exit code\n%s", container, c.pod.Name, story)
 			}
 			phases := []corev1.PodPhase{corev1.PodPending, corev1.PodRunning, c.after}
 			if c.during == corev1.PodPending {
 				phases = []corev1.PodPhase{corev1.PodPending, c.after}
 			}
-			Expect(story).To(pod.HaveOnlyPhases(phases...), "being deleted must not be a phase of its own")
+			Expect(story).To(pod.HaveOnlyPhases(phases...), "deletion must not add a phase")
 			if c.status != "" {
 				cells, _, err := ns.Row(ctx, c.pod.Name)
 				spec.Do(err)
-				Expect(cells["Status"]).To(Equal(c.status), "STATUS of the Pod %s must no longer be Terminating but show how it ended, in phase %s\n%s", c.pod.Name, c.after, story)
+				Expect(cells["Status"]).To(Equal(c.status), "STATUS of the Pod %s must no longer be Terminating but show how the Pod ended, in phase %s\n%s", c.pod.Name, c.after, story)
 			}
 		}
 
-		// Phase and exit codes have to stay until then, so the last version is looked at too.
-		By("taking the finalizer away")
+		// Phase and exit codes have to stay until the finalizer is removed, so the last version
+		// is checked too.
+		By("removing the finalizer")
 		for _, c := range cases {
 			story := stories[c.pod.Name]
 			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 			spec.Do(err)
-			ns.expectGone(ctx, story, "when its last finalizer has been removed")
+			ns.expectGone(ctx, story, "when its last finalizer is removed")
 			gone := spec.Must(story.AwaitGone(ctx)).Pod
-			Expect(gone.Status.Phase).To(Equal(c.after), "the DELETED version of the Pod %s must carry the final phase\n%s", c.pod.Name, story)
+			Expect(gone.Status.Phase).To(Equal(c.after), "the DELETED version of the Pod %s must have the final phase\n%s", c.pod.Name, story)
 			for container, code := range c.exits {
-				Expect(pod.Status(gone, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "the DELETED version of the Pod %s must carry the exit code of container %s\n%s", c.pod.Name, container, story)
+				Expect(pod.Status(gone, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "the DELETED version of the Pod %s must have the exit code of container %s\n%s", c.pod.Name, container, story)
 			}
 		}
 	})
@@ -134,7 +135,7 @@ var _ = Describe("A Pod that is being deleted", func() {
 		for _, c := range cases {
 			story := stories[c.pod.Name]
 			if c.pod.Name == "never-ran" {
-				// The kubelet has taken the Pod on.
+				// The kubelet has accepted the Pod.
 				spec.Must(story.Await(ctx, pod.ContainerWaiting("w")))
 			} else {
 				spec.Must(ns.AwaitStarted(ctx, story, "w"))
@@ -146,16 +147,16 @@ var _ = Describe("A Pod that is being deleted", func() {
 			soon, cancel := context.WithTimeout(ctx, overdue)
 			defer cancel()
 			gone := spec.Must(story.AwaitGone(soon))
-			Expect(gone.Pod.Status.Phase).To(Equal(c.phase), "the last version of the Pod %s must show how it ended\n%s", c.pod.Name, story)
-			Expect(endedBeforeGone(story.Versions())).To(BeTrue(), "a terminal phase of the Pod %s must be seen before it is gone\n%s", c.pod.Name, story)
+			Expect(gone.Pod.Status.Phase).To(Equal(c.phase), "the last version of the Pod %s must show how the Pod ended\n%s", c.pod.Name, story)
+			Expect(endedBeforeGone(story.Versions())).To(BeTrue(), "the Pod %s must show a terminal phase before it is gone\n%s", c.pod.Name, story)
 		}
 	})
 })
 
-// letGo holds when the kubelet has nothing more to do for a deleted Pod, which
-// it says by asking for its deletion with a grace period of 0.
+// letGo holds when the kubelet has finished with a deleted Pod. It shows this by
+// requesting the deletion with a grace period of 0.
 var letGo = journal.State{
-	Text: "to be ended, and let go of by its kubelet",
+	Text: "to have ended and to be released by its kubelet",
 	Holds: func(p *corev1.Pod) bool {
 		return terminal(p) && p.DeletionGracePeriodSeconds != nil && *p.DeletionGracePeriodSeconds == 0
 	},
@@ -165,8 +166,8 @@ func terminal(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// endedBeforeGone says whether a version before the last one, DELETED, shows a
-// terminal phase while the Pod was still to be let go of. The kubelet's own
+// endedBeforeGone reports whether a version before the last one, DELETED, shows a
+// terminal phase while the kubelet had not yet released the Pod. The kubelet's own
 // request to remove the object is no such version: it changes no status.
 func endedBeforeGone(versions []journal.Version) bool {
 	for _, v := range versions {

@@ -35,35 +35,35 @@ var _ = Describe("kubectl describe pod", func() {
 			lines = append(lines, fmt.Sprintf(" +%s +%s *", regexp.QuoteMeta(string(c.Type)), c.Status))
 		}
 		for _, line := range lines {
-			Expect(got.Stdout).To(MatchRegexp("(?m)^%s$", line), "kubectl describe must show what the API tells of the Pod\n%s", story)
+			Expect(got.Stdout).To(MatchRegexp("(?m)^%s$", line), "kubectl describe must show what the API reports about the Pod\n%s", story)
 		}
 
-		// What is said of one container must not be what another one did.
+		// The text about one container must not describe another one.
 		again, once := about(got.Stdout, "again"), about(got.Stdout, "once")
 		for _, line := range []string{"State: +Running", "Last State: +Terminated", "Exit Code: +3", "Restart Count: +1"} {
-			Expect(again).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show of container again that it runs, was restarted once, and how it ended before\n%s\n%s", got, story)
+			Expect(again).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show that container again runs, was restarted once, and how it ended before\n%s\n%s", got, story)
 		}
 		for _, line := range []string{"State: +Running", "Restart Count: +0"} {
-			Expect(once).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show of container once that it runs and was never restarted\n%s\n%s", got, story)
+			Expect(once).To(MatchRegexp("(?m)^ +%s$", line), "kubectl describe must show that container once runs and was never restarted\n%s\n%s", got, story)
 		}
 		Expect(once).NotTo(ContainSubstring("Last State"), "kubectl describe must show no last state of container once, which has none\n%s\n%s", got, story)
 	})
 
 	It("shows that a Pod is being deleted", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
-		// It has to have run: a deleted Pod that no node has is Failed soon, and
-		// then shown with its phase.
+		// The Pod must have run: a deleted Pod on no node soon becomes Failed, and then
+		// kubectl shows its phase.
 		story := spec.Must(ns.Create(ctx, pod.New("leaving", pod.Grace(20), ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
 		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 		spec.Do(ns.Delete(ctx, story, -1))
 		spec.Must(story.Await(ctx, pod.BeingDeleted()))
 		got := spec.Must(ns.RunKubectl(ctx, "", "describe", "pod", story.Name()))
-		Expect(got.Stdout).To(MatchRegexp("(?m)^Status: +Terminating"), "a Pod that is being deleted must be shown as Terminating, though its phase is Running\n%s", got)
-		Expect(got.Stdout).To(MatchRegexp("(?m)^Termination Grace Period: +20s$"), "with the grace period that it was given\n%s", got)
+		Expect(got.Stdout).To(MatchRegexp("(?m)^Status: +Terminating"), "a Pod that is being deleted must show as Terminating, although its phase is Running\n%s", got)
+		Expect(got.Stdout).To(MatchRegexp("(?m)^Termination Grace Period: +20s$"), "kubectl describe must show the grace period of the deletion\n%s", got)
 	})
 })
 
-// about is what kubectl describe says about a container: the lines under its name
-// that are indented further.
+// about is what kubectl describe says about a container: the lines under its name with a
+// deeper indent.
 func about(described, container string) string {
 	found := regexp.MustCompile(`(?m)^  ` + regexp.QuoteMeta(container) + `:\n((?: {4}.*\n)*)`).FindStringSubmatch(described)
 	if found == nil {

@@ -21,19 +21,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// defaultContainer is the annotation by which a Pod tells kubectl which of its
-// containers is meant when none is named.
+// defaultContainer is the annotation that tells kubectl which container of a Pod to use
+// when none is named.
 // https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container
 const defaultContainer = "kubectl.kubernetes.io/default-container"
 
-// What a command in a container says in these specs, and ends with.
+// The exit code and the stderr line of a command in these specs.
 const (
 	answer = 42
 	aside  = "said on stderr"
 )
 
-// execTime is patience with commands that end in milliseconds on a calm machine,
-// so that one which never gets its stdin is ended.
+// execTime is the time limit for commands that end in milliseconds on a calm machine. It
+// ends a command that never gets its stdin.
 const execTime = 30 * time.Second
 
 var _ = Describe("kubectl exec", func() {
@@ -43,8 +43,8 @@ var _ = Describe("kubectl exec", func() {
 		story := runner(ctx, ns)
 		soon, cancel := context.WithTimeout(ctx, execTime)
 		defer cancel()
-		// The second line is sent when the first has been answered, so that no
-		// stdin will do that is only handed over as a whole.
+		// The second line follows the answer to the first one, so a stdin that is
+		// passed on only as a whole does not pass.
 		stdin, typed := io.Pipe()
 		heard, output := io.Pipe()
 		ended := make(chan struct{})
@@ -64,11 +64,11 @@ var _ = Describe("kubectl exec", func() {
 		<-ended
 		spec.Do(err)
 		expectTalk(got.Stdout, false, "first", "second")
-		Expect(got.Stderr).To(Equal(aside+"\n"), "stderr of the command must come back, apart from stdout\n%s", story)
+		Expect(got.Stderr).To(Equal(aside+"\n"), "the stderr of the command must come back, separate from stdout\n%s", story)
 		Expect(got.Code).To(Equal(answer), "the exit code of the command must come back\n%s", story)
 
 		By("asking for a terminal")
-		// The person stays before the terminal: the end of stdin hangs it up.
+		// stdin stays open, because its end would hang up the terminal.
 		stdin, typed = io.Pipe()
 		defer typed.Close()
 		go fmt.Fprintln(typed, "typed")
@@ -81,37 +81,37 @@ var _ = Describe("kubectl exec", func() {
 		story := runner(ctx, ns)
 		got := spec.Must(ns.RunKubectl(ctx, "first\nsecond\n", slices.Concat([]string{"exec", "-i", story.Name(), "--"}, witness.Talk(-1, answer, aside))...))
 		expectTalk(got.Stdout, false, "first", "second")
-		// kubectl adds a line of its own on the exit code, and what gets it its credentials
-		// can have written there too.
+		// kubectl adds its own line about the exit code, and a credential plugin may have
+		// written to stderr too.
 		Expect(strings.Split(got.Stderr, "\n")).To(ContainElement(aside), "kubectl must write the command's stderr to its own\n%s", got)
-		Expect(got.Code).To(Equal(answer), "kubectl must end with the command's exit code\n%s", got)
+		Expect(got.Code).To(Equal(answer), "kubectl must exit with the command's exit code\n%s", got)
 
 		got = spec.Must(ns.TypeIntoKubectl(ctx, "typed\n", slices.Concat([]string{"exec", "-it", story.Name(), "--"}, witness.Talk(1, answer, ""))...))
 		expectTalk(got.Stdout, true, "typed")
-		Expect(got.Code).To(Equal(answer), "kubectl exec -it must end with the command's exit code\n%s", got)
+		Expect(got.Code).To(Equal(answer), "kubectl exec -it must exit with the command's exit code\n%s", got)
 
 		By("leaving out --")
 		got = spec.Must(ns.RunKubectl(ctx, "", "exec", story.Name(), "/witness", "version"))
 		Expect(got.Code).NotTo(BeZero(), "kubectl exec must refuse a command that does not follow --\n%s", got)
-		Expect(got.Stdout).To(BeEmpty(), "no command may have been run\n%s", got)
-		Expect(got.Stderr).To(ContainSubstring("exec [POD] -- [COMMAND]"), "kubectl must say how it is written\n%s", got)
+		Expect(got.Stdout).To(BeEmpty(), "kubectl must not have run a command\n%s", got)
+		Expect(got.Stderr).To(ContainSubstring("exec [POD] -- [COMMAND]"), "kubectl must print the correct usage\n%s", got)
 	})
 
 	It("runs in the container that is named, and not in one that does not run", claim.Proves("CLI-EXEC-02"), func(ctx SpecContext) {
 		story := several(ctx, ns, "")
 		for _, name := range []string{"first", "second"} {
 			got := spec.Must(ns.ExecWith(ctx, story, namespace.Execution{Container: name, Command: whoami}))
-			Expect(containerOf(got.Stdout)).To(Equal(name), "a command must run in the container that is named\n%s", story)
+			Expect(containerOf(got.Stdout)).To(Equal(name), "a command must run in the named container\n%s", story)
 		}
 		got, err := ns.ExecWith(ctx, story, namespace.Execution{Container: "ended", Command: whoami})
-		Expect(err).To(HaveOccurred(), "a command in a container that has ended must be refused, but it gave exit code %d and %q\n%s", got.Code, got.Stdout, story)
-		Expect(got.Stdout).To(BeEmpty(), "no command may run for a container that has ended\n%s", story)
-		// The same request for its neighbour says that this is about the container.
+		Expect(err).To(HaveOccurred(), "a command in a container that has ended must be refused, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
+		Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", story)
+		// The same request succeeds for another container, so the container is the reason.
 		spec.Must(ns.ExecWith(ctx, story, namespace.Execution{Container: "second", Command: whoami}))
 
-		// The default is kubectl's; the API has none.
+		// Only kubectl has a default container, the API has none.
 		got, err = ns.ExecWith(ctx, story, namespace.Execution{Command: whoami})
-		Expect(err).To(HaveOccurred(), "without a name the API must refuse to choose among several containers, but it gave exit code %d and %q\n%s", got.Code, got.Stdout, story)
+		Expect(err).To(HaveOccurred(), "without a container name the API must refuse to choose among several, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
 	})
 
 	It("with kubectl runs in the first container, or the one that an annotation names, unless -c does", claim.ProvesPart("CLI-EXEC-02", withKubectl), func(ctx SpecContext) {
@@ -132,7 +132,7 @@ var _ = Describe("kubectl exec", func() {
 		}
 		got := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", plain.Name(), "-c", "ended", "--"}, whoami)...))
 		Expect(got.Code).NotTo(BeZero(), "kubectl exec in a container that has ended must fail\n%s", got)
-		Expect(got.Stdout).To(BeEmpty(), "no command may run for a container that has ended\n%s", got)
+		Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", got)
 	})
 })
 
@@ -143,10 +143,10 @@ func runner(ctx SpecContext, ns *spec.Space) *journal.Story {
 	return story
 }
 
-// name is the environment variable by which a container knows its own name.
+// name is the environment variable with the container's own name.
 const name = "CONTAINER"
 
-// whoami is the command that tells it.
+// whoami is the command that prints that name.
 var whoami = witness.Command(witness.Inform(name))
 
 // several is a Pod with two containers that run and one that has ended.
@@ -164,7 +164,7 @@ func several(ctx SpecContext, ns *spec.Space, byDefault string) *journal.Story {
 	return story
 }
 
-// containerOf is the container in which whoami said this.
+// containerOf is the container in which whoami printed the output.
 func containerOf(output string) string {
 	for _, l := range said(output) {
 		if l.Info != nil {
@@ -174,8 +174,8 @@ func containerOf(output string) string {
 	return ""
 }
 
-// said are the witness's lines in an output, where a terminal may have put
-// other ones between them.
+// said are the witness's lines in an output. A terminal may have put other lines between
+// them.
 func said(output string) []record.Line {
 	var lines []record.Line
 	for text := range strings.Lines(output) {
@@ -187,15 +187,15 @@ func said(output string) []record.Line {
 	return lines
 }
 
-// expectTalk holds what a command said against what it was told.
+// expectTalk checks a command's output against its input.
 func expectTalk(output string, terminal bool, told ...string) {
 	GinkgoHelper()
 	lines := said(output)
-	Expect(lines).NotTo(BeEmpty(), "what the command writes to stdout must come back, but there is only %q", output)
-	Expect(lines[0].Terminal).To(Equal(terminal), "whether the command had a terminal; it said:\n%s", output)
+	Expect(lines).NotTo(BeEmpty(), "the stdout of the command must come back, but there is only %q", output)
+	Expect(lines[0].Terminal).To(Equal(terminal), "the command must have a terminal only if one was requested; it printed:\n%s", output)
 	var heard []string
 	for _, l := range witness.Select(lines, record.Heard) {
 		heard = append(heard, l.Text)
 	}
-	Expect(heard).To(Equal(told), "the command must read what it was sent; it said:\n%s", output)
+	Expect(heard).To(Equal(told), "the command must read its stdin; it printed:\n%s", output)
 }

@@ -1,4 +1,4 @@
-// Package kubectl holds the specs on what kubectl shows of a Pod.
+// Package kubectl holds the specs on what kubectl shows of a Pod and does to it.
 package kubectl
 
 import (
@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 )
 
-// short is how long a container lives that is meant to end.
+// short is the lifetime of a container that is meant to end.
 const short = 300 * time.Millisecond
 
 var _ = Describe("kubectl get pods", func() {
@@ -28,7 +28,7 @@ var _ = Describe("kubectl get pods", func() {
 		stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))
 		cases := []struct {
 			pod *corev1.Pod
-			// when is the moment to look; the state lasts from then on.
+			// when is the time to check; the state lasts from then on.
 			when   journal.State
 			phase  corev1.PodPhase
 			status string
@@ -37,8 +37,8 @@ var _ = Describe("kubectl get pods", func() {
 			{pod: pod.New("runs", stays), when: pod.InPhase(corev1.PodRunning), phase: corev1.PodRunning, status: "Running"},
 			{pod: pod.New("completes", never, ns.Witness("w", witness.Run(witness.For(short)))), when: pod.InPhase(corev1.PodSucceeded), phase: corev1.PodSucceeded, status: "Completed"},
 			{pod: pod.New("fails", never, ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))), when: pod.InPhase(corev1.PodFailed), phase: corev1.PodFailed, status: "Error"},
-			// Once its container has ended, that one's reason goes before the Pod's
-			// own, DeadlineExceeded, which a busy kubelet may publish before.
+			// Once the container has ended, its reason takes precedence over the Pod's
+			// own, DeadlineExceeded, which a busy kubelet may publish earlier.
 			{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: pod.All(failedBy("DeadlineExceeded"), pod.ContainerTerminated("w")), phase: corev1.PodFailed, status: "Error"},
 			{pod: pod.New("without-image", pod.Container("w", "podproof.test/absent:v1", nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever })),
 				when: pod.ContainerWaiting("w", "ErrImageNeverPull"), phase: corev1.PodPending, status: "ErrImageNeverPull"},
@@ -64,7 +64,7 @@ var _ = Describe("kubectl get pods", func() {
 			spec.Do(err)
 			Expect(shown.Status.Phase).To(Equal(c.phase), "the Pod %s must be in phase %s\n%s", c.pod.Name, c.phase, story)
 			if c.pod.Name == "overdue" && pod.Status(shown, "w").State.Terminated.Reason == "ContainerStatusUnknown" {
-				// It could not be started in that time, and so was never made.
+				// The container could not start in that time and was never created.
 				c.status = "ContainerStatusUnknown"
 			}
 			Expect(cells["Status"]).To(Equal(c.status), "STATUS of the Pod %s, in phase %s, must be %s\n%s", c.pod.Name, c.phase, c.status, story)
@@ -73,12 +73,12 @@ var _ = Describe("kubectl get pods", func() {
 
 	It("shows in STATUS how a container ended that is about to be restarted, though the phase is Running", claim.Proves("CLI-STATUS-01").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("crashes", ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))))
-		// From the second end on there are 10 s and more to look.
+		// From the second end on, the state lasts for 10 s and more.
 		spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "CrashLoopBackOff")))
 		cells, shown, err := ns.Row(ctx, "crashes")
 		spec.Do(err)
-		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose container is about to be restarted must be Running\n%s", story)
-		// Who looks late sees the next instance; the column follows the container.
+		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose container is about to restart must be Running\n%s", story)
+		// A late check sees the next instance; the column follows the container.
 		want := "CrashLoopBackOff"
 		switch state := pod.Status(shown, "w").State; {
 		case state.Terminated != nil:
@@ -86,7 +86,7 @@ var _ = Describe("kubectl get pods", func() {
 		case state.Running != nil:
 			want = "Running"
 		}
-		Expect(cells["Status"]).To(Equal(want), "STATUS must show how the container is, not the phase\n%s", story)
+		Expect(cells["Status"]).To(Equal(want), "STATUS must show the state of the container, not the phase\n%s", story)
 	})
 
 	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
@@ -103,7 +103,7 @@ var _ = Describe("kubectl get pods", func() {
 		for phase, p := range pods {
 			story := ns.Journal().StoryOf(p.UID)
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
-			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "the JSONPath must give the phase\n%s", story)
+			Expect(evaluate(ctx, ns, p.Name, "{.status.phase}")).To(Equal(string(phase)), "the JSONPath must return the phase\n%s", story)
 		}
 	})
 
@@ -120,11 +120,11 @@ var _ = Describe("kubectl get pods", func() {
 		cells, shown, err := ns.Row(ctx, running.Name())
 		spec.Do(err)
 		Expect(cells).To(And(HaveKeyWithValue("IP", shown.Status.PodIPs[0].IP), HaveKeyWithValue("Node", shown.Spec.NodeName)),
-			"the columns IP and Node must be the Pod's first IP and its node\n%s", running)
+			"the columns IP and Node must show the Pod's first IP and its node\n%s", running)
 		cells, _, err = ns.Row(ctx, unbound.Name())
 		spec.Do(err)
 		Expect(cells).To(And(HaveKeyWithValue("IP", "<none>"), HaveKeyWithValue("Node", "<none>")),
-			"the columns IP and Node of a Pod that is not scheduled must say so\n%s", unbound)
+			"the columns IP and Node of an unscheduled Pod must show <none>\n%s", unbound)
 	})
 
 	It("-o wide prints each Pod's IP and node, which it does not without", claim.ProvesPart("CLI-GET-01", withKubectl), func(ctx SpecContext) {
@@ -134,8 +134,8 @@ var _ = Describe("kubectl get pods", func() {
 		last := running.Last()
 		Expect(cell(got.Stdout, running.Name(), "IP")).To(Equal(last.Status.PodIP), "IP of the Pod %s\n%s\n%s", running.Name(), got, running)
 		Expect(cell(got.Stdout, running.Name(), "NODE")).To(Equal(last.Spec.NodeName), "NODE of the Pod %s\n%s\n%s", running.Name(), got, running)
-		Expect(cell(got.Stdout, unbound.Name(), "IP")).To(Equal("<none>"), "IP of a Pod that is not scheduled\n%s\n%s", got, unbound)
-		Expect(cell(got.Stdout, unbound.Name(), "NODE")).To(Equal("<none>"), "NODE of a Pod that is not scheduled\n%s\n%s", got, unbound)
+		Expect(cell(got.Stdout, unbound.Name(), "IP")).To(Equal("<none>"), "IP of an unscheduled Pod\n%s\n%s", got, unbound)
+		Expect(cell(got.Stdout, unbound.Name(), "NODE")).To(Equal("<none>"), "NODE of an unscheduled Pod\n%s\n%s", got, unbound)
 
 		narrow := spec.Must(ns.RunKubectl(ctx, "", "get", "pods"))
 		Expect(cell(narrow.Stdout, running.Name(), "STATUS")).To(Equal("Running"), "%s", narrow)
@@ -146,7 +146,7 @@ var _ = Describe("kubectl get pods", func() {
 // withKubectl names the part of a claim that only a kubectl can show.
 const withKubectl = "with kubectl"
 
-// wide makes a Pod that runs and one that is not scheduled.
+// wide creates a Pod that runs and one that is not scheduled.
 func wide(ctx SpecContext, ns *spec.Space) (running, unbound *journal.Story) {
 	GinkgoHelper()
 	running = spec.Must(ns.Create(ctx, pod.New("running", ns.Witness("w", witness.Run()))))
@@ -156,23 +156,22 @@ func wide(ctx SpecContext, ns *spec.Space) (running, unbound *journal.Story) {
 	return running, unbound
 }
 
-// failedBy holds when the Pod has failed for a reason of its own.
+// failedBy holds when the Pod has failed for its own reason.
 func failedBy(reason string) journal.State {
-	return journal.State{Text: "to have failed by " + reason, Holds: func(p *corev1.Pod) bool {
+	return journal.State{Text: "to have failed with reason " + reason, Holds: func(p *corev1.Pod) bool {
 		return p.Status.Phase == corev1.PodFailed && p.Status.Reason == reason
 	}}
 }
 
-// missingVolume keeps the containers of a bound Pod that mount it from being
-// created.
+// missingVolume prevents the creation of containers that mount it, on a bound Pod.
 func missingVolume(p *corev1.Pod) {
 	p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: "missing", VolumeSource: corev1.VolumeSource{
 		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "there-is-none"}},
 	}})
 }
 
-// evaluate applies the expression to the Pod as the API server answers it,
-// with the library that kubectl uses.
+// evaluate applies the expression to the Pod as the API server returns it, with the
+// library that kubectl uses.
 func evaluate(ctx SpecContext, ns *spec.Space, name, expression string) string {
 	GinkgoHelper()
 	raw := spec.Must(ns.API.Client.CoreV1().RESTClient().Get().Namespace(ns.Name()).Resource("pods").Name(name).

@@ -18,8 +18,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// noRegistry is an image that cannot be had: nobody listens on that port of the
-// node, so that a pull fails at once, without any network.
+// noRegistry is an image that cannot be pulled: nothing listens on that port of the
+// node, so a pull fails at once, without any network.
 const noRegistry = "127.0.0.1:1/podproof.test/absent:v1"
 
 var _ = Describe("kubectl logs", func() {
@@ -31,26 +31,26 @@ var _ = Describe("kubectl logs", func() {
 		})
 
 		ended := spec.Must(ns.Log(ctx, story, "ended", false))
-		expectExit(ended, 0, "the log of a container that has ended must reach to its last line", story)
+		expectExit(ended, 0, "the log of a container that has ended must include its last line", story)
 		expectAsides(spec.Must(ns.LogText(ctx, story, "aloud")), story)
 
 		over := spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0*time.Second))))))
 		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
-		expectExit(spec.Must(ns.Log(ctx, over, "w", false)), 0, "the log of a Pod that has ended must still be told", over)
+		expectExit(spec.Must(ns.Log(ctx, over, "w", false)), 0, "the log of a Pod that has ended must still be available", over)
 
-		expectExit(before, 3, "the log of the instance before must reach to its last line", story)
+		expectExit(before, 3, "the log of the previous instance must include its last line", story)
 		expectInstance(before, 0, "the previous log of a container that was restarted once must be that of its first instance", story)
 		now := spec.Must(ns.Log(ctx, story, "again", false))
 		expectInstance(now, 1, "the log of a container that was restarted once must be that of its second instance", story)
 		Expect(now[0].Instance).NotTo(Equal(before[0].Instance), "the logs of two instances must be of two processes\n%s", story)
 
 		_, err := ns.Log(ctx, story, "ended", true)
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "asking for the previous log of a container that has run once must be refused, but: %v\n%s", err, story)
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "a request for the previous log of a container that has run once must be refused, but it returned: %v\n%s", err, story)
 		lines, err := ns.Log(ctx, story, "absent", false)
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "asking for the log of a container that never started must be refused, but it gave %d lines and the error: %v\n%s", len(lines), err, story)
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "a request for the log of a container that never started must be refused, but it returned %d lines and the error: %v\n%s", len(lines), err, story)
 	})
 
-	It("prints them with kubectl", claim.ProvesPart("CLI-LOGS-01", withKubectl), func(ctx SpecContext) {
+	It("prints the log of each instance with kubectl", claim.ProvesPart("CLI-LOGS-01", withKubectl), func(ctx SpecContext) {
 		logs := func(story *journal.Story, args ...string) []record.Line {
 			GinkgoHelper()
 			got := spec.Must(ns.RunKubectl(ctx, "", append([]string{"logs", story.Name()}, args...)...))
@@ -60,26 +60,28 @@ var _ = Describe("kubectl logs", func() {
 		story, before := loggers(ctx, ns, func(story *journal.Story) []record.Line {
 			return logs(story, "-c", "again", "--previous")
 		})
-		expectExit(logs(story, "-c", "ended"), 0, "kubectl logs of a container that has ended must print up to its last line", story)
+		expectExit(logs(story, "-c", "ended"), 0, "kubectl logs of a container that has ended must print its last line too", story)
 		aloud := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "aloud"))
 		Expect(aloud.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", aloud, story)
 		expectAsides(aloud.Stdout, story)
-		expectInstance(before, 0, "kubectl logs --previous must print the instance before the present one", story)
-		expectExit(before, 3, "kubectl logs --previous must print up to the last line", story)
-		expectInstance(logs(story, "-c", "again"), 1, "kubectl logs must print the present instance", story)
+		expectInstance(before, 0, "kubectl logs --previous must print the log of the previous instance", story)
+		expectExit(before, 3, "kubectl logs --previous must print the last line too", story)
+		expectInstance(logs(story, "-c", "again"), 1, "kubectl logs must print the log of the current instance", story)
 
 		got := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "absent"))
 		Expect(got.Code).NotTo(BeZero(), "kubectl logs of a container that never started must fail\n%s\n%s", got, story)
-		Expect(got.Stdout).To(BeEmpty(), "of a container that never started there is nothing to print\n%s", story)
-		Expect(got.Stderr).To(And(ContainSubstring(`"absent"`), ContainSubstring("waiting to start")), "kubectl logs must say what the container waits for\n%s", story)
+		Expect(got.Stdout).To(BeEmpty(), "kubectl logs must print nothing for a container that never started\n%s", story)
+		Expect(got.Stderr).To(And(ContainSubstring(`"absent"`), ContainSubstring("waiting to start")), "kubectl logs must say why the container has not started\n%s", story)
 	})
 })
 
-// loggers is a Pod with two containers that have ended, of which "aloud" also wrote
-// much to stderr, one whose second instance runs, and one that cannot start, and what
-// previous reads of the log of the third one's first instance.
-// The collector can have taken that instance, see CreateAgain; then there is a second Pod.
-// Kubelets before 1.36 tell of no last state then, later ones do and have an empty log.
+// loggers creates a Pod with four containers: two that have ended ("aloud" also wrote much
+// to stderr), one whose second instance runs, and one that cannot start. It also returns
+// what previous reads of the log of the third container's first instance.
+//
+// The kubelet's garbage collector can have removed that instance, see CreateAgain; then
+// there is a second Pod. In that case kubelets before 1.36 show no last state, while later
+// ones show it and have an empty log.
 func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []record.Line) (*journal.Story, []record.Line) {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
@@ -92,13 +94,13 @@ func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []re
 	if lines := previous(story); len(lines) > 0 {
 		return story, lines
 	}
-	GinkgoWriter.Printf("the previous log is empty, as it is when the kubelet has just collected that instance\n%s\n", story)
+	GinkgoWriter.Printf("the previous log is empty; the kubelet may just have removed that instance\n%s\n", story)
 	story = awaitLogger(ctx, ns, spec.Must(ns.CreateAgain(ctx, story)))
 	return story, previous(story)
 }
 
-// awaitLogger waits until all containers of loggers are where they are to be, and
-// returns the Pod of which that is told.
+// awaitLogger waits until all containers of loggers have their expected states, and
+// returns the Pod that shows them.
 func awaitLogger(ctx SpecContext, ns *spec.Space, story *journal.Story) *journal.Story {
 	GinkgoHelper()
 	story, _, err := ns.AwaitLastState(ctx, story, "again", pod.All(pod.Restarted("again", 1), pod.ContainerRunning("again"), pod.ContainerWaiting("absent", "ErrImagePull", "ImagePullBackOff")))
@@ -112,11 +114,11 @@ func expectExit(lines []record.Line, code int, must string, story *journal.Story
 	Expect(lines).NotTo(BeEmpty(), "%s, but it is empty\n%s", must, story)
 	last := lines[len(lines)-1]
 	Expect(last.Event).To(Equal(record.Exit), "%s: the event of the last line\n%s", must, story)
-	Expect(last.Code).To(HaveValue(Equal(code)), "%s: the exit code that the last line tells\n%s", must, story)
+	Expect(last.Code).To(HaveValue(Equal(code)), "%s: the exit code in the last line\n%s", must, story)
 }
 
 // asides are the lines that the container "aloud" writes to stderr: many more than the
-// 10 last ones that kubectl logs shows of Pods which it has found by their labels.
+// last 10, which are all that kubectl logs shows for Pods selected by label.
 func asides() []string {
 	lines := make([]string, 50)
 	for i := range lines {
@@ -125,8 +127,8 @@ func asides() []string {
 	return lines
 }
 
-// expectAsides wants in the log all that the container wrote to stdout, and all that it
-// wrote to stderr, each in its order.
+// expectAsides expects everything in the log that the container wrote to stdout and to
+// stderr, each in order.
 func expectAsides(log string, story *journal.Story) {
 	GinkgoHelper()
 	var lines []string
@@ -135,19 +137,19 @@ func expectAsides(log string, story *journal.Story) {
 			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
 	}
-	Expect(lines).To(Equal(asides()), "a log must tell all that the container wrote to stderr, line by line\n%s", story)
+	Expect(lines).To(Equal(asides()), "a log must contain every line that the container wrote to stderr\n%s", story)
 	events := []record.Event{}
 	for _, l := range said(log) {
 		events = append(events, l.Event)
 	}
-	Expect(events).To(Equal([]record.Event{record.Start, record.Exit}), "a log must tell what the container wrote to stdout\n%s", story)
+	Expect(events).To(Equal([]record.Event{record.Start, record.Exit}), "a log must contain what the container wrote to stdout\n%s", story)
 }
 
 func expectInstance(lines []record.Line, index int, must string, story *journal.Story) {
 	GinkgoHelper()
 	instances := witness.Instances(lines)
-	Expect(instances).To(HaveLen(1), "%s, and of no other\n%s", must, story)
-	Expect(instances[0].Start).NotTo(BeNil(), "%s, from its first line on\n%s", must, story)
+	Expect(instances).To(HaveLen(1), "%s and no other instance\n%s", must, story)
+	Expect(instances[0].Start).NotTo(BeNil(), "%s from its first line on\n%s", must, story)
 	Expect(instances[0].Start.Index).To(HaveValue(Equal(index)), "%s (counted from 0)\n%s", must, story)
 }
 
@@ -169,11 +171,11 @@ var _ = Describe("kubectl events", func() {
 		claim.MeasureTime("CLI-EVENTS-01", "event Failed to event BackOff", "later", later.At.Sub(failed.At), !later.At.Before(failed.At))
 		Expect(later.At).NotTo(BeTemporally("<", failed.At), "the event BackOff must come after the event Failed\n%s", story)
 		for _, e := range story.Events() {
-			Expect(failedFor(story, "present")(e.Event)).To(BeFalse(), "no failure must be told of the container that runs\n%s", story)
+			Expect(failedFor(story, "present")(e.Event)).To(BeFalse(), "no event may report a failure of the container that runs\n%s", story)
 		}
 	})
 
-	It("prints them with kubectl", claim.ProvesPart("CLI-EVENTS-01", withKubectl), func(ctx SpecContext) {
+	It("prints the failure of a pull with kubectl", claim.ProvesPart("CLI-EVENTS-01", withKubectl), func(ctx SpecContext) {
 		story := imageless(ctx, ns)
 		spec.Must(story.AwaitEvent(ctx, "to have a Warning event Failed for container absent", failedFor(story, "absent")))
 
@@ -182,7 +184,7 @@ var _ = Describe("kubectl events", func() {
 		Expect(got.Stdout).To(MatchRegexp(`(?m)\bWarning +Failed +Pod/%s\b`, story.Name()), "kubectl events must show the failure\n%s\n%s", got, story)
 		got = spec.Must(ns.RunKubectl(ctx, "", "get", "events", "--field-selector=reason=Failed,involvedObject.uid="+string(story.UID()), "-o", "jsonpath={.items[*].involvedObject.fieldPath}"))
 		Expect(got.Code).To(BeZero(), "%s", got)
-		Expect(strings.Fields(got.Stdout)).To(And(Not(BeEmpty()), HaveEach(fieldPath("absent"))), "the failures must name the container whose image cannot be had, and no other\n%s\n%s", got, story)
+		Expect(strings.Fields(got.Stdout)).To(And(Not(BeEmpty()), HaveEach(fieldPath("absent"))), "the failures must name the container whose image cannot be pulled, and no other\n%s\n%s", got, story)
 	})
 })
 
@@ -194,9 +196,9 @@ func imageless(ctx SpecContext, ns *spec.Space) *journal.Story {
 	return story
 }
 
-// eventTime is how long after the pull has failed the events may take. The
-// kubelet comes back to the Pod after 10 s to 15 s at most, finds the image in
-// back-off then or the next time, and sends events in the background.
+// eventTime is how long the events may take after the failed pull. The kubelet returns
+// to the Pod after at most 10 to 15 s, finds the image in back-off then or the next time,
+// and sends events in the background.
 const eventTime = time.Minute
 
 // fieldPath is how events name a container.

@@ -15,12 +15,12 @@ import (
 )
 
 var _ = Describe("The minimal Pod manifest", func() {
-	// A minimal manifest has no securityContext, which restricted asks for.
+	// A minimal manifest has no securityContext, which the level restricted requires.
 	ns := spec.PrivilegedNamespace()
 
 	It("runs, with the defaults that the API server fills in", claim.Proves("YAML-01"), func(ctx SpecContext) {
-		// Admission that sets fields itself leaves no default to look at. It is known by
-		// what it makes of a Pod that asks for another value.
+		// Admission that sets fields itself leaves no default to check. What it does to a Pod
+		// with another value shows that it does so.
 		explicit := pod.New("other", pod.Gated(), pod.Restart(corev1.RestartPolicyAlways), pod.Grace(30), ns.Witness("w", witness.Run()))
 		explicit.Spec.DNSPolicy, explicit.Spec.SchedulerName = corev1.DNSClusterFirst, corev1.DefaultSchedulerName
 		explicit.Spec.Containers[0].TerminationMessagePath = corev1.TerminationMessagePathDefault
@@ -35,7 +35,7 @@ var _ = Describe("The minimal Pod manifest", func() {
 		spec.Must(ns.Get(ctx, story, web, "/", nil))
 		for selector, want := range map[string][2]*journal.Story{"app=minimal": {story, other}, "app!=minimal": {other, story}} {
 			found := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).List(ctx, metav1.ListOptions{LabelSelector: selector}))
-			Expect(found.Items).To(ContainElement(HaveField("UID", want[0].UID())), "%s must find pod %s by its label, or the lack of it", selector, want[0].Name())
+			Expect(found.Items).To(ContainElement(HaveField("UID", want[0].UID())), "%s must find pod %s by its label or its lack of one", selector, want[0].Name())
 			Expect(found.Items).NotTo(ContainElement(HaveField("UID", want[1].UID())), "%s must not find pod %s", selector, want[1].Name())
 		}
 	})
@@ -43,19 +43,19 @@ var _ = Describe("The minimal Pod manifest", func() {
 	It("asks for a pull each time when its image has no tag", claim.Proves("YAML-01"), func(ctx SpecContext) {
 		untagged := witness.Untagged(ns.Cluster.WitnessImage)
 		for _, image := range []string{untagged, untagged + ":latest"} {
-			// A dry run answers the Pod with its defaults and stores nothing.
+			// A dry run returns the Pod with its defaults and stores nothing.
 			answered := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, minimal(image), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
-			Expect(answered.Spec.Containers).To(ContainElement(And(HaveField("Image", image), HaveField("ImagePullPolicy", corev1.PullAlways))), "the default of imagePullPolicy, by the image %s", image)
+			Expect(answered.Spec.Containers).To(ContainElement(And(HaveField("Image", image), HaveField("ImagePullPolicy", corev1.PullAlways))), "the default of imagePullPolicy for the image %s", image)
 		}
 	})
 })
 
-// web is where the witness serves, which is not root and so may not get the port 80 of
-// the manifest: that is the runtime's choice. A containerPort only informs.
+// web is the port on which the witness serves. The witness is not root, so the runtime may
+// deny it port 80 of the manifest. A containerPort is only informative.
 const web = 8080
 
-// minimal is the manifest with the image. The witness has to be told to serve,
-// which a web server's image does by itself.
+// minimal is the manifest with the image. The witness needs arguments to serve, unlike
+// the image of a web server.
 func minimal(image string) *corev1.Pod {
 	GinkgoHelper()
 	p := &corev1.Pod{}
@@ -65,7 +65,7 @@ func minimal(image string) *corev1.Pod {
 	return p
 }
 
-// expectDefaults checks each documented default of what the manifest leaves out.
+// expectDefaults checks the documented default of each field that the manifest omits.
 func expectDefaults(p *corev1.Pod) {
 	GinkgoHelper()
 	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the default of restartPolicy")
@@ -75,6 +75,6 @@ func expectDefaults(p *corev1.Pod) {
 	Expect(p.Spec.SchedulerName).To(Equal(corev1.DefaultSchedulerName), "the default of schedulerName")
 	Expect(p.Spec.Containers[0].TerminationMessagePath).To(Equal(corev1.TerminationMessagePathDefault), "the default of terminationMessagePath")
 	Expect(p.Spec.Containers[0].TerminationMessagePolicy).To(Equal(corev1.TerminationMessageReadFile), "the default of terminationMessagePolicy")
-	Expect(p.Spec.Containers[0].ImagePullPolicy).To(Equal(corev1.PullIfNotPresent), "the default of imagePullPolicy, by the tag of the image %s", p.Spec.Containers[0].Image)
+	Expect(p.Spec.Containers[0].ImagePullPolicy).To(Equal(corev1.PullIfNotPresent), "the default of imagePullPolicy for the tag of the image %s", p.Spec.Containers[0].Image)
 	Expect(p.Spec.Containers[0].Ports).To(HaveExactElements(HaveField("Protocol", corev1.ProtocolTCP)), "the default of a port's protocol")
 }

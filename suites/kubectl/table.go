@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// heading is the name of a column, which can have a space in it, and what separates it
-// from the next one: kubectl puts three spaces between columns.
+// heading is the name of a column, which can contain a space, and the space before the
+// next one: kubectl puts three spaces between columns.
 var heading = regexp.MustCompile(`\S+( \S+)*\s*`)
 
-// cell is what a table that kubectl printed has for an object in a column, "" when it has
-// no such column or object, or nothing there. Columns are aligned under their names.
+// cell returns an object's value in a column of a table that kubectl printed. It is "" for
+// an unknown column or object and for an empty cell. Columns are aligned under their names.
 func cell(table, object, column string) string {
 	header, rows, _ := strings.Cut(table, "\n")
 	for _, at := range heading.FindAllStringIndex(header, -1) {

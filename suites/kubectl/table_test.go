@@ -18,7 +18,7 @@ func TestCellsAreFoundUnderTheirColumn(t *testing.T) {
 	g.Expect(cell(table, "run", "NODE")).To(Equal("<none>"))
 	g.Expect(cell(table, "run", "NOMINATED NODE")).To(Equal("<none>"))
 	g.Expect(cell(table, "running", "RESTARTS")).To(Equal("1 (5s ago)"))
-	g.Expect(cell(table, "blank", "IP")).To(BeEmpty(), "what stands under the next column is not its own")
+	g.Expect(cell(table, "blank", "IP")).To(BeEmpty(), "the text under the next column does not belong to it")
 	g.Expect(cell(table, "blank", "NODE")).To(BeEmpty())
 	g.Expect(cell(table, "run", "NO")).To(BeEmpty(), "part of a column's name is none")
 	g.Expect(cell(table, "ru", "NODE")).To(BeEmpty(), "part of a name is none")

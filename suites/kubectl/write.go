@@ -19,15 +19,15 @@ import (
 )
 
 var _ = Describe("kubectl run", func() {
-	// kubectl run writes no securityContext, which restricted asks for.
+	// kubectl run sets no securityContext, which the level restricted requires.
 	ns := spec.PrivilegedNamespace()
 
 	It("--dry-run=client -o yaml prints a Pod and creates none, and what it prints can be created", claim.Proves("CLI-RUN-01"), func(ctx SpecContext) {
 		printed := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--dry-run=client", "-o", "yaml"}, ns.FitFlags(), []string{"--"}, witness.Run())...))
 		Expect(printed.Code).To(BeZero(), "%s", printed)
 		var p corev1.Pod
-		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "what is printed must be a Pod\n%s", printed)
-		Expect(p.TypeMeta).To(Equal(metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}), "what is printed must be a Pod of API version v1\n%s", printed)
+		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "kubectl must print a Pod\n%s", printed)
+		Expect(p.TypeMeta).To(Equal(metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}), "kubectl must print a Pod of API version v1\n%s", printed)
 		Expect(p.Name).To(Equal("dry"), "%s", printed)
 		Expect(p.Labels).To(HaveKeyWithValue("run", "dry"), "the Pod must have the label run\n%s", printed)
 		expectRun(p, ns.Cluster.WitnessImage, printed.String())
@@ -35,7 +35,7 @@ var _ = Describe("kubectl run", func() {
 
 		ns.Announce(&p)
 		created := spec.Must(ns.RunKubectl(ctx, printed.Stdout, "create", "-f", "-"))
-		Expect(created.Code).To(BeZero(), "what the dry run printed must be a manifest that can be created\n%s", created)
+		Expect(created.Code).To(BeZero(), "kubectl must be able to create a Pod from the manifest of the dry run\n%s", created)
 		story := ns.Journal().Story("dry")
 		now := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
 		expectRun(*now, ns.Cluster.WitnessImage, story.String())
@@ -51,44 +51,44 @@ var _ = Describe("kubectl run", func() {
 		story := ns.Journal().Story("plain")
 		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
 		expectRun(*p, ns.Cluster.WitnessImage, story.String())
-		Expect(p.OwnerReferences).To(BeEmpty(), "the Pod must be nobody's but its own\n%s", story)
+		Expect(p.OwnerReferences).To(BeEmpty(), "the Pod must have no owner\n%s", story)
 
 		for _, policy := range []corev1.RestartPolicy{corev1.RestartPolicyNever, corev1.RestartPolicyOnFailure, corev1.RestartPolicyAlways} {
-			// The server answers what it would have stored.
+			// The server returns what it would have stored.
 			got := spec.Must(ns.RunKubectl(ctx, "", "run", "chosen", image, "--restart="+string(policy), "--dry-run=server", "-o", "jsonpath={.kind} {.spec.restartPolicy}"))
-			Expect(got.Stdout).To(Equal("Pod "+string(policy)), "--restart must choose the restart policy of the Pod\n%s", got)
+			Expect(got.Stdout).To(Equal("Pod "+string(policy)), "--restart must set the restart policy of the Pod\n%s", got)
 		}
 		got := spec.Must(ns.RunKubectl(ctx, "", "run", "wrong", image, "--restart=Bogus"))
-		Expect(got.Code).NotTo(BeZero(), "a restart policy that does not exist must be refused\n%s", got)
-		expectAbsent(ctx, ns, "wrong", "a restart policy that does not exist must not give a Pod")
+		Expect(got.Code).NotTo(BeZero(), "kubectl must refuse an unknown restart policy\n%s", got)
+		expectAbsent(ctx, ns, "wrong", "an unknown restart policy must not create a Pod")
 	})
 })
 
-// expectRun holds a Pod against what kubectl run was asked for.
+// expectRun checks a Pod against the arguments of kubectl run.
 func expectRun(p corev1.Pod, image, shown string) {
 	GinkgoHelper()
 	Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "restartPolicy must be Always without --restart\n%s", shown)
 	Expect(p.Spec.DNSPolicy).To(Equal(corev1.DNSClusterFirst), "dnsPolicy\n%s", shown)
 	Expect(p.Spec.Containers).To(HaveLen(1), "the Pod must have one container\n%s", shown)
-	Expect(p.Spec.Containers[0]).To(And(HaveField("Name", p.Name), HaveField("Image", image), HaveField("Args", witness.Run())), "the container must have the Pod's name, and the image and the arguments given\n%s", shown)
+	Expect(p.Spec.Containers[0]).To(And(HaveField("Name", p.Name), HaveField("Image", image), HaveField("Args", witness.Run())), "the container must have the Pod's name and the given image and arguments\n%s", shown)
 }
 
-// expectAbsent asks the API for a Pod that must not be there.
+// expectAbsent checks that the API has no such Pod.
 func expectAbsent(ctx SpecContext, ns *spec.Space, name, must string) {
 	GinkgoHelper()
 	_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, name, metav1.GetOptions{})
-	Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%s, but reading it said: %v", must, err)
+	Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%s, but reading it returned: %v", must, err)
 }
 
 var _ = Describe("kubectl create", func() {
 	ns := spec.Namespace()
 
 	It("creates a Pod, but no second one of its name", claim.Proves("CLI-CREATE-01"), func(ctx SpecContext) {
-		// It never has to be scheduled for this.
+		// The Pod need not be scheduled for this.
 		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
 		story := spec.Must(ns.Create(ctx, first.DeepCopy()))
 		_, err := ns.Create(ctx, another(ns, first))
-		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod whose name is taken must be refused as AlreadyExists, but: %v", err)
+		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod under a taken name must be refused as AlreadyExists, but it returned: %v", err)
 		expectUntouched(ctx, ns, story)
 	})
 
@@ -107,7 +107,7 @@ var _ = Describe("kubectl create", func() {
 	})
 })
 
-// another is a Pod of the same name that asks for something else.
+// another is a Pod with the same name and different content.
 func another(ns *spec.Space, first *corev1.Pod) *corev1.Pod {
 	p := first.DeepCopy()
 	pod.Label("app", "another")(p)
@@ -115,15 +115,15 @@ func another(ns *spec.Space, first *corev1.Pod) *corev1.Pod {
 	return p
 }
 
-// expectUntouched reads the Pod again and finds it as it was first seen.
+// expectUntouched checks that the Pod has not changed since it was first seen.
 func expectUntouched(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	GinkgoHelper()
 	spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending)))
 	now := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{}))
 	first := story.Versions()[0].Pod
-	Expect(now.UID).To(Equal(first.UID), "the Pod must be the one that was created first\n%s", story)
-	Expect(now.Spec).To(Equal(first.Spec), "the Pod must be as it was created\n%s", story)
-	Expect(now.Labels).To(Equal(first.Labels), "the Pod must have the labels with which it was created\n%s", story)
+	Expect(now.UID).To(Equal(first.UID), "the Pod must still be the one that was created first\n%s", story)
+	Expect(now.Spec).To(Equal(first.Spec), "the Pod's spec must not have changed since its creation\n%s", story)
+	Expect(now.Labels).To(Equal(first.Labels), "the Pod's labels must not have changed since its creation\n%s", story)
 }
 
 var _ = Describe("kubectl apply", func() {
@@ -138,13 +138,13 @@ var _ = Describe("kubectl apply", func() {
 				[]byte(`{"spec":{"containers":[{"name":"w",`+container+`}]}}`), metav1.PatchOptions{})
 		}
 		same := spec.Must(patch(`"image":"` + ns.Cluster.WitnessImage + `"`))
-		// The kubelet may have written a status in between; a change of the spec
-		// has a generation of its own since Kubernetes 1.33.
-		Expect(same.Spec).To(Equal(ready.Pod.Spec), "a patch that asks for what is there must change nothing\n%s", story)
-		Expect(same.Generation).To(Equal(ready.Pod.Generation), "a patch that asks for what is there must not make a new generation\n%s", story)
+		// The kubelet may have written a status in between. Since Kubernetes 1.33 each
+		// change of the spec has its own generation.
+		Expect(same.Spec).To(Equal(ready.Pod.Spec), "a patch with the current values must change nothing\n%s", story)
+		Expect(same.Generation).To(Equal(ready.Pod.Generation), "a patch with the current values must not create a new generation\n%s", story)
 
 		_, err := patch(`"env":[{"name":"GREETING","value":"goodbye"}]`)
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "changing the environment of a container must be refused as Invalid (422), but: %v\n%s", err, story)
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a change of a container's environment must be refused as Invalid (422), but it returned: %v\n%s", err, story)
 
 		spec.Must(patch(`"image":"` + ns.Cluster.WitnessTwin + `"`))
 		expectRestartedInPlace(ctx, ns, story)
@@ -160,46 +160,46 @@ var _ = Describe("kubectl apply", func() {
 			Expect(got.Code).To(BeZero(), "%s", got)
 			return got.Stdout
 		}
-		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied created\n"), "applying what is not there must create it")
+		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied created\n"), "kubectl apply must create a Pod that does not exist")
 		story := ns.Journal().Story("applied")
 		spec.Must(story.Await(ctx, pod.Ready()))
-		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied unchanged\n"), "applying the same again must change nothing\n%s", story)
+		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied unchanged\n"), "applying the same manifest again must change nothing\n%s", story)
 
 		refused := spec.Must(ns.RunKubectl(ctx, build(ns.Cluster.WitnessImage, "goodbye"), "apply", "-f", "-"))
 		Expect(refused.Code).To(Equal(1), "applying another environment must fail\n%s", refused)
-		Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must tell that the server forbids the change\n%s", refused)
+		Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must say that the server forbids the change\n%s", refused)
 
 		Expect(apply(build(ns.Cluster.WitnessTwin, "hello"))).To(Equal("pod/applied configured\n"), "applying another image must change the Pod\n%s", story)
 		expectRestartedInPlace(ctx, ns, story)
 	})
 })
 
-// expectRestartedInPlace waits for the container with the other image and looks
-// at the Pod around it.
+// expectRestartedInPlace waits for the container with the other image and checks the rest
+// of the Pod.
 func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	GinkgoHelper()
 	now := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w")))).Pod
 	first := story.Versions()[0].Pod
-	Expect(now.UID).To(Equal(first.UID), "the Pod must stay the same one when its image is changed\n%s", story)
+	Expect(now.UID).To(Equal(first.UID), "the Pod must stay the same when its image changes\n%s", story)
 	Expect(now.Spec.Containers[0]).To(And(HaveField("Image", ns.Cluster.WitnessTwin), HaveField("Env", first.Spec.Containers[0].Env)),
-		"the Pod must have the new image, and the environment that it had\n%s", story)
-	Expect(story).To(pod.NeverBe(pod.BeingDeleted()), "the Pod must not be replaced when its image is changed")
+		"the Pod must have the new image and its old environment\n%s", story)
+	Expect(story).To(pod.NeverBe(pod.BeingDeleted()), "the Pod must not be replaced when its image changes")
 	before, after := story.Versions(), pod.Status(now, "w")
 	for _, v := range before {
 		if s := pod.Status(v.Pod, "w"); s != nil && s.State.Running != nil && s.RestartCount == 0 {
-			Expect(after.ImageID).NotTo(Equal(s.ImageID), "the container must be restarted with the other image\n%s", story)
+			Expect(after.ImageID).NotTo(Equal(s.ImageID), "the container must restart with the other image\n%s", story)
 			Expect(after.ContainerID).NotTo(Equal(s.ContainerID), "the container must be a new one\n%s", story)
 		}
 	}
 }
 
-// manifest is a Pod as a person would write it to a file.
+// manifest is a Pod as somebody would write it to a file.
 func manifest(ns *spec.Space, p *corev1.Pod) string {
 	GinkgoHelper()
 	ns.Fit(p)
 	ns.Announce(p)
 	p.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 	text := spec.Must(yaml.Marshal(p))
-	// The status of what is not there yet.
+	// A Pod that does not exist yet has no status.
 	return strings.ReplaceAll(string(text), "status: {}\n", "")
 }

@@ -17,12 +17,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// unreachableImage is in a registry on the node itself, on a port where nobody
-// listens: a pull is refused at once, and no name has to be looked up.
+// unreachableImage is in a registry on the node itself, on a port where nothing
+// listens. A pull is refused at once and needs no name lookup.
 const unreachableImage = "127.0.0.1:1/podproof/absent:v1"
 
 // pullFailed are the kubelet's reasons for a container whose image it has just
-// failed to pull; some runtimes tell it that the registry cannot be reached.
+// failed to pull. Some runtimes report that the registry cannot be reached.
 // Source: pkg/kubelet/images/types.go.
 var pullFailed = []string{"ErrImagePull", "RegistryUnavailable"}
 
@@ -31,14 +31,14 @@ var _ = Describe("A Pod that fails", func() {
 
 	It("to start stays Pending, under the policy Never too, and can still start", claim.Proves("LC-03"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever), pod.Container("w", unreachableImage, witness.Run(witness.For(300*time.Millisecond))))))
-		// Twice the kubelet tries to pull the image, so what it makes of a
-		// failure it has made of it by the second one.
+		// The kubelet tries to pull the image twice. By the second failure it has
+		// reacted to the first one.
 		first := spec.Must(story.Await(ctx, pendingFor(pullFailed...)))
 		delayed := spec.Must(story.AwaitAfter(ctx, first, pendingFor("ImagePullBackOff")))
 		spec.Must(story.AwaitAfter(ctx, delayed, pendingFor(pullFailed...)))
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
-		By("giving the container an image that is there")
+		By("giving the container an existing image")
 		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.JSONPatchType, []byte(`[{"op":"replace","path":"/spec/containers/0/image","value":"`+ns.Cluster.WitnessImage+`"}]`), metav1.PatchOptions{})
 		spec.Do(err)
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
@@ -53,12 +53,12 @@ var _ = Describe("A Pod that fails", func() {
 		}
 		never, always := start("init-to-be-left", corev1.RestartPolicyNever), start("init-to-be-restarted", corev1.RestartPolicyAlways)
 		left := spec.Must(never.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
-		Expect(pod.ExitCodes(never, "init")).To(Equal([]int32{1}), "the init container must have ended once, with 1\n%s", never)
-		Expect(pod.Status(left, "w").ContainerID).To(BeEmpty(), "no container may be started after an init container that failed\n%s", never)
+		Expect(pod.ExitCodes(never, "init")).To(Equal([]int32{1}), "the init container must have ended once, with exit code 1\n%s", never)
+		Expect(pod.Status(left, "w").ContainerID).To(BeEmpty(), "no container may start after a failed init container\n%s", never)
 		Expect(never).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodFailed))
 
 		spec.Must(always.Await(ctx, pod.Restarted("init", 1)))
-		Expect(always).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and is restarted")
+		Expect(always).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and restarts")
 	})
 
 	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
@@ -69,12 +69,12 @@ var _ = Describe("A Pod that fails", func() {
 		failed, restarted := pod.InPhase(corev1.PodFailed), pod.Restarted("w", 1)
 		failed.Never = func(p *corev1.Pod) string {
 			if restarted.Holds(p) {
-				return "its container was restarted, under the policy Never"
+				return "its container was restarted under the policy Never"
 			}
 			return ""
 		}
 		spec.Must(never.Await(ctx, failed))
-		Expect(pod.ExitCodes(never, "w")).To(Equal([]int32{1}), "the container must have ended once, with 1\n%s", never)
+		Expect(pod.ExitCodes(never, "w")).To(Equal([]int32{1}), "the container must have ended once, with exit code 1\n%s", never)
 
 		spec.Must(always.Await(ctx, pod.Restarted("w", 2)))
 		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
@@ -83,10 +83,10 @@ var _ = Describe("A Pod that fails", func() {
 	})
 })
 
-// pendingFor holds while the Pod is Pending and its container waits for one of
-// the reasons.
+// pendingFor holds while the Pod is Pending and its container waits with one of the
+// reasons.
 func pendingFor(reasons ...string) journal.State {
 	state := pod.All(pod.InPhase(corev1.PodPending), pod.ContainerWaiting("w", reasons...))
-	state.Text = fmt.Sprintf("to stay Pending for as long as its image cannot be pulled, its container waiting with reason %s", strings.Join(reasons, " or "))
+	state.Text = fmt.Sprintf("to stay Pending while its image cannot be pulled, with its container waiting with reason %s", strings.Join(reasons, " or "))
 	return state
 }

@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// noticed is how long the API may be without the end of a process. The
-	// kubelet looks at its containers every second (genericPlegRelistPeriod in
-	// pkg/kubelet/kubelet.go) and then has a Pod to sync and a status to send,
-	// for which a busy machine needs some seconds more.
+	// noticed is how long the API may not show the end of a process. The kubelet
+	// checks its containers every second (genericPlegRelistPeriod in
+	// pkg/kubelet/kubelet.go). Then it has to sync the Pod and send the status,
+	// which takes a busy machine some seconds more.
 	noticed = 10 * time.Second
-	// reconciled is how long a status that somebody else wrote may stand. The
-	// kubelet compares what the API shows with what it knows every 10 s
-	// (syncPeriod in pkg/kubelet/status/status_manager.go); a conformant one
-	// that is busy may miss some of these.
+	// reconciled is how long a status written by somebody else may stay. The
+	// kubelet compares the API's status with its own every 10 s (syncPeriod in
+	// pkg/kubelet/status/status_manager.go). A conformant but busy kubelet may
+	// skip some of these comparisons.
 	reconciled = 40 * time.Second
 )
 
@@ -39,22 +39,22 @@ var _ = Describe("The kubelet", func() {
 		ports := []int{8080, 8081, 8082}
 		containers := []pod.Option{pod.Restart(corev1.RestartPolicyNever)}
 		for i, port := range ports {
-			// Without a probe: one that fails would have the kubelet look at the Pod,
-			// whether it has seen the end or not.
+			// There is no probe: a failing one would make the kubelet check the Pod,
+			// even if it has not noticed the end.
 			containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Serve(witness.HTTP(port))))
 		}
 		story := spec.Must(ns.Create(ctx, pod.New("ending", containers...)))
 		spec.Must(story.Await(ctx, pod.AllRunning()))
 
-		// All but the first process end right after the kubelet has shown
-		// another end, so one that looks only now and then is late for each. The
-		// best of these counts: a busy machine is late for one of them at times.
+		// All processes but the first end right after the kubelet has reported
+		// another end, so a kubelet that checks only now and then is late for each.
+		// The best of these counts, because a busy machine is sometimes late for one.
 		const long = time.Duration(1<<63 - 1)
 		shown, finished := long, long
 		for i, port := range ports {
 			name, code := fmt.Sprintf("c%d", i), int32(7+i)
 			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": fmt.Sprint(code)}))
-			answered := time.Now() // the last that the process did
+			answered := time.Now() // the last thing that the process did
 			seen := spec.Must(story.Await(ctx, pod.ContainerTerminated(name)))
 			if i > 0 {
 				shown = min(shown, max(0, seen.At.Sub(answered)))
@@ -62,21 +62,21 @@ var _ = Describe("The kubelet", func() {
 
 			terminated := pod.Status(seen.Pod, name).State.Terminated
 			Expect(terminated.ExitCode).To(Equal(code), "exit code of container %s\n%s", name, story)
-			// Both by the clock of the node, the API's cut to whole seconds.
+			// Both times are from the node's clock; the API cuts its own to whole seconds.
 			exits := witness.Select(spec.Must(ns.Log(ctx, story, name, false)), record.Exit)
-			Expect(exits).To(HaveLen(1), "the process logs its end once")
+			Expect(exits).To(HaveLen(1), "the process must log its end once")
 			Expect(terminated.FinishedAt.Time).To(BeTemporally(">=", exits[0].At().Truncate(time.Second)), "container %s must not have finished before its process ended\n%s", name, story)
 			finished = min(finished, terminated.FinishedAt.Sub(exits[0].At()))
 		}
 		claim.MeasureTime("KUBELET-01", "end of a process to its container shown as terminated", "about 1 s", shown, shown <= noticed)
 		if shown > noticed {
-			spec.Late(fmt.Sprintf("that a process has ended must be in the API within %s, but it took %s\n%s", noticed, shown, story))
+			spec.Late(fmt.Sprintf("the API must show the end of a process within %s, but it took %s\n%s", noticed, shown, story))
 		}
 		claim.MeasureTime("KUBELET-01", "end of a process to finishedAt, which is cut to whole seconds", "-1 s to 0 s", finished, finished <= time.Second)
-		Expect(finished).To(BeNumerically("<=", time.Second), "finishedAt must be the time when the process ended, not when somebody looked\n%s", story)
+		Expect(finished).To(BeNumerically("<=", time.Second), "finishedAt must be the time when the process ended, not when the kubelet noticed it\n%s", story)
 		last := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
 		first := spec.Must(story.Await(ctx, pod.ContainerTerminated("c0"))).Pod
-		Expect(pod.Status(last, "c0").State.Terminated.FinishedAt.Time).To(BeTemporally("==", pod.Status(first, "c0").State.Terminated.FinishedAt.Time), "finishedAt of container c0 must stay what it was when the other ones ended\n%s", story)
+		Expect(pod.Status(last, "c0").State.Terminated.FinishedAt.Time).To(BeTemporally("==", pod.Status(first, "c0").State.Terminated.FinishedAt.Time), "finishedAt of container c0 must not change when the other containers end\n%s", story)
 	})
 
 	It("puts a phase right that somebody else has written, with the next status that it sends", claim.Proves("KUBELET-02").Waiting(0), func(ctx SpecContext) {
@@ -87,7 +87,7 @@ var _ = Describe("The kubelet", func() {
 
 		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
 		told := spec.Must(story.AwaitAfter(ctx, wrong, endToldOf)).Pod
-		Expect(told.Status.Phase).To(Equal(corev1.PodRunning), "when the kubelet tells of the end of a container, the phase must be what the kubelet knows it to be\n%s", story)
+		Expect(told.Status.Phase).To(Equal(corev1.PodRunning), "when the kubelet reports the end of a container, it must also correct the phase\n%s", story)
 		spec.Must(story.Await(ctx, pod.Restarted("w", 1)))
 	})
 
@@ -100,25 +100,26 @@ var _ = Describe("The kubelet", func() {
 		defer cancel()
 		right := spec.Must(story.AwaitAfter(soon, wrong, pod.InPhase(corev1.PodRunning)))
 		claim.MeasureTime("KUBELET-02", "wrong phase to the right one, of an idle Pod", "about 10 s", right.At.Sub(wrong.At), true)
-		Expect(pod.Status(right.Pod, "w").RestartCount).To(BeZero(), "putting the phase right must leave the container alone\n%s", story)
+		Expect(pod.Status(right.Pod, "w").RestartCount).To(BeZero(), "the correction of the phase must not restart the container\n%s", story)
 	})
 })
 
-// endToldOf holds from the first status on in which the kubelet tells that the container
-// has ended, or runs again. (One that is not ready may be from before the wrong phase.)
+// endToldOf holds from the first status on in which the kubelet reports that the
+// container has ended or runs again. (A status that is only not ready may be older than
+// the wrong phase.)
 var endToldOf = journal.State{
-	Text: "to tell of the end of container w",
+	Text: "to show the end of container w",
 	Holds: func(p *corev1.Pod) bool {
 		s := pod.Status(p, "w")
 		return s != nil && (s.State.Terminated != nil || s.RestartCount > 0)
 	},
 }
 
-// space is the namespace of a spec, with what this subject does in it.
+// space is the namespace of a spec, with this subject's own methods.
 type space struct{ *spec.Space }
 
-// falsify writes the phase Pending into the status of a Pod that is Running, and
-// returns the version that shows it.
+// falsify writes the phase Pending into the status of a Running Pod and returns the
+// version that shows it.
 func (s space) falsify(ctx SpecContext, story *journal.Story) journal.Version {
 	GinkgoHelper()
 	before := story.Versions()

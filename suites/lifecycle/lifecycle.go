@@ -1,5 +1,4 @@
-// Package lifecycle holds the specs on how a Pod's life starts and which way
-// it goes.
+// Package lifecycle holds the specs on how a Pod's life starts and which way it goes.
 package lifecycle
 
 import (
@@ -25,10 +24,10 @@ var _ = Describe("A Pod's life", func() {
 			p.Status.Phase = phase
 			story := spec.Must(ns.Create(ctx, p))
 
-			Expect(p.Status.Phase).To(Equal(corev1.PodPending), "the answer to the creation must say Pending")
-			Expect(p.Spec.NodeName).To(BeEmpty(), "the answer to the creation must say no node")
+			Expect(p.Status.Phase).To(Equal(corev1.PodPending), "the created Pod must be Pending")
+			Expect(p.Spec.NodeName).To(BeEmpty(), "the created Pod must be on no node")
 			first := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodPending))).Pod
-			Expect(first.ResourceVersion).To(Equal(p.ResourceVersion), "the first version that a watch shows must be the created one, in Pending\n%s", story)
+			Expect(first.ResourceVersion).To(Equal(p.ResourceVersion), "a watch must first show the created version, in Pending\n%s", story)
 			Expect(first.Spec.NodeName).To(BeEmpty())
 			return story
 		}
@@ -37,7 +36,7 @@ var _ = Describe("A Pod's life", func() {
 			claiming(final)
 		}
 
-		// The phase is not stuck there: it is the kubelet's to change.
+		// The phase is not stuck: the kubelet changes it.
 		spec.Must(running.Await(ctx, pod.InPhase(corev1.PodRunning)))
 	})
 
@@ -58,8 +57,8 @@ var _ = Describe("A Pod's life", func() {
 	})
 
 	It("only goes forward while its container restarts and it is deleted", claim.Proves("LC-02"), func(ctx SpecContext) {
-		// Both instances end with 0: while a kubelet removes what is left of a deleted
-		// Pod, it can take the first one for the last.
+		// Both instances end with 0: while a kubelet cleans up after a deleted Pod, it can
+		// mistake the first instance for the last.
 		story := spec.Must(ns.Create(ctx, pod.New("restarting", pod.Volume("state"),
 			ns.Witness("w", witness.Run(witness.Schedule("/state/n", witness.ExitAfter(300*time.Millisecond, 0), witness.Forever), witness.OnTerm(witness.ExitWith(0))), pod.Mount("state", "/state")))))
 		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))

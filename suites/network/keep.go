@@ -27,45 +27,45 @@ var _ = Describe("A Pod's address", func() {
 		ready := spec.Must(story.Await(ctx, pod.Ready()))
 		ip := ready.Pod.Status.PodIP
 
-		// The packets on its loopback interface tell a network namespace from
-		// every other one: they are counted from its making, and inode numbers
-		// and addresses are used again.
+		// The packets on the loopback interface distinguish a network namespace from
+		// every other one: they are counted from its creation, while inode numbers and
+		// addresses are reused.
 		spec.Must(ns.Dial(ctx, story, port, fmt.Sprintf("http://127.0.0.1:%d/status/204", port), dials))
 		before := loopbackPackets(ctx, ns, story, port)
-		Expect(before).To(BeNumerically(">=", dials), "the loopback interface must have counted the requests over it")
+		Expect(before).To(BeNumerically(">=", dials), "the loopback interface must have counted its requests")
 
-		By("ending the container twice with 1")
+		By("ending the container twice with exit code 1")
 		after := ready
 		for restarts := int32(1); restarts <= 2; restarts++ {
 			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
 			after = spec.Must(story.AwaitAfter(ctx, after, pod.All(pod.Restarted("w", restarts), pod.Ready())))
-			Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", before), "restart %d of the container must leave it in the network namespace of the Pod\n%s", restarts, story)
-			Expect(after.Pod.Status.PodIP).To(Equal(ip), "restart %d of the container must leave the Pod its IP\n%s", restarts, story)
+			Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", before), "after restart %d the container must still be in the network namespace of the Pod\n%s", restarts, story)
+			Expect(after.Pod.Status.PodIP).To(Equal(ip), "after restart %d the Pod must still have its IP\n%s", restarts, story)
 		}
 
-		By("ending the container with 0")
+		By("ending the container with exit code 0")
 		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "0"}))
 		spec.Must(story.AwaitAfter(ctx, after, pod.InPhase(corev1.PodSucceeded)))
 		spec.Must(failed.Await(ctx, pod.InPhase(corev1.PodFailed)))
 
-		// The kubelet lets go of a Pod only when it has taken its network down,
-		// so the last version of a deleted Pod is one from after that.
+		// The kubelet releases a Pod only after it has removed the Pod's network, so the
+		// last version of a deleted Pod is later than that.
 		for _, s := range []*journal.Story{story, failed} {
 			spec.Do(ns.Delete(ctx, s, -1))
 			spec.Must(s.AwaitGone(ctx))
 			spec.Do(s.Err())
-			Expect(lostIP(s.Versions())).To(BeEmpty(), "a Pod must keep its IP from when it has one until it is gone, also when it has ended\n%s", s)
+			Expect(lostIP(s.Versions())).To(BeEmpty(), "a Pod must keep its IP until it is gone, even after it has ended\n%s", s)
 		}
 
-		By("making a Pod of the same name on the same node")
+		By("creating a Pod with the same name on the same node")
 		again := spec.Must(ns.Create(ctx, pod.New("kept", pod.OnNode(ready.Pod.Spec.NodeName), serving)))
 		spec.Must(again.Await(ctx, pod.Ready()))
-		Expect(loopbackPackets(ctx, ns, again, port)).To(BeNumerically("<", dials), "the replacement of a Pod must have a network namespace of its own\n%s", again)
+		Expect(loopbackPackets(ctx, ns, again, port)).To(BeNumerically("<", dials), "the replacement of a Pod must have its own network namespace\n%s", again)
 	})
 })
 
-// loopbackPackets is how many packets have arrived on the loopback interface of
-// the network namespace in which the witness serves on the port.
+// loopbackPackets is the number of packets that have arrived on the loopback interface
+// in the network namespace of the witness on the port.
 func loopbackPackets(ctx SpecContext, ns *spec.Space, story *journal.Story, port int) int {
 	GinkgoHelper()
 	const path = "/proc/net/dev"
@@ -74,8 +74,8 @@ func loopbackPackets(ctx SpecContext, ns *spec.Space, story *journal.Story, port
 	return spec.Must(packetsIn(file.Text, "lo"))
 }
 
-// packetsIn finds in the text of /proc/net/dev how many packets an interface
-// has received: the second number after its name.
+// packetsIn finds the number of packets that an interface has received in the text of
+// /proc/net/dev: the second number after its name.
 // https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 func packetsIn(text, name string) (int, error) {
 	for line := range strings.Lines(text) {
@@ -87,9 +87,8 @@ func packetsIn(text, name string) (int, error) {
 	return 0, fmt.Errorf("no interface %s in\n%s", name, text)
 }
 
-// lostIP says when a Pod, after it had an IP, had none or another one, "" when
-// it kept it from then on. A Pod that never had one has lost nothing to keep,
-// and that is said too.
+// lostIP says when a Pod lost its IP or got another one. It is "" when the Pod kept its
+// first IP. For a Pod that never had an IP it says so.
 func lostIP(versions []journal.Version) string {
 	ip := ""
 	for i, v := range versions {

@@ -1,5 +1,5 @@
-// Package network holds the specs on what a Pod is, and on the network that
-// its containers share.
+// Package network holds the specs on what a Pod is and on the network that its containers
+// share.
 package network
 
 import (
@@ -23,8 +23,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// bindTime is patience with a command that takes a port and ends in milliseconds on a
-// calm machine, so that one which gets the port and keeps it is ended.
+// bindTime is the time limit for a command that tries to take a port and ends in
+// milliseconds on a calm machine. It ends a command that gets the port and keeps it.
 const bindTime = 10 * time.Second
 
 var _ = Describe("A Pod", func() {
@@ -32,7 +32,7 @@ var _ = Describe("A Pod", func() {
 
 	It("groups one or more containers on one node", claim.Proves("DEF-02"), func(ctx SpecContext) {
 		_, err := ns.Create(ctx, pod.New("without"))
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers must be refused as invalid, but the API server said: %v", err)
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers must be refused as invalid, but the API server returned: %v", err)
 		Expect(err).To(MatchError(ContainSubstring("spec.containers: Required value")))
 
 		stories := map[int]*journal.Story{}
@@ -52,7 +52,7 @@ var _ = Describe("A Pod", func() {
 				Expect(s.Ready).To(BeTrue(), "container %s of a ready Pod must be ready\n%s", s.Name, story)
 				ids[s.ContainerID] = true
 			}
-			Expect(ids).To(HaveLen(n), "a Pod of %d containers must run as many\n%s", n, story)
+			Expect(ids).To(HaveLen(n), "a Pod with %d containers must run all of them\n%s", n, story)
 		}
 	})
 
@@ -68,20 +68,20 @@ var _ = Describe("A Pod", func() {
 		before := expectOneNetwork(ctx, ns, story, ip, portA, portB)
 
 		By("competing for a port")
-		// The command keeps a port that it gets, after it has said so, and else ends.
+		// The command reports and keeps a port that it gets; otherwise it ends.
 		trying, cancel := context.WithTimeout(ctx, bindTime)
 		defer cancel()
 		output, code, err := ns.Exec(trying, story, "b", witness.Command(witness.Bind(portA))...)
 		said, _ := witness.ReadLog(strings.NewReader(output))
-		Expect(said).NotTo(ContainElement(HaveField("Event", record.Listening)), "container b must not get port %d, which container a holds, but it has\n%s", portA, story)
+		Expect(said).NotTo(ContainElement(HaveField("Event", record.Listening)), "container b must not get port %d, which container a holds, but it did\n%s", portA, story)
 		if trying.Err() != nil {
-			claim.Inconclusive(fmt.Sprintf("a command in container b could not be seen to end within %s, nor to get the port", bindTime))
+			claim.Inconclusive(fmt.Sprintf("a command in container b neither ended within %s nor got the port", bindTime))
 		}
 		spec.Do(err)
 		Expect(code).To(Equal(witness.BindFailed), "container b must not get port %d, which container a holds; it said: %s", portA, output)
 		Expect(output).To(ContainSubstring("EADDRINUSE"))
 
-		By("keeping the network over a restart of a container")
+		By("checking the network after a restart of a container")
 		_, err = ns.Get(ctx, story, portA, "/exit", map[string]string{"code": "1"})
 		spec.Do(err)
 		again := spec.Must(story.AwaitAfter(ctx, ready, pod.All(pod.Restarted("a", 1), pod.Ready())))
@@ -109,17 +109,17 @@ var _ = Describe("A Pod's address", func() {
 			ip := p.Status.PodIP
 			Expect(p.Status.PodIPs).NotTo(BeEmpty())
 			Expect(p.Status.PodIPs[0].IP).To(Equal(ip), "podIPs must begin with podIP\n%s", story)
-			Expect(seen).NotTo(HaveKey(ip), "Pods that live at the same time must not have the same IP; Pod %s has this one too\n%s", seen[ip], story)
+			Expect(seen).NotTo(HaveKey(ip), "two live Pods must not have the same IP; Pod %s has this one too\n%s", seen[ip], story)
 			seen[ip] = p.Name
 			ips = append(ips, ip)
 		}
 		// The control: with hostNetwork the address is the node's.
 		p := spec.Must(host.Await(ctx, pod.Ready())).Pod
-		// All Pods have a node now, which may have joined during the run.
+		// The nodes are listed now because a Pod's node may have joined during the run.
 		nodeIPs := map[string]bool{}
 		for _, n := range spec.Must(ns.API.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})).Items {
 			for _, a := range n.Status.Addresses {
-				// A node without an internal address is known by its external one.
+				// A node without an internal address uses its external one.
 				// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/util/node/node.go (GetNodeHostIPs)
 				if ip := net.ParseIP(a.Address); ip != nil && (a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP) {
 					nodeIPs[ip.String()] = true
@@ -136,13 +136,13 @@ var _ = Describe("A Pod's address", func() {
 			spec.Must(story.Await(ctx, pod.Ready()))
 			var inside record.Info
 			getJSON(ctx, ns, story, 8080, "/info", nil, &inside)
-			Expect(addresses(inside)).To(ContainElement(ips[i]), "the address that the API shows must be there inside the Pod")
+			Expect(addresses(inside)).To(ContainElement(ips[i]), "the Pod must have the address that the API shows")
 		}
 	})
 })
 
-// expectOneNetwork asks both containers what they see, and each to reach the
-// other on localhost.
+// expectOneNetwork asks both containers what they see and lets each reach the other on
+// localhost.
 func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip string, portA, portB int) record.Info {
 	GinkgoHelper()
 	var a, b record.Info
@@ -152,8 +152,8 @@ func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip 
 	Expect(addresses(b)).To(ConsistOf(addresses(a)), "both containers must have the same addresses")
 	Expect(a.Namespaces["net"]).NotTo(BeZero())
 	Expect(b.Namespaces["net"]).To(Equal(a.Namespaces["net"]), "both containers must be in the same network namespace")
-	Expect(a.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container a the Pod's IP")
-	Expect(b.Env["POD_IP"]).To(Equal(ip), "the downward API must tell container b the Pod's IP")
+	Expect(a.Env["POD_IP"]).To(Equal(ip), "the downward API must give container a the Pod's IP")
+	Expect(b.Env["POD_IP"]).To(Equal(ip), "the downward API must give container b the Pod's IP")
 
 	toB := spec.Must(ns.Dial(ctx, story, portA, fmt.Sprintf("http://127.0.0.1:%d/info", portB), 1))[0]
 	Expect(toB.Status).To(Equal(200), "container a must reach container b on localhost: %s", toB.Error)
@@ -167,7 +167,7 @@ func getJSON(ctx SpecContext, ns *spec.Space, story *journal.Story, port int, pa
 	spec.Do(json.Unmarshal(spec.Must(ns.Get(ctx, story, port, path, query)), into))
 }
 
-// addresses are those of all interfaces but loopback.
+// addresses are the addresses of all interfaces except loopback.
 func addresses(i record.Info) []string {
 	var all []string
 	for _, a := range i.Addresses {

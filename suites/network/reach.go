@@ -18,9 +18,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// tries is how often a client is started until it has its answer, the kubelet's
-// delays between them being 0 and 10 s: some networks let a new Pod be reached
-// a moment after it is up.
+// tries is how often a client starts until it has its answer. The kubelet's delays between
+// the starts are 0 and 10 s. Some networks make a new Pod reachable only a moment after it
+// is up.
 const tries = 3
 
 var _ = Describe("A Pod's address", func() {
@@ -33,8 +33,8 @@ var _ = Describe("A Pod's address", func() {
 		server := spec.Must(ns.Create(ctx, pod.New("server", one, ns.Witness("w", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))))))
 		ip := spec.Must(server.Await(ctx, pod.Ready())).Pod.Status.PodIP
 
-		// What lets nothing through to the Pod, such as a network policy, keeps the API server
-		// away, too, which the failure then tells.
+		// Whatever blocks the Pod, such as a network policy, also blocks the API server. The
+		// failure then says so.
 		DeferOnFailure(func(ctx SpecContext) { _, _ = ns.Get(ctx, server, port, "/", nil) }, NodeTimeout(time.Minute))
 
 		clients := map[string]*journal.Story{}
@@ -50,10 +50,10 @@ var _ = Describe("A Pod's address", func() {
 			p := spec.Must(client.Await(ctx, answered(name, ip))).Pod
 			lines := spec.Must(ns.Log(ctx, client, "w", false))
 			dialled := witness.Select(lines, record.Dialled)
-			Expect(dialled).To(HaveLen(1), "the client logs one request\n%s", client)
+			Expect(dialled).To(HaveLen(1), "the client must log one request\n%s", client)
 			got := dialled[0].Dial
 			Expect(got.Status).To(Equal(200), "%s must get an answer from the server's address\n%s", describeClient(name), client)
-			Expect(got.Body).To(Equal("server\n"), "what answers at the server's address must be the server\n%s", client)
+			Expect(got.Body).To(Equal("server\n"), "the server itself must answer at its address\n%s", client)
 
 			var all, seen []record.Request
 			getJSON(ctx, ns, server, port, "/requests", map[string]string{"path": "/"}, &all)
@@ -64,23 +64,23 @@ var _ = Describe("A Pod's address", func() {
 			}
 			Expect(seen).NotTo(BeEmpty(), "the server must have seen the request of %s", describeClient(name))
 			last := seen[len(seen)-1]
-			Expect(last.Local).To(Equal(net.JoinHostPort(ip, strconv.Itoa(port))), "the server must be asked at the address and port that %s named, so that no translation is between them", describeClient(name))
+			Expect(last.Local).To(Equal(net.JoinHostPort(ip, strconv.Itoa(port))), "the server must receive the request at the address and port that %s used, without translation", describeClient(name))
 			if p.Spec.HostNetwork {
-				continue // whose address a node uses towards its Pods is nowhere said
+				continue // no documentation says which address a node uses towards its Pods
 			}
 			host, _, err := net.SplitHostPort(last.Remote)
 			spec.Do(err)
-			Expect(p.Status.PodIPs).To(ContainElement(corev1.PodIP{IP: host}), "the server must see the address of the client's Pod, so that no translation is between %s and it\n%s", describeClient(name), client)
-			Expect(last.Remote).To(Equal(got.Local), "the server must see %s at the address and port that it has for itself\n%s", describeClient(name), client)
+			Expect(p.Status.PodIPs).To(ContainElement(corev1.PodIP{IP: host}), "the server must see the address of the client's Pod, without translation between %s and the server\n%s", describeClient(name), client)
+			Expect(last.Remote).To(Equal(got.Local), "the server must see the address and port that %s uses itself\n%s", describeClient(name), client)
 		}
 	})
 })
 
-// answered holds once the client has got its answer; it can no longer come when
-// all tries are used up.
+// answered holds once the client has its answer. No answer can come when all tries are
+// used up.
 func answered(name, ip string) journal.State {
 	state := pod.InPhase(corev1.PodSucceeded)
-	state.Text = fmt.Sprintf("to get an answer from %s, which every Pod, and every node for its own Pods, must be able to reach", ip)
+	state.Text = fmt.Sprintf("to get an answer from %s, which every Pod and the Pod's own node must be able to reach", ip)
 	ended := state.Never
 	state.Never = func(p *corev1.Pod) string {
 		if s := pod.Status(p, "w"); s != nil && s.RestartCount >= tries-1 && s.State.Terminated != nil && s.State.Terminated.ExitCode != 0 {

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// memoryLimit in bytes is far more than the runtime and the witness need for
-	// themselves, and demanded in MiB is far more than that.
+	// memoryLimit in bytes is far more than the runtime and the witness need. demanded in
+	// MiB is far more than memoryLimit.
 	memoryLimit = 64 << 20
 	demanded    = 256
 )
@@ -30,17 +30,17 @@ var _ = Describe("A Pod becomes Failed", func() {
 	It("when it has been active for too long, also under Always", claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
 		inTime := spec.Must(ns.Create(ctx, pod.New("in-time", pod.Deadline(3600), ns.Witness("w", witness.Run()))))
 		spec.Must(inTime.Await(ctx, pod.AllRunning()))
-		// Whose deadline is over is stopped when the kubelet looks at it.
+		// The kubelet stops a Pod past its deadline when it checks the Pod.
 		lookAgain(ctx, ns, inTime)
 
 		story := spec.Must(ns.Create(ctx, pod.New("too-long", pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
 		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 
-		// The time counts from when the kubelet first saw the Pod. That the
-		// container runs before it is over cannot be known beforehand.
+		// The time counts from when the kubelet first saw the Pod, so the deadline is set
+		// only when the container runs.
 		patch(ctx, ns, story, `{"spec":{"activeDeadlineSeconds":1}}`)
 		end := spec.Must(story.AwaitWithin(ctx, settled, failedByDeadline)).Pod
-		// Not the exit code makes it Failed.
+		// The exit code does not make the Pod Failed.
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 		showReason("PHASE-FAIL-01", "reason of the Pod that was active for too long", end.Status.Reason, "DeadlineExceeded")
@@ -52,8 +52,8 @@ var _ = Describe("A Pod becomes Failed", func() {
 		start := func(name string, options ...pod.Option) *journal.Story {
 			return spec.Must(ns.Create(ctx, pod.New(name, append(options, pod.Restart(corev1.RestartPolicyNever))...)))
 		}
-		// The kernel spares the first process of a namespace its own signals,
-		// which the witness therefore must not be, but not its lack of memory.
+		// The kernel protects the first process of a namespace from its own signals, so
+		// the witness must not be that process. It does not protect it from lack of memory.
 		killed := start("killed", pod.ShareProcesses(), ns.Witness("w", witness.Run(witness.For(short), witness.KillSelf("KILL"))))
 		terminated := start("terminated", pod.ShareProcesses(), ns.Witness("w", witness.Run(witness.For(short), witness.KillSelf("TERM"))))
 		greedy := start("greedy", ns.Witness("w", witness.TakeMemory(demanded), limitMemory))
@@ -67,31 +67,30 @@ var _ = Describe("A Pod becomes Failed", func() {
 			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 		}
 
-		// The reason cannot tell that it was the lack of memory: when the runtime
-		// hears of it only after the end of the process, it stays Error.
+		// The reason cannot prove the lack of memory: it stays Error if the runtime learns
+		// of it only after the end of the process.
 		took := witness.Select(spec.Must(ns.Log(ctx, greedy, "w", false)), record.Took)
 		Expect(took).To(And(Not(BeEmpty()), HaveEach(HaveField("Bytes", HaveValue(BeNumerically("<", memoryLimit))))),
-			"a process must be killed while it takes memory, when it has as much as its container may have\n%s", greedy)
+			"a process must be killed before it has taken the whole memory limit of its container\n%s", greedy)
 		reason := pod.Status(greedy.Last(), "w").State.Terminated.Reason
 		showReason("PHASE-FAIL-03", "reason of the container that took too much memory", reason, "OOMKilled", "Error")
 	})
 })
 
-// failedByDeadline holds when the Pod is Failed and its container w has ended. A
-// kubelet that is busy can show the phase before it shows that the container
-// has ended: the deadline alone makes the phase, which it withholds until nothing
-// runs any more, and then it may publish it with the container's older status.
+// failedByDeadline holds when the Pod is Failed and its container w has ended. A busy
+// kubelet can show the phase before the end of the container: the deadline alone sets
+// the phase. The kubelet withholds it until nothing runs any more, and may then publish
+// it with the container's older status.
 // Source: pkg/kubelet/status/status_manager.go (mergePodStatus).
 var failedByDeadline = pod.All(pod.InPhase(corev1.PodFailed), pod.ContainerTerminated("w"))
 
-// showReason puts a reason beside those that all supported versions give. Another
-// one breaks no promise, but leaves it open whether the spec made the Pod end for
-// the cause that it meant.
+// showReason records a reason beside those of all supported versions. Another reason
+// breaks no promise, but then it is not clear that the Pod ended for the intended cause.
 func showReason(id, what, reason string, usual ...string) {
 	claim.Measure(reports.Measurement{Claim: id, What: what, Documented: strings.Join(usual, " or "), Measured: reason, OK: slices.Contains(usual, reason)})
 }
 
-// limitMemory limits a container's memory; its request becomes the same.
+// limitMemory limits a container's memory; the request becomes the same.
 func limitMemory(c *corev1.Container) {
 	c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(memoryLimit, resource.BinarySI)}
 }

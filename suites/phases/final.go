@@ -10,13 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ended says whether the Pod is in a phase that is final.
+// ended reports whether the Pod is in a final phase.
 func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// atRest says whether the Pod has ended and so have all its containers: the
-// status of one may come after the phase, see failedByDeadline.
+// atRest reports whether the Pod and all its containers have ended. The status of a
+// container may come after the phase, see failedByDeadline.
 func atRest(p *corev1.Pod) bool {
 	return ended(p) && !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
 		s := pod.Status(p, c.Name)
@@ -24,10 +24,9 @@ func atRest(p *corev1.Pod) bool {
 	})
 }
 
-// changeAfterEnd says in which version a Pod that had ended was no longer as it
-// ended: in another phase, or with a container that runs, is another one, or
-// was restarted. A history in which the Pod does not end, or has nothing after
-// its end, proves nothing and is an error too.
+// changeAfterEnd says in which version an ended Pod had changed: it was in another phase,
+// or one of its containers ran, was another one, or had been restarted. A history without
+// the Pod's end, or with nothing after it, proves nothing and is an error too.
 func changeAfterEnd(versions []journal.Version) error {
 	var end *corev1.Pod
 	for i, v := range versions {
@@ -38,7 +37,7 @@ func changeAfterEnd(versions []journal.Version) error {
 			}
 		case !atRest(v.Pod):
 		case i == len(versions)-1:
-			return errors.New("the Pod ended in its last version: nothing is known of the time after that")
+			return errors.New("the Pod ended in its last version, so nothing is known about the time after that")
 		default:
 			end = v.Pod
 		}

@@ -25,30 +25,29 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// What the control plane does about a node that it no longer hears of, by
-// default, and how long it may take on a conformant cluster.
+// What the control plane does by default about a node that no longer reports, and how
+// long it may take on a conformant cluster.
 const (
-	// silence is how long the node controller waits for a sign of life, which the
-	// kubelet gives every 10 s (--node-monitor-grace-period). It looks every 5 s,
-	// so a calm machine needs 60 s at most.
+	// silence is how long the node controller waits for a sign of life
+	// (--node-monitor-grace-period). The kubelet sends one every 10 s, and the
+	// controller checks every 5 s, so a calm machine needs 60 s at most.
 	silence, unheardOf = 50 * time.Second, 90 * time.Second
-	// toleration is how long the Pod may stay on a node that is out of reach.
+	// toleration is how long the Pod may stay on an unreachable node.
 	toleration = 10 * time.Second
 	// gracePeriod of the Pods on the node.
 	gracePeriod = time.Second
 	// The garbage collector of Pods notices within 20 s that a node is gone,
-	// waits 40 s for it to come back, and looks again every 20 s.
+	// waits 40 s for its return, and checks again every 20 s.
 	// Source: pkg/controller/podgc/gc_controller.go (quarantineTime, gcCheckPeriod).
 	quarantine, collected = 40 * time.Second, 120 * time.Second
-	// collecting is how long a round of that garbage collector may be off.
+	// collecting is the longest time until the next round of that garbage collector.
 	collecting = 20 * time.Second
-	// soon is for what a controller does at once.
+	// soon is the limit for what a controller does at once.
 	soon = 30 * time.Second
 )
 
-// The specs take the one node away that may be, so they run one after the other,
-// each with an outage of its own: what breaks one claim says nothing about the
-// other one.
+// The specs take away the only node that they may, so they run one after the other. Each
+// has its own outage, so that what breaks one claim says nothing about the other.
 var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() {
 	ns := spec.Namespace()
 
@@ -57,8 +56,8 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		spec.Must(story.Await(ctx, pod.Ready()))
 		node, _ := loseNode(ctx, ns, story)
 
-		// What the control plane does to the Pod shows that it has dealt with the
-		// outage. That it does so is another claim, and so is when.
+		// The actions of the control plane on the Pod show that it has handled the outage.
+		// Another claim covers that it acts, and when.
 		for _, step := range []struct {
 			state  journal.State
 			most   time.Duration
@@ -69,7 +68,7 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		} {
 			_, err := within(ctx, step.most, story, whileRunning(step.state))
 			if errors.Is(err, context.DeadlineExceeded) {
-				claim.Inconclusive("the control plane did not do what it does to Pods on a lost node, see PHASE-UNK-02")
+				claim.Inconclusive("the control plane did not handle the Pods on a lost node, see PHASE-UNK-02")
 			}
 			spec.Do(err)
 			cells, shown, err := ns.Row(ctx, story.Name())
@@ -93,15 +92,15 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		node, lost := loseNode(ctx, ns, evicted, patient)
 		lastSign := spec.Must(ns.API.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, node, metav1.GetOptions{})).Spec.RenewTime
 
-		By("waiting until the node is given up")
+		By("waiting until the node counts as lost")
 		givenUp := ready(awaitNode(ctx, ns, node, unheardOf, "to have condition Ready=Unknown", func(n *corev1.Node) bool {
 			return ready(n).Status == corev1.ConditionUnknown
 		})).LastTransitionTime
 		measure("node lost to its Ready condition Unknown", "50 s after its last sign of life, that is 40 to 60 s", time.Since(lost), true)
-		// The time of the condition is in whole seconds, cut.
+		// The time of the condition is cut to whole seconds.
 		silent := givenUp.Sub(lastSign.Time)
 		measure("last sign of life of the node to its Ready condition Unknown", "at least 50 s", silent, silent >= silence-time.Second)
-		Expect(silent).To(BeNumerically(">=", silence-time.Second), "a node must not be given up before it has been silent for %s (last heard of %s, given up %s)", silence, lastSign, givenUp)
+		Expect(silent).To(BeNumerically(">=", silence-time.Second), "a node must not count as lost before it has been silent for %s (last sign of life %s, counted as lost %s)", silence, lastSign, givenUp)
 		tainted := unreachable(awaitNode(ctx, ns, node, soon, "to have the taint node.kubernetes.io/unreachable:NoExecute", func(n *corev1.Node) bool {
 			return unreachable(n) != nil
 		})).TimeAdded.Time
@@ -112,26 +111,25 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		}
 		Expect(elsewhere).To(pod.BeNow(pod.Ready()))
 
-		By("waiting for the eviction of the Pod that tolerates this for 10 s")
+		By("waiting for the eviction of the Pod with a toleration of 10 s")
 		deleted := spec.Must(within(ctx, toleration+soon, evicted, unended(pod.BeingDeleted())))
 		measure("node lost to deletionTimestamp of the Pod", "10 s after the taint", deleted.At.Sub(lost), true)
 		asked := deleted.Pod.DeletionTimestamp.Add(-gracePeriod)
 		tolerated := asked.Sub(tainted)
-		// Both times are whole seconds, cut.
+		// Both times are cut to whole seconds.
 		measure("taint to eviction of the Pod", "tolerationSeconds: 10 s", tolerated, tolerated >= toleration-time.Second)
-		Expect(tolerated).To(BeNumerically(">=", toleration-time.Second), "the Pod must not be evicted before its tolerationSeconds of %s are over (tainted %s, evicted %s)\n%s", toleration, tainted, asked, evicted)
+		Expect(tolerated).To(BeNumerically(">=", toleration-time.Second), "the Pod must not be evicted before its tolerationSeconds of %s have passed (tainted %s, evicted %s)\n%s", toleration, tainted, asked, evicted)
 		expectDisruption(deleted.Pod, "DeletionByTaintManager", evicted)
 
-		// The control: on a node that is there the same deletion, which begins
-		// later, comes to its end.
+		// The control: on a live node the same deletion, which begins later, completes.
 		spec.Do(ns.Delete(ctx, elsewhere, -1))
 		spec.Must(elsewhere.AwaitGone(ctx))
-		// The garbage collector ends a deleted Pod that has no node, in a round in which
-		// it has looked at the Pod on the lost node before.
+		// The garbage collector ends a deleted Pod without a node. In the same round it has
+		// already checked the Pod on the lost node.
 		spec.Do(ns.Delete(ctx, unbound, -1))
 		spec.Must(unbound.AwaitWithin(ctx, collecting+soon, pod.InPhase(corev1.PodFailed)))
 		for _, story := range []*journal.Story{evicted, patient} {
-			Expect(story.Deleted()).To(BeFalse(), "the object of a Pod on a lost node must stay, since nobody knows whether the Pod has ended\n%s", story)
+			Expect(story.Deleted()).To(BeFalse(), "the object of a Pod on a lost node must stay, because nothing shows that the Pod has ended\n%s", story)
 			Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodFailed)))
 		}
 		Expect(patient).To(pod.NeverBe(pod.BeingDeleted()))
@@ -147,7 +145,7 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 			gone := spec.Must(goneWithin(ctx, soon, story))
 			measure("Node object removed to Pod "+story.Name()+" gone", "at once when it is Failed", gone.At.Sub(removed), true)
 			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose node was removed must end as Failed\n%s", story)
-			Expect(pod.ExitCodes(story, "w")).To(BeEmpty(), "no container of the Pod may be reported as ended, since nobody knows\n%s", story)
+			Expect(pod.ExitCodes(story, "w")).To(BeEmpty(), "no container of the Pod may be reported as ended, because nothing shows that it has\n%s", story)
 		}
 		measure("life so far of a process whose Pod is gone", "goes on", expectLives(ctx, ns, node, patient), true)
 	})
@@ -157,9 +155,9 @@ func measure(what, documented string, measured time.Duration, ok bool) {
 	claim.MeasureTime("PHASE-UNK-02", what, documented, measured, ok)
 }
 
-// loseNode takes the node away and says which and when. After the spec, however
-// that ends, the node is brought back; when the spec has passed, what is left of
-// the Pods on the node must end, and a new one must be of use there.
+// loseNode takes the node away and returns its name and the time. After the spec, passed or
+// not, it brings the node back. If the spec passed, the rest of the Pods on the node must
+// end, and a new Pod must work there.
 func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node string, when time.Time) {
 	GinkgoHelper()
 	node = ns.Cluster.ReservedNode().Name
@@ -176,8 +174,8 @@ func loseNode(ctx context.Context, ns *spec.Space, pods ...*journal.Story) (node
 	return node, when
 }
 
-// awaitLease waits until the kubelet of the node has given a sign of life by a Lease,
-// which it may do only some seconds after its node has become Ready.
+// awaitLease waits until the kubelet of the node has given a sign of life through a Lease.
+// It may do so only some seconds after its node has become Ready.
 func awaitLease(ctx context.Context, ns *spec.Space, node string) {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(ctx, soon)
@@ -193,8 +191,8 @@ func awaitLease(ctx context.Context, ns *spec.Space, node string) {
 	}
 }
 
-// onReservedNode is a Pod on the node that is to be lost, which tolerates that
-// the node is out of reach for so long.
+// onReservedNode is a Pod on the node that will be lost. It tolerates an unreachable node
+// for that long.
 func onReservedNode(name string, tolerates time.Duration, options ...pod.Option) *corev1.Pod {
 	seconds := int64(tolerates / time.Second)
 	return pod.New(name, append(options, pod.Grace(int64(gracePeriod/time.Second)), pod.NodeSelector(cluster.ReservedKey, cluster.ReservedValue), func(p *corev1.Pod) {
@@ -204,7 +202,7 @@ func onReservedNode(name string, tolerates time.Duration, options ...pod.Option)
 	})...)
 }
 
-// awaitNode waits for the node to be as wanted.
+// awaitNode waits until the node is in the wanted state.
 func awaitNode(ctx context.Context, ns *spec.Space, name string, most time.Duration, want string, holds func(*corev1.Node) bool) *corev1.Node {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(ctx, most)
@@ -220,7 +218,7 @@ func awaitNode(ctx context.Context, ns *spec.Space, name string, most time.Durat
 		return holds(node), nil
 	})
 	if err != nil {
-		got := "no such node was seen"
+		got := "the node was never seen"
 		if last != nil {
 			got = fmt.Sprintf("its condition Ready is %s, its taints are %v", ready(last).Status, last.Spec.Taints)
 		}
@@ -229,7 +227,7 @@ func awaitNode(ctx context.Context, ns *spec.Space, name string, most time.Durat
 	return last
 }
 
-// ready is the node's condition Ready, empty when it has none.
+// ready is the node's condition Ready, empty if it has none.
 func ready(n *corev1.Node) corev1.NodeCondition {
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
@@ -239,7 +237,7 @@ func ready(n *corev1.Node) corev1.NodeCondition {
 	return corev1.NodeCondition{}
 }
 
-// unreachable is the taint that a node has which is out of reach, nil without.
+// unreachable is the taint of an unreachable node, nil if the node has none.
 func unreachable(n *corev1.Node) *corev1.Taint {
 	for i, t := range n.Spec.Taints {
 		if t.Key == corev1.TaintNodeUnreachable && t.Effect == corev1.TaintEffectNoExecute && t.TimeAdded != nil {
@@ -249,8 +247,8 @@ func unreachable(n *corev1.Node) *corev1.Taint {
 	return nil
 }
 
-// within is Await for what the control plane has to do to a Pod that was Ready, in
-// a time that is much less than the spec's.
+// within is Await for an action of the control plane on a Pod that was Ready, with a much
+// shorter time limit than the spec's.
 func within(ctx context.Context, most time.Duration, story *journal.Story, state journal.State) (journal.Version, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -267,21 +265,21 @@ func goneWithin(ctx context.Context, most time.Duration, story *journal.Story) (
 	return story.AwaitGone(ctx)
 }
 
-// whileRunning is the state in a Pod that is Running; it can no longer come when
-// the Pod has left that phase.
+// whileRunning is the state of a Pod that is Running. It can no longer come once the Pod
+// has left that phase.
 func whileRunning(state journal.State) journal.State {
 	return during("still Running", state, func(phase corev1.PodPhase) bool { return phase == corev1.PodRunning })
 }
 
-// unended is the state in a Pod that has not ended.
+// unended is the state of a Pod that has not ended.
 func unended(state journal.State) journal.State {
 	return during("not yet ended", state, func(phase corev1.PodPhase) bool {
 		return phase != corev1.PodFailed && phase != corev1.PodSucceeded
 	})
 }
 
-// during is the state in a Pod in whose phase, as is said, nobody has a reason to
-// change anything while its node is lost.
+// during is the state of a Pod whose phase nothing has a reason to change while its node
+// is lost.
 func during(said string, state journal.State, still func(corev1.PodPhase) bool) journal.State {
 	return journal.State{
 		Text:  fmt.Sprintf("on a lost node, %s, %s", said, state.Text),
@@ -290,13 +288,13 @@ func during(said string, state journal.State, still func(corev1.PodPhase) bool) 
 			if still(p.Status.Phase) {
 				return ""
 			}
-			return fmt.Sprintf("its phase has become %s, though nobody can know how it is", p.Status.Phase)
+			return fmt.Sprintf("its phase has become %s, although its state cannot be known", p.Status.Phase)
 		},
 	}
 }
 
-// expectDisruption wants the condition by which the control plane says why it
-// ends a Pod.
+// expectDisruption expects the condition with which the control plane says why it ends a
+// Pod.
 func expectDisruption(p *corev1.Pod, reason string, story *journal.Story) {
 	GinkgoHelper()
 	Expect(p.Status.Conditions).To(ContainElement(And(
@@ -306,26 +304,26 @@ func expectDisruption(p *corev1.Pod, reason string, story *journal.Story) {
 	)), "the Pod must have condition DisruptionTarget with reason %s\n%s", reason, story)
 }
 
-// expectLives reads on the lost node itself what the process of a Pod logs, and
-// returns how long it has lived.
+// expectLives reads the log of a Pod's process on the lost node itself, and returns how
+// long the process has lived.
 func expectLives(ctx context.Context, ns *spec.Space, node string, story *journal.Story) time.Duration {
 	GinkgoHelper()
 	file := fmt.Sprintf("/var/log/pods/%s_%s_%s/w/0.log", ns.Name(), story.Name(), story.UID())
-	// Two more beats than there are, of which one comes each half second.
+	// Waits for two more beats; one comes every half second.
 	more, err := ns.Cluster.Control.Run(ctx, node, "timeout", "20", "sh", "-c", "tail --follow --lines=0 "+file+" | head --lines=2")
-	Expect(err).NotTo(HaveOccurred(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
-	Expect(more).NotTo(BeEmpty(), "the process of a Pod must live on when its node is lost, but it logs no more\n%s", story)
+	Expect(err).NotTo(HaveOccurred(), "the process of a Pod must live on when its node is lost, but it has stopped logging\n%s", story)
+	Expect(more).NotTo(BeEmpty(), "the process of a Pod must live on when its node is lost, but it has stopped logging\n%s", story)
 	all := spec.Must(ns.Cluster.Control.Run(ctx, node, "cat", file))
 	lines := spec.Must(witness.ReadLog(strings.NewReader(withoutPrefixes(all))))
 	instances := witness.Instances(lines)
-	Expect(instances).To(HaveLen(1), "the process of a Pod must not be started again while its node is lost\n%s", story)
-	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "nobody may end the process of a Pod while its node is lost\n%s", story)
+	Expect(instances).To(HaveLen(1), "the process of a Pod must not start again while its node is lost\n%s", story)
+	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the process of a Pod must get no signal while its node is lost\n%s", story)
 	Expect(witness.Count(lines, record.Beat)).To(BeNumerically(">", 2), "the process must have logged its heartbeats\n%s", story)
 	return lines[len(lines)-1].Since(lines[0])
 }
 
-// withoutPrefixes takes off the time, the stream and the tag with which the
-// runtime begins each line of a log.
+// withoutPrefixes removes the time, the stream and the tag that the runtime puts before
+// each line of a log.
 // https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 func withoutPrefixes(log string) string {
 	var plain strings.Builder
@@ -337,9 +335,9 @@ func withoutPrefixes(log string) string {
 	return plain.String()
 }
 
-// expectWhole wants the node to be of use as before: its kubelet ends what is left
-// of the Pods that were evicted or are gone, and a new Pod there is reached from
-// another node, which is the API server's.
+// expectWhole expects the node to work as before: its kubelet ends the rest of the Pods
+// that were evicted or are gone, and a new Pod there can be reached from another node, the
+// API server's.
 func expectWhole(ctx context.Context, ns *spec.Space, node string, pods []*journal.Story) {
 	GinkgoHelper()
 	for _, story := range pods {
@@ -347,9 +345,9 @@ func expectWhole(ctx context.Context, ns *spec.Space, node string, pods []*journ
 	}
 	after := spec.Must(ns.Create(ctx, onReservedNode("after", toleration, ns.Witness("w", witness.Serve(witness.HTTP(8080)), pod.Readiness(pod.HTTPGet(8080, "/"))))))
 	spec.Must(after.Await(ctx, pod.Ready()))
-	// The network plugins of other nodes hear of the node in their own time.
+	// The network plugins of other nodes may notice the node only after a while.
 	Eventually(ctx, func() error {
 		_, err := ns.Get(ctx, after, 8080, "/", nil)
 		return err
-	}).WithTimeout(soon).WithPolling(500*time.Millisecond).Should(Succeed(), "a Pod on the node that was lost must be reached from another node again\n%s", after)
+	}).WithTimeout(soon).WithPolling(500*time.Millisecond).Should(Succeed(), "a Pod on the node that was lost must be reachable from another node again\n%s", after)
 }

@@ -15,15 +15,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// absentImage is an image that no node has: the name is under a top-level
-// domain that is reserved for tests.
+// absentImage is an image that no node has: its name is in a top-level domain that is
+// reserved for tests.
 const absentImage = "podproof.test/absent:v1"
 
 // refusedImage is an image whose registry refuses every connection, at once
 // and on the node itself: nothing listens on port 1.
 const refusedImage = "127.0.0.1:1/podproof/absent:v1"
 
-// retried is after how long at most the kubelet tries again to create a container.
+// retried is the longest time until the kubelet tries again to create a container.
 // Source: pkg/kubelet/pod_workers.go (completeWork), backOffPeriod in kubelet.go.
 const retried = 15 * time.Second
 
@@ -40,7 +40,7 @@ var _ = Describe("A Pod is Pending", func() {
 			configMapVolume(volume),
 			pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
 			pod.Container("unpulled", refusedImage, witness.Run()),
-			// It is never ready, which a Pod need not be to leave Pending.
+			// It is never ready, because a Pod need not be ready to leave Pending.
 			ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings), pod.Readiness(pod.HTTPGet(port, "/nobody-listens"))),
 		)))
 		pending := func(why string) {
@@ -48,11 +48,11 @@ var _ = Describe("A Pod is Pending", func() {
 			Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while %s", why)
 		}
 
-		By("leaving out the ConfigMap that its volume is made of")
+		By("leaving out the ConfigMap of its volume")
 		spec.Must(story.AwaitEvent(ctx, "to have a FailedMount event", func(e *corev1.Event) bool { return e.Reason == "FailedMount" }))
 		pending("its volume cannot be mounted")
 
-		By("making that ConfigMap, upon which the init container runs")
+		By("creating that ConfigMap, so that the init container runs")
 		createConfigMap(ctx, ns, volume)
 		spec.Must(story.Await(ctx, whilePending(pod.ContainerRunning("first"))))
 		pending("an init container runs")
@@ -63,20 +63,20 @@ var _ = Describe("A Pod is Pending", func() {
 		spec.Must(story.AwaitEvent(ctx, "to have a Failed event for container unpulled", func(e *corev1.Event) bool {
 			return e.Reason == "Failed" && strings.Contains(e.InvolvedObject.FieldPath, "{unpulled}")
 		}))
-		// The kubelet tells what is wrong with a container only when it looks at
-		// the Pod the next time, which by itself is 10 to 15 s later.
+		// The kubelet reports what is wrong with a container only at its next check of the
+		// Pod, which by itself comes 10 to 15 s later.
 		lookAgain(ctx, ns, story)
 		both := pod.All(pod.ContainerWaiting("unpulled", "ErrImagePull", "ImagePullBackOff"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
 		spec.Must(story.Await(ctx, whilePending(both)))
 		pending("the image of a container cannot be pulled")
 
-		By("giving the container an image that is there")
+		By("giving the container an existing image")
 		spec.Must(ns.SetImage(ctx, story, "unpulled", ns.Cluster.WitnessImage))
 		one := pod.All(pod.ContainerRunning("unpulled"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
 		spec.Must(story.Await(ctx, whilePending(one)))
 		pending("a ConfigMap that a container needs is missing")
 
-		By("making that ConfigMap, too")
+		By("creating that ConfigMap, too")
 		createConfigMap(ctx, ns, settings)
 		spec.Must(story.AwaitWithin(ctx, retried+settled, pod.InPhase(corev1.PodRunning)))
 		spec.Must(story.Await(ctx, pod.AllRunning()))
@@ -87,7 +87,7 @@ var _ = Describe("A Pod is Pending", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("unschedulable", pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run()))))
 		p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
 		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
-		Expect(p.Spec.NodeName).To(BeEmpty(), "a Pod that cannot be scheduled must be on no node\n%s", story)
+		Expect(p.Spec.NodeName).To(BeEmpty(), "an unschedulable Pod must be on no node\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 	})
 
@@ -95,11 +95,11 @@ var _ = Describe("A Pod is Pending", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Container("w", absentImage, nil, neverPulled))))
 		p := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImageNeverPull"))).Pod
 		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a bound Pod whose container cannot be created must be Pending\n%s", story)
-		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image cannot be had\n%s", story)
+		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image is missing\n%s", story)
 		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod on a node must have condition PodScheduled=True\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
-		By("giving the container an image that is there")
+		By("giving the container an existing image")
 		spec.Must(ns.SetImage(ctx, story, "w", ns.Cluster.WitnessImage))
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
 	})
@@ -113,22 +113,22 @@ var _ = Describe("A Pod is Pending", func() {
 		spec.Must(ns.Get(ctx, story, port, "/", nil))
 		cells, shown, err := ns.Row(ctx, story.Name())
 		spec.Do(err)
-		Expect(shown.Status.Phase).To(Equal(corev1.PodPending), "a Pod with a container that was never created must be Pending, however well another one serves\n%s", story)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodPending), "a Pod with a container that was never created must be Pending, even if another container serves\n%s", story)
 		Expect(cells["Ready"]).To(Equal("1/2"), "kubectl must show that one container of two is ready\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
-		By("giving the missing container an image that is there")
+		By("giving the missing container an existing image")
 		spec.Must(ns.SetImage(ctx, story, "missing", ns.Cluster.WitnessImage))
 		running := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning))).Pod
 		for _, c := range []string{"there", "missing"} {
 			Expect(pod.Status(running, c)).To(HaveField("ContainerID", Not(BeEmpty())), "container %s must have been created when the Pod is Running\n%s", c, story)
 		}
-		Expect(pod.Status(running, "there").RestartCount).To(BeZero(), "the container that served all the time must not have been restarted\n%s", story)
+		Expect(pod.Status(running, "there").RestartCount).To(BeZero(), "the container that kept serving must not have been restarted\n%s", story)
 	})
 })
 
-// whilePending is the wanted state, given up as soon as the Pod leaves Pending
-// before it.
+// whilePending is the wanted state. It fails as soon as the Pod leaves Pending without
+// reaching it.
 func whilePending(want journal.State) journal.State {
 	want.Text += " while it is Pending"
 	holds := want.Holds
@@ -142,8 +142,8 @@ func whilePending(want journal.State) journal.State {
 	return want
 }
 
-// notScheduled holds while the scheduler says, for the reason, that the Pod is on
-// no node.
+// notScheduled holds while the scheduler says that the Pod is on no node, for that
+// reason.
 func notScheduled(reason string) journal.State {
 	state := pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, reason)
 	state.Never = func(p *corev1.Pod) string {
@@ -155,14 +155,14 @@ func notScheduled(reason string) journal.State {
 	return state
 }
 
-// endByPage tells a witness that serves to end with the code, once it listens.
+// endByPage makes a serving witness end with the code, once it listens.
 func endByPage(ctx SpecContext, ns *spec.Space, story *journal.Story, container string, code int) {
 	GinkgoHelper()
 	spec.Must(ns.AwaitListening(ctx, story, container, 1))
 	spec.Must(ns.Get(ctx, story, port, "/exit", exitWith(code)))
 }
 
-// configMapVolume adds a volume of the ConfigMap that has its name.
+// configMapVolume adds a volume from the ConfigMap of the same name.
 func configMapVolume(name string) pod.Option {
 	return func(p *corev1.Pod) {
 		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{

@@ -19,12 +19,12 @@ import (
 
 const (
 	// short is how long a container lives before it ends: long enough for the
-	// kubelet to have seen it run.
+	// kubelet to see it run.
 	short = 300 * time.Millisecond
-	// settled is how long the kubelet may take to tell what has become of a Pod:
-	// it needs a second or two, a very busy machine more than half a minute.
+	// settled is how long the kubelet may take to report the state of a Pod. It needs a
+	// second or two, a very busy machine more than half a minute.
 	settled = time.Minute
-	// port is where a witness that serves answers.
+	// port is the port of a witness that serves.
 	port = 8080
 )
 
@@ -42,19 +42,19 @@ var _ = Describe("A Pod's phase", func() {
 
 		cells, shown, err := ns.Row(ctx, story.Name())
 		if time.Since(asked) >= lingers {
-			claim.Inconclusive(fmt.Sprintf("the machine is too busy: the Pod could not be looked at within the %s that its process lingers", lingers))
+			claim.Inconclusive(fmt.Sprintf("the machine is too busy: the Pod could not be checked within the %s that its process lingers", lingers))
 		}
 		spec.Do(err)
 		Expect(cells["Status"]).To(Equal("Terminating"), "kubectl must show a Pod that is being deleted as Terminating\n%s", story)
-		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "Terminating must be no phase\n%s", story)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodRunning), "Terminating must not be a phase\n%s", story)
 
 		spec.Must(story.AwaitGone(ctx))
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
 })
 
-// ends is a container that lives for a short time and then ends with the code,
-// in each of its instances.
+// ends is a container that lives for a short time and then ends with the code, in each of
+// its instances.
 func ends(ns *spec.Space, name string, code int) pod.Option {
 	return ns.Witness(name, witness.Run(witness.For(short), witness.ExitCode(code)))
 }
@@ -68,8 +68,7 @@ func awaitEnd(ctx SpecContext, story *journal.Story, phase corev1.PodPhase, cont
 	return spec.Must(story.AwaitWithin(ctx, settled, pod.InPhase(phase))).Pod
 }
 
-// expectAllEnded checks with which codes the containers have ended, each in
-// its first instance.
+// expectAllEnded checks the exit codes of the containers, each in its first instance.
 func expectAllEnded(p *corev1.Pod, codes map[string]int32, story *journal.Story) {
 	GinkgoHelper()
 	for container, code := range codes {
@@ -88,7 +87,7 @@ func patch(ctx SpecContext, ns *spec.Space, story *journal.Story, change string)
 	spec.Do(err)
 }
 
-// lookAgain gives the kubelet a reason to look at the story's Pod now.
+// lookAgain gives the kubelet a reason to check the story's Pod now.
 func lookAgain(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	GinkgoHelper()
 	patch(ctx, ns, story, `{"metadata":{"annotations":{"podproof.test/look":"again"}}}`)

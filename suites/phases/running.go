@@ -25,11 +25,11 @@ var _ = Describe("A Pod is Running", func() {
 		Expect(waits.Pod.Status.Phase).To(Equal(corev1.PodPending), "a Pod that may not be scheduled yet must be Pending\n%s", story)
 		Expect(waits.Pod.Spec.NodeName).To(BeEmpty(), "a Pod that may not be scheduled yet must be on no node\n%s", story)
 
-		By("letting it be scheduled")
+		By("removing the scheduling gate")
 		patch(ctx, ns, story, `{"spec":{"schedulingGates":null}}`)
 		running := spec.Must(story.AwaitAfter(ctx, waits, pod.InPhase(corev1.PodRunning))).Pod
-		Expect(running.Spec.NodeName).NotTo(BeEmpty(), "a Pod that is Running must be on a node\n%s", story)
-		Expect(running).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod that is Running must have condition PodScheduled=True\n%s", story)
+		Expect(running.Spec.NodeName).NotTo(BeEmpty(), "a Running Pod must be on a node\n%s", story)
+		Expect(running).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Running Pod must have condition PodScheduled=True\n%s", story)
 		spec.Must(story.Await(ctx, pod.Ready()))
 		Expect(story).To(pod.NeverBe(runningNowhere))
 	})
@@ -40,13 +40,13 @@ var _ = Describe("A Pod is Running", func() {
 			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("restarted-"+strings.ToLower(string(policy)), pod.Restart(policy), ends(ns, "w", 1)))))
 		}
 		for _, story := range stories {
-			// The second restart comes after a delay of 10 s and each one after
-			// that after twice the delay, through all of which no container
-			// runs. A kubelet that is too far behind to tell of one delay tells
-			// of a longer one.
+			// The second restart comes after a delay of 10 s, and each later one
+			// after twice the previous delay. No container runs during these
+			// delays. A kubelet that is too slow to report one delay reports a
+			// longer one.
 			spec.Must(story.Await(ctx, pod.ContainerTerminated("w")))
 			waits := spec.Must(story.AwaitWithin(ctx, settled, awaitsRestart("w", 1))).Pod
-			Expect(waits.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose only container waits to be restarted must be Running\n%s", story)
+			Expect(waits.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose only container waits for its restart must be Running\n%s", story)
 			restarts := pod.Status(waits, "w").RestartCount
 			spec.Must(story.Await(ctx, pod.Restarted("w", restarts+1)))
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
@@ -60,24 +60,24 @@ var _ = Describe("A Pod is Running", func() {
 		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 
-		By("looking at one whose first container ended well")
+		By("checking a Pod whose first container ended well")
 		last = awaitEnd(ctx, lastBadly, corev1.PodFailed, "first", "second")
 		expectAllEnded(last, map[string]int32{"first": 0, "second": 1}, lastBadly)
 		Expect(lastBadly).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})
 })
 
-// runningNowhere is what no Pod may ever be.
+// runningNowhere is a state that no Pod may ever have.
 var runningNowhere = journal.State{
-	Text: "to be Running without being on a node and known as scheduled",
+	Text: "to be Running without a node or without the condition PodScheduled",
 	Holds: func(p *corev1.Pod) bool {
 		scheduled := pod.Condition(corev1.PodScheduled, corev1.ConditionTrue, "")
 		return p.Status.Phase == corev1.PodRunning && (p.Spec.NodeName == "" || !scheduled.Holds(p))
 	},
 }
 
-// awaitsRestart holds while a container that has been restarted at least so often
-// does not run.
+// awaitsRestart holds while a container does not run that has been restarted at least
+// that often.
 func awaitsRestart(container string, restarts int32) journal.State {
 	return journal.State{
 		Text: "to have container " + container + " not running after restart " + strconv.Itoa(int(restarts)) + " or a later one",
@@ -94,9 +94,9 @@ func awaitsRestart(container string, restarts int32) journal.State {
 	}
 }
 
-// endOneAfterTheOther runs two containers that are never restarted, sees the
-// first one end with the code while the second one goes on, in phase Running,
-// and then tells the second one to end with 0.
+// endOneAfterTheOther runs two containers that are never restarted. It waits until the
+// first one ends with the code while the second one keeps running, checks that the phase
+// is Running, and then makes the second one end with 0.
 func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Story {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New("two", pod.Restart(corev1.RestartPolicyNever),
@@ -104,14 +104,14 @@ func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Sto
 		ns.Witness("second", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
 	)))
 	between := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("first"), pod.ContainerRunning("second")))).Pod
-	Expect(between.Status.Phase).To(Equal(corev1.PodRunning), "a Pod with a container that runs must be Running, however another one ended\n%s", story)
-	// A kubelet that takes the Pod for ended says so only when it has stopped
-	// the other container too; three probe periods are long enough to begin.
+	Expect(between.Status.Phase).To(Equal(corev1.PodRunning), "a Pod with a running container must be Running, however another container ended\n%s", story)
+	// A kubelet that considers the Pod ended reports this only after it has stopped the
+	// other container too. Three probe periods are long enough for it to begin.
 	probes := len(witness.Probes(spec.Must(ns.Log(ctx, story, "second", false)), "/"))
 	lines := spec.Must(ns.FollowLog(ctx, story, "second", "three more probes, or a signal", func(lines []record.Line) bool {
 		return len(witness.Probes(lines, "/")) >= probes+3 || witness.Count(lines, record.Signal) > 0
 	}))
-	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the container that runs must be left alone, however another one ended\n%s", story)
+	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the running container must get no signal, however another container ended\n%s", story)
 	Expect(story).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 	spec.Must(ns.Get(ctx, story, port, "/exit", exitWith(0)))
 	return story

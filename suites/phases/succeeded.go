@@ -27,8 +27,8 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 			expectAllEnded(end, map[string]int32{"w": 0}, story)
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 		}
-		// After its second end the container has to wait for 10 s, so that the
-		// kubelet says what it thinks of the Pod meanwhile.
+		// After its second end the container has to wait for 10 s, so the kubelet reports
+		// the state of the Pod meanwhile.
 		spec.Must(always.Await(ctx, pod.ContainerTerminated("w")))
 		spec.Must(always.AwaitWithin(ctx, settled, awaitsRestart("w", 1)))
 		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
@@ -73,9 +73,9 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 		)))
 		end := awaitEnd(ctx, story, corev1.PodSucceeded, "w")
 		expectAllEnded(end, map[string]int32{"w": 0}, story)
-		// Should SIGTERM come before the process handles it, this is another
-		// code, but still a bad end.
-		Expect(pod.Status(end, "sidecar").State.Terminated).To(HaveValue(HaveField("ExitCode", Not(BeZero()))), "the sidecar must have been stopped, and have ended badly, when the Pod is Succeeded\n%s", story)
+		// If SIGTERM comes before the process handles it, the code differs, but the end is
+		// still bad.
+		Expect(pod.Status(end, "sidecar").State.Terminated).To(HaveValue(HaveField("ExitCode", Not(BeZero()))), "the sidecar must have stopped and ended badly when the Pod is Succeeded\n%s", story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
 	})
 })
@@ -84,9 +84,8 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 	ns := spec.Namespace()
 
 	It("stays so, and none of its containers is started again", claim.Proves("PHASE-SUC-03"), func(ctx SpecContext) {
-		// The kubelet drops a status in which a container that may not be
-		// restarted runs again. So a collector hears from the containers
-		// themselves whether they do.
+		// The kubelet drops a status in which a container runs again that must not be
+		// restarted. So the containers themselves report their starts to a collector.
 		const heard = 8081
 		collector := spec.Must(ns.Create(ctx, pod.New("collector", ns.Witness("w", witness.Collect(port, heard), pod.Readiness(pod.HTTPGet(port, "/info"))))))
 		ready := spec.Must(collector.Await(ctx, pod.Ready())).Pod
@@ -96,35 +95,35 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 			return spec.Must(ns.Create(ctx, pod.New(name, node, pod.Restart(policy), ns.Witness("w", witness.Run(options...)))))
 		}
 		succeeded := start("succeeded", corev1.RestartPolicyNever, witness.For(short))
-		// Only the phase keeps this one from being restarted, not the policy.
+		// Only the phase prevents a restart of this one, not the policy.
 		failed := start("failed", corev1.RestartPolicyAlways)
 		spec.Must(ns.AwaitStarted(ctx, failed, "w"))
 		patch(ctx, ns, failed, `{"spec":{"activeDeadlineSeconds":1}}`)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
 		spec.Must(failed.AwaitWithin(ctx, settled, failedByDeadline))
 
-		By("giving the kubelet a reason to look at them again")
+		By("giving the kubelet a reason to check them again")
 		for _, story := range []*journal.Story{succeeded, failed} {
 			lookAgain(ctx, ns, story)
 		}
-		// The kubelet gets these changes before it gets a Pod that is made
-		// later. When it has restarted that one twice, the second time after a
-		// delay of 10 s, it has also cleaned up after Pods several times (each
-		// 2 s) and asked the runtime for all containers (each second).
+		// The kubelet gets these changes before it gets a Pod that is created later.
+		// When it has restarted that Pod twice, the second time after a delay of 10 s,
+		// it has also cleaned up after Pods several times (every 2 s) and asked the
+		// runtime for all containers (every second).
 		control := spec.Must(ns.Create(ctx, pod.New("control", node, ends(ns, "w", 1))))
 		if _, err := control.Await(ctx, pod.Restarted("w", 2)); err != nil {
-			claim.Inconclusive("the Pod that was made later was not restarted twice in time, so it is not known whether the kubelet has looked at those that have ended")
+			claim.Inconclusive("the Pod created later was not restarted twice in time, so it is unknown whether the kubelet has checked the ended Pods")
 			spec.Do(err)
 		}
 
 		for _, story := range []*journal.Story{succeeded, failed} {
-			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must stay as it is\n%s", story)
+			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must not change\n%s", story)
 			var told record.Series
 			spec.Do(json.Unmarshal(spec.Must(ns.Get(ctx, collector, port, "/series", map[string]string{"id": story.Name()})), &told))
 			if told.Count("") == 0 {
 				claim.Inconclusive("nothing that Pod " + story.Name() + " sent has reached the collector")
 			}
-			Expect(told.Count(record.Start)).To(Equal(1), "the process in Pod %s must have been started once, by what it told the collector\n%s", story.Name(), story)
+			Expect(told.Count(record.Start)).To(Equal(1), "the process in Pod %s must have reported exactly one start to the collector\n%s", story.Name(), story)
 		}
 	})
 })

@@ -34,20 +34,20 @@ var _ = Describe("The initial delay of a probe", func() {
 		log := spec.Must(ns.FollowLog(ctx, story, "w", "liveness and readiness probes", func(lines []record.Line) bool {
 			return len(requestsFor(lines, livePath)) > 0 && len(requestsFor(lines, readyPath)) > 0
 		}))
-		// By the clock of the node, which the API cuts to whole seconds: that makes
-		// what was waited seem longer, never shorter.
+		// The time is from the node's clock, and the API cuts it to whole seconds. That
+		// makes the wait seem longer, never shorter.
 		started := pod.Status(p, "w").State.Running.StartedAt.Time
 		for kind, path := range map[string]string{"liveness": livePath, "readiness": readyPath} {
 			waited := requestsFor(log, path)[0].At().Sub(started)
 			claim.MeasureTime("PROBE-DELAY-01", "start of the container to the first "+kind+" probe with initialDelaySeconds of 6", "6 s", waited, waited >= delay)
-			Expect(waited).To(BeNumerically(">=", delay), "the first %s probe must not come before the initialDelaySeconds are over\n%s", kind, story)
+			Expect(waited).To(BeNumerically(">=", delay), "the first %s probe must not come before the initialDelaySeconds have passed\n%s", kind, story)
 		}
 	})
 
 	It("is counted from the start of the container, not from the success of its startup probe", claim.Proves("PROBE-DELAY-01"), func(ctx SpecContext) {
 		// A delay that began when the startup probe passed would be 6 s, cut to whole
-		// seconds. The next probe of a kubelet that does not wait comes within 1 s,
-		// and later from a busy one, which is late by chance and not each time.
+		// seconds. A kubelet that does not wait sends the next probe within 1 s. A busy
+		// kubelet sends it later, but only by chance and not each time.
 		const attempts = 3
 		first := map[string]time.Duration{}
 		var story *journal.Story
@@ -68,7 +68,7 @@ var _ = Describe("The initial delay of a probe", func() {
 		for kind, took := range first {
 			claim.MeasureTime("PROBE-DELAY-01", "startup probe passed to first "+kind+" probe with initialDelaySeconds of 6 that are over", "6 s (in truth at most the period of 1 s)", took, soonAfterStartup(took))
 			if !soonAfterStartup(took) {
-				spec.Late(fmt.Sprintf("the first %s probe came %s after the startup probe had passed: its initialDelaySeconds of %d must count from the start of the container, when they were over long ago\n%s", kind, took, initialDelay, story))
+				spec.Late(fmt.Sprintf("the first %s probe came %s after the startup probe had passed, but its initialDelaySeconds of %d count from the start of the container and had passed long before\n%s", kind, took, initialDelay, story))
 			}
 		}
 	})
@@ -76,14 +76,15 @@ var _ = Describe("The initial delay of a probe", func() {
 
 const (
 	initialDelay = 6 // seconds
-	// lookAgain is enough for one more container to start and pass its startup probe.
+	// lookAgain is enough time for one more container to pass its startup probe.
 	lookAgain = 45 * time.Second
 )
 
 func soonAfterStartup(took time.Duration) bool { return took < (initialDelay-1)*time.Second }
 
 // afterStartup starts a container whose startup probe passes when the initial delay of
-// its other probes is over, and says how long after that these came first, by kind.
+// its other probes is over. It returns how long after that the first probe of each other
+// kind came.
 func afterStartup(ctx SpecContext, ns space, attempt int) (*journal.Story, map[string]time.Duration) {
 	GinkgoHelper()
 	const (

@@ -25,14 +25,14 @@ var _ = Describe("An exec probe", func() {
 
 	It("passes on exit code 0, and fails on every other and when it takes too long", claim.Proves("PROBE-EXEC-01"), func(ctx SpecContext) {
 		const life, record = "/probe/life", "/probe/runs"
-		// The timeout is long enough for a busy machine to run a command in.
+		// The timeout is long enough to run a command on a busy machine.
 		const timeout = 3
 		const patient, takes = "patient", 2 * time.Second
-		// The command of the probe finds in a file how to end.
+		// The command of the probe reads from a file how to end.
 		story := spec.Must(ns.Create(ctx, pod.New("exec", pod.Volume("probe"),
 			ns.Witness("probed", witness.Serve(witness.HTTP(httpPort)), pod.Mount("probe", "/probe"),
 				pod.Readiness(pod.Exec(witness.Check(witness.LifeFile(life), witness.Record(record))...), pod.Timeout(timeout), pod.Threshold(1))),
-			// Its probe passes only if it is granted more than the default timeout of 1 s.
+			// Its probe passes only with more than the default timeout of 1 s.
 			ns.Witness(patient, witness.Run(), pod.Readiness(pod.Exec(witness.Check(witness.Sleep(takes))...), pod.Timeout(unhurried))))))
 		ns.awaitListening(ctx, story, "probed", 1)
 
@@ -54,21 +54,21 @@ var _ = Describe("An exec probe", func() {
 		for _, code := range codes {
 			turn(witness.ExitAfter(0, 0), true, "exit code 0")
 			turn(witness.ExitAfter(0, code), false, fmt.Sprintf("exit code %d", code))
-			// A command that took too long on a busy machine turns it too. Nothing but
-			// the record tells when the next one has run.
+			// On a busy machine a command that took too long causes the turn too. Only the
+			// record shows when the next one has run.
 			for tries := 0; !endedWith(code) && tries < int(turnTime/time.Second); tries++ {
 				time.Sleep(time.Second)
 			}
 		}
 		turn(witness.ExitAfter(0, 0), true, "exit code 0")
-		turn(witness.ExitAfter(time.Minute, 0), false, fmt.Sprintf("no end of its command within the timeout of %d s", timeout))
+		turn(witness.ExitAfter(time.Minute, 0), false, fmt.Sprintf("that its command does not end within the timeout of %d s", timeout))
 
 		expectTurn(ctx, story, patient, true, fmt.Sprintf("exit code 0 after %s, within the timeout of %d s", takes, unhurried), nil)
 
 		for _, code := range codes {
-			Expect(endedWith(code)).To(BeTrue(), "the command must have been run with exit code %d\n%s", code, story)
+			Expect(endedWith(code)).To(BeTrue(), "the command must have ended with exit code %d\n%s", code, story)
 		}
-		Expect(runs()).To(ContainElement(HaveField("Exit", BeNil())), "the command must have been run without coming to its end\n%s", story)
+		Expect(runs()).To(ContainElement(HaveField("Exit", BeNil())), "the command must have run once without ending\n%s", story)
 	})
 
 	It("decides nothing when its command does not exist, as a port name that does not exist", claim.Proves("PROBE-EXEC-02"), func(ctx SpecContext) {
@@ -76,17 +76,17 @@ var _ = Describe("An exec probe", func() {
 		missing := pod.Exec("/there/is/no/such/command")
 		unknown := pod.HTTPGet(0, "/")
 		unknown.HTTPGet.Port = intstr.FromString("no-such-port")
-		// A Pod for each: the kubelet keeps back most of many warnings about one Pod
+		// Each has its own Pod: the kubelet drops most of many warnings about one Pod
 		// (EventSourceObjectSpamFilter in client-go/tools/record/events_cache.go).
 		ported := spec.Must(ns.Create(ctx, pod.New("no-such-port",
 			ns.Witness(port, witness.Run(), pod.Liveness(unknown, pod.Threshold(1)), pod.Readiness(unknown)),
 			ns.Witness(starting, witness.Run(), pod.Startup(unknown, pod.Threshold(1))))))
-		// It runs before the other Pod is there, which has the same kubelet.
+		// It runs before the other Pod exists; both have the same kubelet.
 		there := spec.Must(ported.Await(ctx, pod.AllRunning())).Pod
 		story := spec.Must(ns.Create(ctx, pod.New("no-such-command", pod.OnNode(there.Spec.NodeName),
 			ns.Witness(command, witness.Run(), pod.Liveness(missing, pod.Threshold(1)), pod.Readiness(missing)),
-			// The control is started last, and it takes more failures, so it is
-			// restarted after what the other two would be restarted for.
+			// The control starts last and takes more failures, so it restarts after
+			// the other two would have restarted.
 			ns.Witness(control, witness.Run(), pod.Liveness(pod.Exec(witness.Check(witness.ExitCode(1))...), pod.Threshold(3))),
 		)))
 		p := spec.Must(story.Await(ctx, pod.Restarted(control, 1))).Pod
@@ -98,7 +98,7 @@ var _ = Describe("An exec probe", func() {
 		}
 		judged := []unmade{{ported, port, []string{"Liveness", "Readiness"}}, {ported, starting, []string{"Startup"}}}
 		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))
-		// Other runtimes may say of a missing command that it ended badly.
+		// Other runtimes may report that a missing command ended badly.
 		if strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, "containerd://") {
 			judged = append(judged, unmade{story, command, []string{"Liveness", "Readiness"}})
 		}
@@ -106,20 +106,20 @@ var _ = Describe("An exec probe", func() {
 		defer cancel()
 		for _, j := range judged {
 			expectNothingDecided(j.story, j.container)
-			// That they were tried at all is to be seen in events only.
+			// Only events show that the probes were tried at all.
 			for _, kind := range j.kinds {
-				spec.Must(j.story.AwaitEvent(soon, fmt.Sprintf("to have an event of a %s probe of container %s that errored", kind, j.container), func(e *corev1.Event) bool {
+				spec.Must(j.story.AwaitEvent(soon, fmt.Sprintf("to have an event for the errored %s probe of container %s", kind, j.container), func(e *corev1.Event) bool {
 					return e.Reason == "Unhealthy" && strings.Contains(e.InvolvedObject.FieldPath, "{"+j.container+"}") && strings.HasPrefix(e.Message, kind+" probe errored")
 				}))
 			}
 			expectNothingDecided(j.story, j.container)
 		}
-		Expect(ported).To(pod.NeverBe(pod.ContainerStarted(starting)), "a startup probe that cannot be made must not make its container started")
+		Expect(ported).To(pod.NeverBe(pod.ContainerStarted(starting)), "a startup probe that cannot run must not make its container started")
 	})
 })
 
 func expectNothingDecided(story *journal.Story, container string) {
 	GinkgoHelper()
-	Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness or startup probe that cannot be made must not restart its container")
-	Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a readiness or startup probe that cannot be made must not make its container ready")
+	Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)), "a liveness or startup probe that cannot run must not restart its container")
+	Expect(story).To(pod.NeverBe(pod.ContainerReady(container)), "a readiness or startup probe that cannot run must not make its container ready")
 }

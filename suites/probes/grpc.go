@@ -19,12 +19,12 @@ var _ = Describe("A gRPC probe", func() {
 		const healthPort, closedPort = 9090, 9091
 		const nameless, late, unknown, plain, closed = "nameless", "late", "unknown", "plain", "closed"
 		const judged = "/judged"
-		// All containers of a Pod are at its IP, so one server is probed for all.
+		// All containers of a Pod share its IP, so one server is enough for all probes.
 		probing := func(container, service string, port int, options ...pod.ProbeOption) pod.Option {
 			return ns.Witness(container, witness.Run(), pod.Readiness(pod.GRPC(port, service, append(options, pod.Threshold(1))...)))
 		}
-		// A single failure ends these, but not before the server is there and the page
-		// for their startup probes has an answer: then they fail for one reason only.
+		// A single failure ends these containers, but only after the server runs and the
+		// page for their startup probes has an answer. Then they fail for one reason only.
 		ending := func(container, service string, port int, options ...pod.ProbeOption) pod.Option {
 			return ns.Witness(container, witness.Run(),
 				pod.Startup(pod.HTTPGet(httpPort, judged), pod.Timeout(unhurried), pod.Threshold(slowFailures)),
@@ -41,7 +41,7 @@ var _ = Describe("A gRPC probe", func() {
 		)))
 		ns.awaitListening(ctx, story, server, 2)
 		ns.set(ctx, story, httpPort, judged, http.StatusOK)
-		expectTurn(ctx, story, nameless, true, "a server that is serving, of which it names no service", nil)
+		expectTurn(ctx, story, nameless, true, "a serving server, for which it names no service", nil)
 
 		const serving, notServing = "a service that answers SERVING", "a service that answers NOT_SERVING"
 		health := func(code, finds string) answer { return answer{text: finds, how: map[string]string{"code": code}} }
@@ -49,12 +49,12 @@ var _ = Describe("A gRPC probe", func() {
 		t.turn(ctx, map[string]answer{server: health("200", serving), late: health("200", serving)}, true)
 		t.turn(ctx, map[string]answer{
 			server: health("503", notServing),
-			late:   health("200", serving).with("delay", "5s", serving+" only after 5 s, when the timeout is 1 s"),
+			late:   health("200", serving).with("delay", "5s", serving+" only after 5 s, with a timeout of 1 s"),
 		}, false)
 		t.turn(ctx, map[string]answer{server: health("200", serving)}, true)
 
-		expectEnded(ctx, story, unknown, "by gRPC a service that the server does not know")
-		expectEnded(ctx, story, plain, "by gRPC a port that speaks HTTP/1 only")
-		expectEnded(ctx, story, closed, "by gRPC a port on which nobody listens")
+		expectEnded(ctx, story, unknown, "a service unknown to the gRPC server")
+		expectEnded(ctx, story, plain, "a port that speaks only HTTP/1 instead of gRPC")
+		expectEnded(ctx, story, closed, "a port on which nothing listens")
 	})
 })

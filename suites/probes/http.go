@@ -39,8 +39,7 @@ var _ = Describe("An HTTP probe", func() {
 		expectTurn(ctx, story, server, true, "200", nil)
 		expectTurn(ctx, story, secure, true, "200, by HTTPS with a certificate that nobody signed", nil)
 
-		// Nobody else asks for this path: whatever a request for it says of itself, it
-		// is a probe.
+		// Only probes use this path: a request for it is a probe, whatever headers it has.
 		lines := spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of %s", probes, path), func(lines []record.Line) bool {
 			return len(requestsFor(lines, path)) >= probes
 		}))
@@ -52,23 +51,23 @@ var _ = Describe("An HTTP probe", func() {
 		for _, line := range requestsFor(lines, path) {
 			probe := line.Request
 			Expect(probe.Method).To(Equal("GET"), "the method of a probe")
-			Expect(probe.Query).To(Equal(query), "what is behind the ? in the path of a probe must be asked for too")
+			Expect(probe.Query).To(Equal(query), "a probe must send the query in its path too")
 			Expect(probe.Local).To(Equal(address), "a probe must go to the Pod's IP and the port that it names")
 			Expect(probe.Host).To(Equal(address), "the Host header of a probe that sets none")
-			// The builds of some vendors have a + behind the minor.
+			// Some vendors' builds have a + after the minor version.
 			Expect(probe.Header["User-Agent"]).To(ConsistOf(MatchRegexp(`^kube-probe/%d\.%d\+?$`, kubelet.Major(), kubelet.Minor())), "the User-Agent of a probe by kubelet %s", node.Status.NodeInfo.KubeletVersion)
 			Expect(probe.Header["Accept"]).To(Equal([]string{"*/*"}), "the Accept header of a probe that sets none")
 			Expect(probe.Header).NotTo(HaveKey("Accept-Encoding"), "a probe must not ask for a compressed answer")
-			Expect(probe.Close).To(BeTrue(), "a probe must ask for its connection to be closed")
+			Expect(probe.Close).To(BeTrue(), "a probe must request that its connection be closed")
 			Expect(connections).NotTo(HaveKey(probe.Remote), "two probes must not use the same connection")
 			connections[probe.Remote] = true
 
 			from, _, _ = net.SplitHostPort(probe.Remote)
-			Expect(net.ParseIP(from)).NotTo(BeNil(), "the witness must have noted where %q is", probe.Remote)
-			Expect(net.ParseIP(from).IsLoopback()).To(BeFalse(), "a probe must come from outside of the Pod, not from %s", from)
-			Expect(p.Status.PodIPs).NotTo(ContainElement(corev1.PodIP{IP: from}), "a probe must come from outside of the Pod")
+			Expect(net.ParseIP(from)).NotTo(BeNil(), "the witness must have recorded the source of %q", probe.Remote)
+			Expect(net.ParseIP(from).IsLoopback()).To(BeFalse(), "a probe must come from outside the Pod, not from %s", from)
+			Expect(p.Status.PodIPs).NotTo(ContainElement(corev1.PodIP{IP: from}), "a probe must come from outside the Pod")
 		}
-		// Which address of the node that is depends on how it routes to its Pods.
+		// The source address depends on how the node routes to its Pods.
 		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-01", What: "where a probe comes from", Documented: "the node", Measured: whose(from, node), OK: true})
 	})
 
@@ -86,8 +85,8 @@ var _ = Describe("An HTTP probe", func() {
 		redirects := []int{301, 302, 303, 307, 308}
 		var passing, failing []answer
 		for _, code := range redirects {
-			// A name that never resolves (RFC 2606): a kubelet that goes there all
-			// the same fails, and nothing leaves the cluster.
+			// A name that never resolves (RFC 2606): a kubelet that goes there anyway
+			// fails, and nothing leaves the cluster.
 			passing = append(passing, redirect(code, "http://podproof.invalid"+witness.StatusPath(200, ""), "another host"))
 		}
 		passing = append(passing, statuses(300, 304, 305, 306, 399)...)
@@ -99,9 +98,9 @@ var _ = Describe("An HTTP probe", func() {
 			redirect(302, failingPage("http", httpPort+1), "another port of the same host, where a page answers 500"),
 			redirect(302, failingPage("https", httpsPort), "HTTPS on the same host, where a page answers 500"),
 			redirect(302, failingPage("http", httpPort), "HTTP on the same host, where a page answers 500"))
-		// Every fourth answer is for the column that asks by HTTPS, so that this last one
-		// is a redirect to the other scheme too.
-		Expect(len(failing)%len(t.columns)).To(BeZero(), "the redirect to HTTP must be for the last column, which asks by HTTPS")
+		// Every fourth answer goes to the column that uses HTTPS, so this last one is also a
+		// redirect to the other scheme.
+		Expect(len(failing)%len(t.columns)).To(BeZero(), "the redirect to HTTP must go to the last column, which uses HTTPS")
 		t.expect(ctx, passing, failing)
 
 		warnings := 0
@@ -110,8 +109,8 @@ var _ = Describe("An HTTP probe", func() {
 				warnings++
 			}
 		}
-		// Some or all of these events can get lost: the kubelet keeps back most of many
-		// warnings about one Pod, and that redirects pass does not depend on them.
+		// Some or all of these events can get lost: the kubelet drops most of many warnings
+		// about one Pod. The success of the redirects does not depend on them.
 		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-03", What: "events ProbeWarning, of 15 redirects that are not followed", Documented: "one for each, at best", Measured: strconv.Itoa(warnings), OK: true})
 	})
 
@@ -121,34 +120,34 @@ var _ = Describe("An HTTP probe", func() {
 			pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness(late, witness.Run(), pod.Readiness(asking(late, overHTTP, pod.Timeout(1)))),
 			ns.Witness(patient, witness.Run(), pod.Readiness(asking(patient, overHTTP))),
-			// Its startup probe, by HTTP, passes once its path is given an answer.
+			// Its startup probe, by HTTP, passes once its path has an answer.
 			ns.Witness(mismatched, witness.Run(),
 				pod.Startup(asking(mismatched, overHTTP, pod.Threshold(slowFailures))),
 				pod.Liveness(asking(mismatched, way{port: httpPort}, pod.Secure()))))
 
 		t.turn(ctx, map[string]answer{late: fine}, true)
-		// These three take their time beside the others.
-		slow := fine.with("delay", "5s", "after 5 s, when the timeout is 1 s")
+		// These three take their time while the others go on.
+		slow := fine.with("delay", "5s", "after 5 s, with a timeout of 1 s")
 		t.give(ctx, late, slow)
-		unhasty := fine.with("delay", "2s", "after 2 s, when the timeout is 10 s")
+		unhasty := fine.with("delay", "2s", "after 2 s, with a timeout of 10 s")
 		t.give(ctx, patient, unhasty)
 		t.give(ctx, mismatched, fine)
-		// 101 goes to a column by HTTP, the first: HTTP/2, which HTTPS may mean,
-		// has no such status.
+		// 101 goes to the first column, which uses HTTP: HTTPS may mean HTTP/2, which has
+		// no such status.
 		failing := statuses(101, 400, 401, 404, 418, 429, 499, 500, 503, 599, 600)
 		t.expect(ctx, nil, failing)
 		expectTurn(ctx, t.story, late, false, slow.String(), t.last[late])
 		expectTurn(ctx, t.story, patient, true, unhasty.String(), nil)
-		expectEnded(ctx, t.story, mismatched, "by HTTPS a port that speaks HTTP")
+		expectEnded(ctx, t.story, mismatched, "a port that speaks HTTP instead of HTTPS")
 
-		// At last the server goes, and nobody listens any more.
+		// Finally the server ends, and nothing listens any more.
 		secure := t.columns[3]
 		ready := map[string]answer{t.columns[1]: fine, secure: fine}
 		t.turn(ctx, ready, true)
 		spec.Must(ns.Get(ctx, t.story, httpPort, "/exit", nil))
 		spec.Must(t.story.Await(ctx, pod.ContainerTerminated(server)))
 		for column := range ready {
-			expectTurn(ctx, t.story, column, false, "a port on which nobody listens", t.last[column])
+			expectTurn(ctx, t.story, column, false, "a port on which nothing listens", t.last[column])
 		}
 	})
 
@@ -156,7 +155,7 @@ var _ = Describe("An HTTP probe", func() {
 		t := ns.table(ctx, "chains", []way{overHTTP})
 		// The answer itself is the first redirect of the chain.
 		chain := func(n int, mark string) answer {
-			return redirect(302, witness.ChainPath(n-1)+"?"+mark, fmt.Sprintf("a chain of %d redirects on the same host, with 200 at its end", n))
+			return redirect(302, witness.ChainPath(n-1)+"?"+mark, fmt.Sprintf("a chain of %d redirects on the same host that ends with 200", n))
 		}
 		const nine, ten = "chain=9", "chain=10"
 		t.expect(ctx,
@@ -165,11 +164,11 @@ var _ = Describe("An HTTP probe", func() {
 
 		ends := witness.Probes(spec.Must(ns.Log(ctx, t.story, server, false)), witness.ChainPath(0))
 		Expect(ends).To(ContainElement(HaveField("Query", nine)), "the probe must follow a chain of 9 redirects to its end\n%s", t.story)
-		Expect(ends).NotTo(ContainElement(HaveField("Query", ten)), "the probe must give up a chain of 10 redirects before its end\n%s", t.story)
+		Expect(ends).NotTo(ContainElement(HaveField("Query", ten)), "the probe must give up on a chain of 10 redirects before its end\n%s", t.story)
 	})
 })
 
-// whose says what an IP is to a node.
+// whose describes an IP by the node's addresses.
 func whose(ip string, node *corev1.Node) string {
 	for _, a := range node.Status.Addresses {
 		if a.Address == ip {

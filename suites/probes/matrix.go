@@ -27,32 +27,32 @@ const (
 	// specs, neither of them the default of 3.
 	livenessFailures = 4
 	startupFailures  = 6
-	// slowFailures are more than a startup probe gets the time for that is
-	// still to pass.
+	// slowFailures is more than the failures of a startup probe that will still
+	// pass.
 	slowFailures = 300
-	// enough is how many probes of a container must have arrived before it
-	// counts as one that does not become ready: a single one would do by the
-	// documentation, since successThreshold is 1.
+	// enough is how many probes must have arrived before a container counts as
+	// one that does not become ready. By the documentation a single one is
+	// enough, because successThreshold is 1.
 	enough = 3
-	// probed is how many probes of a container that is never ready must have come, more
-	// than the default failureThreshold of 3.
+	// probed is how many probes of a container that is never ready must have come. It is
+	// more than the default failureThreshold of 3.
 	probed = 2 * enough
 	// firstPort is the port of a Pod's first server here; the others follow.
 	firstPort = 8081
-	// lingers is how long a killed process goes on. It is more than the 2 s
-	// that the kubelet grants whatever the grace period is
-	// (minimumGracePeriodInSeconds in pkg/kubelet/kuberuntime).
+	// lingers is how long a killed process continues. It is more than the 2 s
+	// that the kubelet always allows (minimumGracePeriodInSeconds in
+	// pkg/kubelet/kuberuntime).
 	lingers = 3 * time.Second
-	// lingered is its exit code then, which one that is killed before does not have.
+	// lingered is its exit code after that. A process killed earlier has another one.
 	lingered = 7
-	// unhurried is the timeout of the probes in seconds. They answer at once,
+	// unhurried is the timeout of the probes in seconds. The answer comes at once,
 	// and a busy machine must not turn a good answer into a failure.
 	unhurried = 10
-	// soon is patience beyond the inherent wait, for a busy machine.
+	// soon is extra time beyond the inherent wait, for a busy machine.
 	soon = 45 * time.Second
 )
 
-// mechanism is one of the ways in which the kubelet can probe.
+// mechanism is a way in which the kubelet can probe.
 type mechanism struct {
 	name  string // as the field of a probe
 	words string // as the names of specs say it
@@ -70,7 +70,7 @@ var _ = Describe("A probe", func() {
 
 	for _, m := range []mechanism{byHTTP, byTCP, byGRPC, byExec} {
 		often := "at failureThreshold failures"
-		if m == byTCP { // whose failures do not arrive
+		if m == byTCP { // its failures do not arrive
 			often = "when it has failed for long enough"
 		}
 		It(fmt.Sprintf("%s for liveness has a container killed with grace and restarted %s, and else left alone", m.words, often),
@@ -84,8 +84,8 @@ var _ = Describe("A probe", func() {
 	}
 })
 
-// liveness runs two equal containers whose probes pass, and has those of one
-// begin to fail.
+// liveness runs two equal containers whose probes pass, and then makes the probes of one
+// fail.
 func (s space) liveness(ctx SpecContext, m mechanism) {
 	passing, failing := m.target("passing", firstPort), m.target("failing", firstPort+10)
 	live := func(t target) pod.Option {
@@ -94,7 +94,7 @@ func (s space) liveness(ctx SpecContext, m mechanism) {
 	}
 	story := spec.Must(s.Create(ctx, pod.New("liveness", live(passing), live(failing))))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
-	// From a first probe that passed on, each failure is one that arrived.
+	// After the first probe that passed, every failure arrives.
 	s.expectPassed(ctx, story, failing, 1)
 	s.answer(ctx, story, failing, http.StatusServiceUnavailable)
 
@@ -104,17 +104,17 @@ func (s space) liveness(ctx SpecContext, m mechanism) {
 	if m == byTCP {
 		expectFailingFor(livenessFailures, log, term, story)
 	} else {
-		Expect(failing.arrived(log, isFailure)).To(failing.times(livenessFailures), "container %s must be killed when as many liveness probes in a row have failed as failureThreshold says\n%s", failing.name, story)
+		Expect(failing.arrived(log, isFailure)).To(failing.times(livenessFailures), "container %s must be killed when failureThreshold liveness probes in a row have failed\n%s", failing.name, story)
 	}
 	ends := pod.ExitCodes(story, failing.name)
-	// The status need not tell, since the kubelet's collector can have taken that
-	// instance, see namespace.Space.CreateAgain.
+	// The status may not show it, because the kubelet's garbage collector can have
+	// removed that instance, see namespace.Space.CreateAgain.
 	if last := log[len(log)-1]; last.Event == record.Exit {
 		ends = []int32{int32(*last.Code)}
 	}
-	Expect(ends).To(HaveExactElements(int32(lingered)), "the process goes on for %s after SIGTERM and then ends with %d: it must be granted the Pod's grace period of 30 s, and not be killed before\n%s", lingers, lingered, story)
+	Expect(ends).To(HaveExactElements(int32(lingered)), "the process continues for %s after SIGTERM and then ends with %d: it must have the Pod's grace period of 30 s and must not be killed earlier\n%s", lingers, lingered, story)
 
-	// The one that passes has been probed as often, and more.
+	// The passing container has been probed as often, and more.
 	s.expectPassed(ctx, story, passing, livenessFailures+1)
 	Expect(story).To(pod.NeverBe(pod.Restarted(passing.name, 1)), "a container whose liveness probe passes must not be restarted")
 	Expect(witness.Count(spec.Must(s.Log(ctx, story, passing.name, false)), record.Signal)).To(BeZero(), "a container whose liveness probe passes must get no signal\n%s", story)
@@ -133,19 +133,19 @@ func (s space) readiness(ctx SpecContext, m mechanism) {
 		Expect(story).To(pod.NeverBe(pod.ContainerReady(failing.name)), "a container whose readiness probe fails must not be ready")
 		Expect(story).To(pod.NeverBe(pod.Ready()), "a Pod with a container that is not ready must not be Ready")
 	}
-	expectUnready() // whatever comes late from here on
+	expectUnready() // even if something comes late from here on
 	s.expectPassed(ctx, story, passing, 1)
 
-	if m != byTCP { // connections that are refused cannot be counted
+	if m != byTCP { // refused connections cannot be counted
 		s.expectArrived(ctx, story, failing, isFailure, probed)
 	}
-	// A container that is not ready can be probed more often than each second;
-	// one that is ready cannot, so this is time enough for what must not come.
+	// A container that is not ready can be probed more often than each second. A ready
+	// one cannot, so this is enough time for what must not come.
 	s.expectPassed(ctx, story, passing, probed)
 	expectUnready()
 	for _, t := range []target{passing, failing} {
 		Expect(story).To(pod.NeverBe(pod.Restarted(t.name, 1)), "a readiness probe must not restart a container")
-		Expect(witness.Count(spec.Must(s.Log(ctx, story, t.name, false)), record.Signal)).To(BeZero(), "a readiness probe must not have container %s killed\n%s", t.name, story)
+		Expect(witness.Count(spec.Must(s.Log(ctx, story, t.name, false)), record.Signal)).To(BeZero(), "a readiness probe must not kill container %s\n%s", t.name, story)
 	}
 	Expect(story).To(pod.BeNow(pod.ContainerReady(passing.name)), "a container whose readiness probe passes must be ready")
 }
@@ -156,8 +156,8 @@ const (
 	readyPath = "/ready"
 )
 
-// startup runs two containers whose startup probes fail, one of them too often
-// and the other one until it is told to pass.
+// startup runs two containers whose startup probes fail: one too often, and the other
+// until the spec makes it pass.
 func (s space) startup(ctx SpecContext, m mechanism) {
 	slow, failing := m.target("slow", firstPort), m.target("failing", firstPort+10)
 	others := []witness.ServeOption{witness.Script(livePath, witness.Always(http.StatusOK)), witness.Script(readyPath, witness.Always(http.StatusOK))}
@@ -176,16 +176,16 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 	if m == byTCP {
 		expectFailingFor(startupFailures, log, term, story)
 	} else {
-		// Probes that came before the process could answer have not arrived,
-		// and count as failed.
+		// Probes that came before the process could answer did not arrive and count
+		// as failed.
 		Expect(len(failing.arrived(log, isFailure))).To(And(BeNumerically(">", startupFailures/2), BeNumerically("<=", failing.most(startupFailures))),
-			"container %s must be killed when as many startup probes have failed as failureThreshold says\n%s", failing.name, story)
+			"container %s must be killed when failureThreshold startup probes have failed\n%s", failing.name, story)
 	}
 	Expect(story).To(pod.NeverBe(pod.ContainerStarted(failing.name)), "a container whose startup probe fails must not count as started")
 
-	// The slow one has had its probes in that time.
+	// The slow container has had its probes in that time.
 	log = spec.Must(s.Log(ctx, story, slow.name, false))
-	Expect(len(requestsFor(log, livePath))+len(requestsFor(log, readyPath))).To(BeZero(), "no liveness or readiness probe must come before the startup probe has passed\n%s", story)
+	Expect(len(requestsFor(log, livePath))+len(requestsFor(log, readyPath))).To(BeZero(), "no liveness or readiness probe may come before the startup probe has passed\n%s", story)
 	Expect(story).To(pod.NeverBe(pod.ContainerStarted(slow.name)), "a container whose startup probe has not passed must not count as started")
 	Expect(story).To(pod.NeverBe(pod.ContainerReady(slow.name)), "a container whose startup probe has not passed must not be ready")
 	s.answer(ctx, story, slow, http.StatusOK)
@@ -196,23 +196,23 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 	}
 	log = spec.Must(s.Log(ctx, story, slow.name, false))
 	expectOthersAfter(log, slow, story)
-	Expect(slow.arrived(log, isSuccess)).To(slow.times(1), "a startup probe must not come again once it has passed\n%s", story)
+	Expect(slow.arrived(log, isSuccess)).To(slow.times(1), "no startup probe may come after one has passed\n%s", story)
 	Expect(story).To(pod.NeverBe(pod.Restarted(slow.name, 1)), "a container whose startup probe passes in time must not be restarted")
 }
 
-// target is a container that is probed. Whatever the mechanism is, it answers
-// as a status that is set for one path says, and its log counts the probes.
+// target is a container that is probed. For every mechanism, its answer follows the status
+// set for one path, and its log counts the probes.
 type target struct {
 	mechanism
 	name      string
-	web, port int // of HTTP; of the mechanism, where it needs another one
+	web, port int // for HTTP; for the mechanism, if it needs another one
 }
 
 func (m mechanism) target(name string, port int) target { return target{m, name, port, port + 1} }
 
 const probedPath, probedService = "/probed", "probed"
 
-// path is where the status for the probes is.
+// path is the path whose status the probes get.
 func (t target) path() string {
 	if t.mechanism == byTCP {
 		return witness.ScriptedPath
@@ -220,7 +220,7 @@ func (t target) path() string {
 	return probedPath
 }
 
-// container is one whose probes get the status until answer sets another one.
+// container is a container whose probes get the status until answer sets another one.
 func (t target) container(s space, status int, more []witness.ServeOption, options ...pod.ContainerOption) pod.Option {
 	serve := append([]witness.ServeOption{witness.HTTP(t.web), witness.Script(t.path(), witness.Always(status))}, more...)
 	switch t.mechanism {
@@ -249,8 +249,8 @@ func (t target) probe() *corev1.Probe {
 	return p
 }
 
-// arrived are the lines of the probes that got such an answer. Of TCP probes
-// only those that passed arrive.
+// arrived are the lines of the probes with such an answer. Only the TCP probes that passed
+// arrive.
 func (t target) arrived(lines []record.Line, answered func(status int) bool) []record.Line {
 	var probes []record.Line
 	for _, l := range lines {
@@ -278,8 +278,8 @@ func (t target) times(n int) types.GomegaMatcher {
 	return WithTransform(func(probes []record.Line) int { return len(probes) }, And(BeNumerically(">=", n), BeNumerically("<=", t.most(n))))
 }
 
-// most is how often n probes may arrive. The kubelet runs a command again when the
-// runtime could not tell how it ended.
+// most is how often n probes may arrive. The kubelet runs a command again if the runtime
+// could not report how it ended.
 func (t target) most(n int) int {
 	if t.mechanism == byExec {
 		const tries = 3 // maxProbeRetries in pkg/kubelet/prober/prober.go
@@ -288,13 +288,13 @@ func (t target) most(n int) int {
 	return n
 }
 
-// answer sets the status that the probes of the container get from now on.
+// answer sets the status for the container's probes from now on.
 func (s space) answer(ctx context.Context, story *journal.Story, t target, status int) {
 	GinkgoHelper()
 	s.set(ctx, story, t.web, t.path(), status)
 }
 
-// set makes a path of the witness that serves on the port answer the status.
+// set makes the witness on the port answer a path with the status.
 func (s space) set(ctx context.Context, story *journal.Story, port int, path string, status int) {
 	GinkgoHelper()
 	spec.Must(s.Get(ctx, story, port, "/set", map[string]string{"path": path, "code": strconv.Itoa(status)}))
@@ -305,8 +305,7 @@ func (s space) expectPassed(ctx SpecContext, story *journal.Story, t target, n i
 	s.expectArrived(ctx, story, t, isSuccess, n)
 }
 
-// expectArrived waits until n probes with such an answer have reached the
-// container.
+// expectArrived waits until n probes with such an answer have reached the container.
 func (s space) expectArrived(ctx SpecContext, story *journal.Story, t target, answered func(int) bool, n int) {
 	GinkgoHelper()
 	limited, cancel := context.WithTimeout(ctx, time.Duration(n)*time.Second+soon)
@@ -316,9 +315,9 @@ func (s space) expectArrived(ctx SpecContext, story *journal.Story, t target, an
 	}))
 }
 
-// logToTheEnd follows the log of the first instance of a container until its
-// process has ended, which has to be within a time. (Afterwards it may be gone: the
-// kubelet's collector can take an instance that has ended while the next one starts.)
+// logToTheEnd follows the log of a container's first instance until its process has
+// ended, which must happen in time. (Afterwards the log may be gone: the kubelet's garbage
+// collector can remove an ended instance while the next one starts.)
 func (s space) logToTheEnd(ctx context.Context, story *journal.Story, t target, within time.Duration) []record.Line {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -326,13 +325,13 @@ func (s space) logToTheEnd(ctx context.Context, story *journal.Story, t target, 
 	var first []record.Line
 	_, err := s.FollowLog(ctx, story, t.name, "its end, after its probes had failed", func(lines []record.Line) bool {
 		if first != nil && lines[0].Instance != first[0].Instance {
-			return true // the first one was killed before it could say that it ends
+			return true // the first instance was killed before it could log its end
 		}
 		first = lines
 		return lines[len(lines)-1].Event == record.Exit
 	})
 	if errors.Is(err, io.EOF) && first != nil {
-		return first // the same, and the next one does not run yet
+		return first // the same, but the next instance does not run yet
 	}
 	spec.Do(err)
 	return first
@@ -342,14 +341,13 @@ func (s space) logToTheEnd(ctx context.Context, story *journal.Story, t target, 
 func expectTerm(log []record.Line, story *journal.Story, t target) record.Line {
 	GinkgoHelper()
 	signals := witness.Select(log, record.Signal)
-	Expect(signals).To(HaveExactElements(HaveField("Signal", "SIGTERM")), "container %s must be killed by SIGTERM for its failed probe, and once\n%s", t.name, story)
+	Expect(signals).To(HaveExactElements(HaveField("Signal", "SIGTERM")), "container %s must get exactly one SIGTERM for its failed probe\n%s", t.name, story)
 	return signals[0]
 }
 
-// expectFailingFor checks that a port which refuses connections did so for
-// long enough for that many probes, each second, before SIGTERM. Two of them
-// follow each other closely when the first one was late, so that it is every
-// second one that takes a period.
+// expectFailingFor checks that a port refused connections for long enough before SIGTERM:
+// for that many probes, one each second. A late probe and the next one follow each other
+// closely, so only every second probe takes a whole period.
 func expectFailingFor(probes int, log []record.Line, term record.Line, story *journal.Story) {
 	GinkgoHelper()
 	closed := log[0]
@@ -357,22 +355,22 @@ func expectFailingFor(probes int, log []record.Line, term record.Line, story *jo
 		closed = set[len(set)-1]
 	}
 	least := time.Duration((probes-1)/2) * time.Second
-	Expect(term.Since(closed)).To(BeNumerically(">=", least), "the container must not be killed before as many probes have failed as failureThreshold says, which takes %s at least\n%s", least, story)
+	Expect(term.Since(closed)).To(BeNumerically(">=", least), "the container must not be killed before failureThreshold probes have failed, which takes at least %s\n%s", least, story)
 }
 
-// expectOthersAfter checks that liveness and readiness probes came only after
-// the startup probe had passed.
+// expectOthersAfter checks that liveness and readiness probes came only after the startup
+// probe had passed.
 func expectOthersAfter(log []record.Line, t target, story *journal.Story) {
 	GinkgoHelper()
 	passed := t.arrived(log, isSuccess)
-	Expect(passed).NotTo(BeEmpty(), "the container counts as started without a startup probe that passed\n%s", story)
+	Expect(passed).NotTo(BeEmpty(), "a container must not count as started before a startup probe has passed\n%s", story)
 	others := append(requestsFor(log, livePath), requestsFor(log, readyPath)...)
 	first := slices.MinFunc(others, func(a, b record.Line) int { return int(a.Seq - b.Seq) })
 	if t.mechanism == byTCP {
 		// The kubelet does not wait until a connection is in the log.
 		passed = witness.Select(log, record.Listening)[1:]
 	}
-	Expect(first.Seq).To(BeNumerically(">", passed[0].Seq), "no liveness or readiness probe must come before the startup probe has passed\n%s", story)
+	Expect(first.Seq).To(BeNumerically(">", passed[0].Seq), "no liveness or readiness probe may come before the startup probe has passed\n%s", story)
 }
 
 func requestsFor(log []record.Line, path string) []record.Line {

@@ -15,27 +15,26 @@ import (
 // space is the namespace of a spec, with this subject's own containers.
 type space struct{ *spec.Space }
 
-// awaitListening waits until all containers of the Pod run and the witness in
-// one of them listens on so many ports.
+// awaitListening waits until all containers of the Pod run and the witness in one of them
+// listens on that many ports.
 func (s space) awaitListening(ctx SpecContext, story *journal.Story, container string, ports int) {
 	GinkgoHelper()
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 	spec.Must(s.AwaitListening(ctx, story, container, ports))
 }
 
-// turnTime is how long the result of a probe may take to show in the API: a
-// probe period of a second, its timeout, and what a busy machine needs.
+// turnTime is how long the result of a probe may take to show in the API: a probe period of
+// a second, the timeout, and the delays of a busy machine.
 const turnTime = 30 * time.Second
 
-// expectTurn waits until a container has turned ready, or not ready, after the
-// given version (none: from the beginning), and fails with what its readiness
-// probe finds, which is why it must. It returns the version of the turn, for
-// the next one.
+// expectTurn waits until a container has turned ready, or not ready, after the given
+// version (nil: from the beginning). Its failure names what the readiness probe finds, the
+// reason for the turn. It returns the version of the turn, for the next call.
 //
-// The tables of what passes and what fails are judged by turns, so that each
-// entry is seen to have its effect: what passes has to make ready a container
-// that was not, and what fails has to take that away. So one container serves
-// for a whole table, and none has to be watched for what must not happen.
+// The tables of what passes and what fails are judged in turns, so that each entry shows
+// its effect: what passes must make a container ready that was not, and what fails must
+// undo that. So one container is enough for a whole table, and no container has to be
+// watched for what must not happen.
 func expectTurn(ctx SpecContext, story *journal.Story, container string, ready bool, finds string, after *journal.Version) *journal.Version {
 	GinkgoHelper()
 	state, must := pod.ContainerReady(container), "pass and make the container ready"
@@ -58,9 +57,9 @@ func expectTurn(ctx SpecContext, story *journal.Story, container string, ready b
 	return &version
 }
 
-// expectEnded waits until a container of a Pod that restarts none has ended, and fails
-// with what its liveness probe finds, which is why it must. That such a container is
-// never ready would not do: a probe that decides nothing does not make it ready either.
+// expectEnded waits until a container has ended in a Pod without restarts. Its failure
+// names what the liveness probe finds, the reason for the end. It is not enough that such a
+// container is never ready: a probe that decides nothing does not make it ready either.
 func expectEnded(ctx SpecContext, story *journal.Story, container, finds string) {
 	GinkgoHelper()
 	soon, cancel := context.WithTimeout(ctx, turnTime)

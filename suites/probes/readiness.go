@@ -23,12 +23,12 @@ import (
 	"github.com/podproof/podproof/framework/witness"
 )
 
-// connections are enough for chance to leave out neither of two endpoints of a
-// Service, nor to hide one that should not be there: 2^-30.
+// connections is so large that chance does not leave out one of two endpoints of a
+// Service or hide an endpoint that should not be there: 2^-30.
 const connections = 30
 
-// proxyTime is patience for the nodes to follow an EndpointSlice. Nothing says
-// how long a Service proxy may take; kube-proxy takes a second or two.
+// proxyTime is the time for the nodes to follow an EndpointSlice. No documentation says how
+// long a Service proxy may take; kube-proxy takes a second or two.
 const proxyTime = 30 * time.Second
 
 var _ = Describe("A Service", func() {
@@ -55,33 +55,33 @@ var _ = Describe("A Service", func() {
 		expectReady(ctx, service, 0, first.Name())
 		served := address(service.IP, 80)
 		client.eventually(ctx, served, "the first Pod, which is ready", first.Name())
-		Expect(client.answers(ctx, served)).To(Equal(map[string]int{first.Name(): connections}), "a Pod that was never ready must get no traffic of its Service\n%s", service)
+		Expect(client.answers(ctx, served)).To(Equal(map[string]int{first.Name(): connections}), "a Pod that was never ready must get no traffic from its Service\n%s", service)
 		direct := address(spec.Must(second.Await(ctx, pod.HasIP())).Pod.Status.PodIP, web)
-		Expect(client.answers(ctx, direct)).To(HaveKeyWithValue(second.Name(), connections), "the control: asked at its own address, the Pod that is not ready must answer")
+		Expect(client.answers(ctx, direct)).To(HaveKeyWithValue(second.Name(), connections), "the control: the Pod that is not ready must answer at its own address")
 		Expect(second).To(pod.NeverBe(pod.Ready()), "a Pod whose readiness probe fails must not be Ready")
 
 		seen := service.Moments()
 		ns.set(ctx, second, web, readyPath, http.StatusOK)
 		expectReady(ctx, service, seen-1, first.Name(), second.Name())
-		client.eventually(ctx, served, "both Pods, which are ready now", first.Name(), second.Name())
+		client.eventually(ctx, served, "both Pods, which are now ready", first.Name(), second.Name())
 
 		seen = service.Moments()
 		ns.set(ctx, first, web, readyPath, http.StatusServiceUnavailable)
 		expectReady(ctx, service, seen-1, second.Name())
-		client.eventually(ctx, served, "the second Pod only, since the first one is no longer ready", second.Name())
+		client.eventually(ctx, served, "only the second Pod, since the first one is no longer ready", second.Name())
 		for _, story := range []*journal.Story{first, second} {
 			Expect(story).To(pod.NeverBe(pod.Restarted("w", 1)), "a readiness probe must not restart a container")
 		}
 	})
 })
 
-// expectReady waits, from a moment on, until the Service's endpoints that are
-// ready are those Pods, in alphabetical order, of the two that it has.
+// expectReady waits, from a moment on, until the Service has two endpoints and exactly these
+// Pods, in alphabetical order, are ready.
 func expectReady(ctx context.Context, service *namespace.Service, moment int, pods ...string) {
 	GinkgoHelper()
 	limited, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
-	spec.Do(service.AwaitFrom(limited, max(moment, 0), fmt.Sprintf("to have both Pods as endpoints, and of them ready %q", pods), func(now namespace.Endpoints) bool {
+	spec.Do(service.AwaitFrom(limited, max(moment, 0), fmt.Sprintf("to have both Pods as endpoints, with %q ready", pods), func(now namespace.Endpoints) bool {
 		var ready []string
 		for p := range now {
 			if now.Ready(p) {
@@ -93,14 +93,14 @@ func expectReady(ctx context.Context, service *namespace.Service, moment int, po
 	}))
 }
 
-// caller is a Pod that makes connections.
+// caller is a Pod that opens connections.
 type caller struct {
 	space
 	story *journal.Story
 }
 
-// answers makes many connections and counts who answered, by the name of its
-// Pod; what reached nobody is counted by its error.
+// answers opens many connections and counts the answers by the name of the Pod.
+// Connections without an answer are counted by their error.
 func (c caller) answers(ctx context.Context, url string) map[string]int {
 	GinkgoHelper()
 	count := map[string]int{}
@@ -110,9 +110,9 @@ func (c caller) answers(ctx context.Context, url string) map[string]int {
 	return count
 }
 
-// excuseUnreached makes the spec inconclusive on a cluster of others where the caller
-// does not reach the server's Pod at its own address either: a network policy, for
-// instance, keeps Pods apart, and says nothing about Services.
+// excuseUnreached makes the spec inconclusive on an existing cluster if the caller does not
+// reach the server's Pod at its own address either. A network policy, for instance, keeps
+// Pods apart, which says nothing about Services.
 func (c caller) excuseUnreached(ctx context.Context, server *journal.Story, port int) {
 	last := server.Last()
 	if c.Cluster.Own || last == nil || last.Status.PodIP == "" {
@@ -120,11 +120,11 @@ func (c caller) excuseUnreached(ctx context.Context, server *journal.Story, port
 	}
 	tries, err := c.Dial(ctx, c.story, firstPort, address(last.Status.PodIP, port), 1)
 	if err == nil && !tries[0].OK {
-		claim.Inconclusive(fmt.Sprintf("pod %s does not reach pod %s at its own address, as where a network policy keeps pods apart: %s", c.story.Name(), server.Name(), tries[0].Error))
+		claim.Inconclusive(fmt.Sprintf("pod %s does not reach pod %s at its own address; a network policy may keep pods apart: %s", c.story.Name(), server.Name(), tries[0].Error))
 	}
 }
 
-// address is the URL of a server, whose IP can be of either family.
+// address is the URL of a server with an IP of either family.
 func address(ip string, port int) string {
 	return (&url.URL{Scheme: "http", Host: net.JoinHostPort(ip, strconv.Itoa(port)), Path: "/"}).String()
 }
@@ -136,9 +136,8 @@ func who(try record.Dial) string {
 	return strings.TrimSpace(try.Body)
 }
 
-// eventually waits until all of many connections are answered by those Pods,
-// and by each of them. When a node's proxy has followed the EndpointSlice only
-// trying can tell.
+// eventually waits until these Pods answer all of many connections, and each of them
+// answers some. Only trying shows when a node's proxy has followed the EndpointSlice.
 func (c caller) eventually(ctx context.Context, url, whom string, pods ...string) {
 	GinkgoHelper()
 	Eventually(ctx, func() map[string]int { return c.answers(ctx, url) }).WithTimeout(proxyTime).WithPolling(300*time.Millisecond).

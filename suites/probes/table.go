@@ -19,11 +19,11 @@ import (
 
 // answer is what an HTTP probe gets.
 type answer struct {
-	code int               // 0 when it gets none
-	text string            // the rest of what there is to say of it
+	code int               // 0 if the probe gets no status
+	text string            // the rest of the description
 	how  map[string]string // for the witness's page /set
-	// goal is the page that the probe has to go on to, "" when there is none or
-	// when the probe's result alone tells that it went there.
+	// goal is the page that the probe has to follow to. It is "" if there is none or if
+	// the probe's result alone shows that it went there.
 	goal, mark string
 }
 
@@ -49,7 +49,7 @@ func statuses(codes ...int) []answer {
 	return all
 }
 
-// with adds a setting of the witness's page /set, in the words of messages.
+// with adds a setting of the witness's page /set, with its text for messages.
 func (a answer) with(setting, value, text string) answer {
 	a.how = map[string]string{"code": a.how["code"], setting: value}
 	a.text = text
@@ -60,8 +60,8 @@ func redirect(code int, to, text string) answer {
 	return status(code).with("location", to, "to "+text)
 }
 
-// goingTo is a redirect to a page of the same server that passes: that the
-// probe went there is to be seen in the log.
+// goingTo is a redirect to a page of the same server that passes. Only the log shows that
+// the probe went there.
 func goingTo(code, target int) answer {
 	mark := fmt.Sprintf("from=%d", code)
 	goal := witness.StatusPath(target, "")
@@ -70,27 +70,27 @@ func goingTo(code, target int) answer {
 	return a
 }
 
-// The controls: what takes readiness away where a table is about what passes,
-// and what gives it where a table is about what fails.
+// The controls: the answer that removes readiness in a table of what passes, and the answer
+// that restores it in a table of what fails.
 var (
-	hungUp = answer{text: "no answer, for the server hangs up", how: map[string]string{"hang-up": "1"}}
+	hungUp = answer{text: "no answer, since the server hangs up", how: map[string]string{"hang-up": "1"}}
 	fine   = status(200)
 )
 
-// table is a Pod whose containers are asked by readiness probes, and one server
-// in it that gives all the answers.
+// table is a Pod whose containers have readiness probes, with one server that gives all the
+// answers.
 type table struct {
 	ns      space
 	story   *journal.Story
 	columns []string // containers that share the answers of a table
 	last    map[string]*journal.Version
-	given   map[string]int // how many answers the server was given for a container
+	given   map[string]int // how many answers were set for a container
 }
 
 // server is the container that answers the probes of all containers of its Pod.
 const server = "server"
 
-// way is how the probe of a column asks the server.
+// way is how the probe of a column reaches the server.
 type way struct {
 	port    int
 	options []pod.ProbeOption
@@ -101,9 +101,8 @@ var (
 	overHTTPS = way{port: httpsPort, options: []pod.ProbeOption{pod.Secure()}}
 )
 
-// table starts the Pod of a table: the server, which is the first column, the
-// other columns, and further containers. Each column asks for a path of its
-// own, which is its name.
+// table starts the Pod of a table: the server, which is the first column, the other columns,
+// and further containers. Each column requests its own path, which is its name.
 func (s space) table(ctx SpecContext, name string, columns []way, options ...pod.Option) *table {
 	GinkgoHelper()
 	t := &table{ns: s, last: map[string]*journal.Version{}, given: map[string]int{}}
@@ -120,8 +119,8 @@ func (s space) table(ctx SpecContext, name string, columns []way, options ...pod
 	return t
 }
 
-// asking is a probe whose single result counts. Its timeout is long: a busy
-// machine must not turn an answer into none.
+// asking is a probe whose every result counts. Its timeout is long, so that a busy machine
+// does not lose an answer.
 func asking(path string, by way, options ...pod.ProbeOption) *corev1.Probe {
 	probe := pod.HTTPGet(by.port, "/"+path, pod.Threshold(1), pod.Timeout(10))
 	for _, option := range append(by.options, options...) {
@@ -130,7 +129,7 @@ func asking(path string, by way, options ...pod.ProbeOption) *corev1.Probe {
 	return probe
 }
 
-// give makes the server give an answer to a container's probe from now on.
+// give sets the server's answer to a container's probe from now on.
 func (t *table) give(ctx SpecContext, container string, a answer) {
 	GinkgoHelper()
 	query := map[string]string{"path": "/" + container}
@@ -141,7 +140,7 @@ func (t *table) give(ctx SpecContext, container string, a answer) {
 	t.given[container]++
 }
 
-// turn gives answers to the containers and expects each to turn as it should.
+// turn sets the containers' answers and expects each container to turn accordingly.
 func (t *table) turn(ctx SpecContext, answers map[string]answer, ready bool) {
 	GinkgoHelper()
 	for container, a := range answers {
@@ -153,10 +152,10 @@ func (t *table) turn(ctx SpecContext, answers map[string]answer, ready bool) {
 	}
 }
 
-// awaitAsked waits until a probe of each container has come since the server was given
-// its answer. A turn does not say so: a kubelet that is busy can publish once more what it
-// knew before the last one (SyncPod in pkg/kubelet/kubelet.go collects a status while
-// syncLoopIteration publishes the result of a probe).
+// awaitAsked waits until a probe of each container has come since its answer was set. A turn
+// does not prove that: a busy kubelet can publish its older knowledge once more (SyncPod in
+// pkg/kubelet/kubelet.go collects a status while syncLoopIteration publishes the result of
+// a probe).
 func (t *table) awaitAsked(ctx SpecContext, answers map[string]answer) {
 	GinkgoHelper()
 	soon, cancel := context.WithTimeout(ctx, turnTime)
@@ -171,7 +170,7 @@ func (t *table) awaitAsked(ctx SpecContext, answers map[string]answer) {
 	}))
 }
 
-// askedAfter says whether a request for the path came after it was given its n-th answer.
+// askedAfter reports whether a request for the path came after its n-th answer was set.
 func askedAfter(lines []record.Line, path string, n int) bool {
 	for _, l := range lines {
 		switch {
@@ -187,15 +186,14 @@ func askedAfter(lines []record.Line, path string, n int) bool {
 	return false
 }
 
-// asksFor says whether a request is one for the path or, by gRPC, for the service whose
-// answers are set by that path.
+// asksFor reports whether a request is for the path or, by gRPC, for the service whose
+// answers are set under that path.
 func asksFor(r *record.Request, path string) bool {
 	return r.Path == path || r.Service != nil && "/"+*r.Service == path
 }
 
-// expect goes through the answers, all columns at a time: one that must pass,
-// then one that must fail. Where there is none left of a kind, the control
-// stands in.
+// expect goes through the answers in all columns at the same time: one that must pass, then
+// one that must fail. If no answer of a kind is left, the control replaces it.
 func (t *table) expect(ctx SpecContext, passing, failing []answer) {
 	GinkgoHelper()
 	all := append(append([]answer{}, passing...), failing...)
@@ -218,8 +216,7 @@ func (t *table) deal(answers *[]answer, control answer) map[string]answer {
 	return dealt
 }
 
-// expectGiven checks that probes have got the answers, and have gone on to
-// where redirects sent them.
+// expectGiven checks that probes have got the answers and have followed the redirects.
 func (t *table) expectGiven(ctx SpecContext, answers []answer) {
 	GinkgoHelper()
 	lines := spec.Must(t.ns.Log(ctx, t.story, server, false))
@@ -230,9 +227,9 @@ func (t *table) expectGiven(ctx SpecContext, answers []answer) {
 		}
 	}
 	for _, a := range answers {
-		Expect(given).To(HaveKey(a.code), "no probe got: %s\n%s", a, t.story)
+		Expect(given).To(HaveKey(a.code), "no probe got the answer %s\n%s", a, t.story)
 		if a.goal != "" {
-			Expect(witness.Probes(lines, a.goal)).To(ContainElement(HaveField("Query", a.mark)), "a probe must go on to where this sends it: %s\n%s", a, t.story)
+			Expect(witness.Probes(lines, a.goal)).To(ContainElement(HaveField("Query", a.mark)), "a probe must follow this redirect: %s\n%s", a, t.story)
 		}
 	}
 }

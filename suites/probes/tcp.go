@@ -16,9 +16,9 @@ var _ = Describe("A TCP probe", func() {
 	ns := space{spec.Namespace()}
 
 	It("passes when a connection is made, and only then", claim.Proves("PROBE-TCP-01"), func(ctx SpecContext) {
-		// A server that resets the connection at once is left out: when the
-		// reset is faster than the kubelet's look at its socket, connecting
-		// itself seems to have failed.
+		// A server that resets the connection at once is left out: if the reset comes
+		// before the kubelet checks its socket, the connection itself seems to have
+		// failed.
 		modes := []witness.TCPMode{witness.Accept, witness.Close, witness.BoundOnly, witness.ListenOnly}
 		const unhealthy = "http-500"
 		const pages = 8081 // the first port with the witness's pages
@@ -33,15 +33,15 @@ var _ = Describe("A TCP probe", func() {
 		expectTurn(ctx, story, string(witness.Accept), true, "a port whose server accepts connections", nil)
 		expectTurn(ctx, story, string(witness.Close), true, "a port whose server closes each connection at once", nil)
 		expectTurn(ctx, story, unhealthy, true, "a port whose HTTP server would answer 500", nil)
-		// Nobody ever accepts a connection there: the kernel makes them all the
-		// same, as long as there is room in the queue.
+		// No process ever accepts a connection there. The kernel makes connections
+		// anyway, as long as there is room in the queue.
 		queued := expectTurn(ctx, story, string(witness.ListenOnly), true, "a port on which connections are made but never accepted", nil)
 		spec.Must(ns.Get(ctx, story, pages+slices.Index(modes, witness.ListenOnly), "/full", nil))
-		expectTurn(ctx, story, string(witness.ListenOnly), false, "a port that gives no answer, within its timeout of 1 s", queued)
+		expectTurn(ctx, story, string(witness.ListenOnly), false, "a port that does not answer within its timeout of 1 s", queued)
 
-		// By now the port that nobody listens on has been probed as often: the
-		// kubelet started its container before.
-		Expect(story).To(pod.NeverBe(pod.ContainerReady(string(witness.BoundOnly))), "a TCP probe of a port on which nobody listens must fail")
+		// By now the port on which nothing listens has been probed as often: the kubelet
+		// started its container earlier.
+		Expect(story).To(pod.NeverBe(pod.ContainerReady(string(witness.BoundOnly))), "a TCP probe of a port on which nothing listens must fail")
 		Expect(story).To(pod.NeverBe(pod.Ready()))
 
 		closed := witness.Select(spec.Must(ns.Log(ctx, story, string(witness.Accept), false)), record.Closed)

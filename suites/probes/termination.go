@@ -18,26 +18,25 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// farewell is how long the containers of a Pod that is deleted go on, within
-// its grace period of 30 s. A conformant kubelet sees a failing readiness probe
-// within a second or two of it.
+// farewell is how long the containers of a deleted Pod continue, within the grace period
+// of 30 s. A conformant kubelet notices a failing readiness probe within the first second
+// or two.
 const farewell = 25 * time.Second
 
-// Before the probes of a terminating Pod are made to fail, some more must have passed:
-// stillPassing of each container, so that the result of the last but one has had a probe
-// period to show in the API. Within passingTime they have come, or they are not waited
-// for any longer: what the container is reported as later tells whether they went on.
+// Before the probes of a terminating Pod are made to fail, stillPassing more of each
+// container must have passed, so that the result of the last but one has had a probe
+// period to show in the API. After passingTime the spec waits no longer: the later status
+// of the container shows whether the probes went on.
 const (
 	stillPassing = 2
 	passingTime  = farewell / 4
 )
 
-// afterTerm is how many probes must have come during termination before those
-// that have not come count as stopped, and underWay how many of those may have
-// come all the same: one that was being made, and those whose time had come
-// when it ended, since the kubelet then takes either the next probe or the end
-// of probing (select in worker.run, pkg/kubelet/prober/worker.go). Only a busy
-// machine makes it more than one.
+// afterTerm is how many probes of one kind must have come during termination before the
+// missing probes of another kind count as stopped. underWay is how many of these may still
+// come: one that was running, and those that were due when it ended, because the kubelet
+// then takes either the next probe or the end of probing (select in worker.run,
+// pkg/kubelet/prober/worker.go). Only a busy machine makes it more than one.
 const (
 	afterTerm = 8
 	underWay  = 3
@@ -54,7 +53,7 @@ var _ = Describe("While a Pod terminates", func() {
 		story := ns.terminating(ctx, targets, pod.Label(label, "served"))
 		begun := time.Now()
 		within(ctx, func(ctx context.Context) {
-			spec.Do(service.Await(ctx, "to have an endpoint that is terminating, not ready, and serving, since its readiness probes pass", func(now namespace.Endpoints) bool {
+			spec.Do(service.Await(ctx, "to have an endpoint that is terminating, not ready, and serving, because its readiness probes pass", func(now namespace.Endpoints) bool {
 				return now.Terminating(story.Name()) && now.Serving(story.Name()) && !now.Ready(story.Name())
 			}))
 		})
@@ -62,7 +61,7 @@ var _ = Describe("While a Pod terminates", func() {
 		ns.expectNotReadyWhileRunning(ctx, story, targets)
 		late := time.Since(begun) > farewell/2
 		within(ctx, func(ctx context.Context) {
-			spec.Do(service.AwaitFrom(ctx, seen-1, "to have an endpoint that is terminating and no longer serving, since its readiness probes fail", func(now namespace.Endpoints) bool {
+			spec.Do(service.AwaitFrom(ctx, seen-1, "to have an endpoint that is terminating and no longer serving, because its readiness probes fail", func(now namespace.Endpoints) bool {
 				return now.Terminating(story.Name()) && !now.Serving(story.Name())
 			}))
 		})
@@ -90,7 +89,7 @@ var _ = Describe("While a Pod terminates", func() {
 		story := spec.Must(ns.Create(ctx, pod.New("terminating",
 			started.container(ns, http.StatusOK, []witness.ServeOption{linger, witness.Script(readyPath, witness.Always(http.StatusOK))},
 				pod.Liveness(started.probe()),
-				// The control: these go on, and count the seconds.
+				// The control: these probes go on and count the seconds.
 				pod.Readiness(pod.HTTPGet(started.web, readyPath), pod.Timeout(unhurried))),
 			starting.container(ns, http.StatusServiceUnavailable, []witness.ServeOption{linger},
 				pod.Startup(starting.probe(), pod.Threshold(slowFailures))))))
@@ -107,15 +106,14 @@ var _ = Describe("While a Pod terminates", func() {
 		for t, kind := range map[target]string{started: "liveness", starting: "startup"} {
 			late := sinceTerm(spec.Must(ns.Log(ctx, story, t.name, false)))
 			Expect(late).NotTo(BeEmpty(), "container %s must have got SIGTERM\n%s", t.name, story)
-			Expect(len(t.arrived(late, func(int) bool { return true }))).To(BeNumerically("<=", underWay), "no further %s probe must come once a Pod terminates, while readiness probes do: those that came to container %s since SIGTERM\n%s", kind, t.name, story)
+			Expect(len(t.arrived(late, func(int) bool { return true }))).To(BeNumerically("<=", underWay), "no further %s probe may come once a Pod terminates, although readiness probes do, but these came to container %s after SIGTERM\n%s", kind, t.name, story)
 		}
 		ns.leave(ctx, story, []target{started, starting})
 	})
 })
 
-// terminating is a Pod with readiness probes that pass, which has been deleted
-// and whose containers have got SIGTERM, and go on, as do the probes if the kubelet
-// makes them.
+// terminating is a deleted Pod with readiness probes that pass. Its containers have got
+// SIGTERM and continue. The probes continue too, if the kubelet runs them.
 func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	for _, t := range targets {
@@ -125,7 +123,7 @@ func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Opt
 	story := spec.Must(s.Create(ctx, pod.New("terminating", options...)))
 	spec.Must(story.Await(ctx, pod.AllRunning()))
 	spec.Must(story.AwaitWithin(ctx, soon, pod.Ready()))
-	// A busy kubelet can publish once more, for a second, that they are not ready.
+	// A busy kubelet can once more report them as not ready, for a second.
 	for _, t := range targets {
 		s.expectPassed(ctx, story, t, enough+1)
 	}
@@ -146,9 +144,9 @@ func (s space) terminating(ctx SpecContext, targets []target, options ...pod.Opt
 	return story
 }
 
-// expectNotReadyWhileRunning has the probes of the containers fail and waits
-// until each is reported as not ready, and still running: one that has ended
-// is not ready for another reason.
+// expectNotReadyWhileRunning makes the probes of the containers fail and waits until each
+// container is reported as not ready while it still runs: an ended container is not ready
+// for another reason.
 func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story, targets []target) {
 	GinkgoHelper()
 	Expect(story).NotTo(pod.HaveBeen(pod.All(pod.BeingDeleted(), pod.NotReady())), "a Pod must stay ready while it terminates, as long as its readiness probes pass")
@@ -162,15 +160,15 @@ func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story,
 			spec.Do(err)
 		}
 		if err != nil && time.Since(failing) < farewell/2 {
-			busy := fmt.Sprintf("the machine is too busy: container %s could be asked to fail its probes only shortly before it ended", t.name)
+			busy := fmt.Sprintf("the machine is too busy: the probes of container %s could be made to fail only shortly before it ended", t.name)
 			claim.Inconclusive(busy)
 			Fail(busy)
 		}
 		if !spec.AsDocumented(claimOf(t), "", story, func() {
-			Expect(journal.IsUnmet(err)).To(BeFalse(), "a readiness probe %s must go on, and be heeded, while a Pod terminates: %v", t.words, err)
-			// The last probe of a process that ends fails too, and may be
-			// reported before the end is.
-			s.expectAlive(ctx, story, t, "a readiness probe "+t.words+" must go on, and be heeded, while a Pod terminates, and not only when its process has ended")
+			Expect(journal.IsUnmet(err)).To(BeFalse(), "a readiness probe %s must go on and have its effect while a Pod terminates: %v", t.words, err)
+			// The last probe of an ending process fails too, and may be reported
+			// before the end.
+			s.expectAlive(ctx, story, t, "a readiness probe "+t.words+" must go on and have its effect while a Pod terminates, not only when its process has ended")
 		}) {
 			return
 		}
@@ -187,7 +185,7 @@ func (s space) expectAlive(ctx context.Context, story *journal.Story, t target, 
 }
 
 func (s space) alive(ctx context.Context, story *journal.Story, t target) error {
-	const patience = 10 * time.Second // the address of a Pod that is gone may not answer at all
+	const patience = 10 * time.Second // the address of a removed Pod may not answer at all
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, err := s.Get(limited, story, t.web, "/", nil)
@@ -205,21 +203,21 @@ func claimOf(t target) string {
 // notReadyWhileRunning can no longer come once the container has ended.
 func notReadyWhileRunning(container string) journal.State {
 	return journal.State{
-		Text: fmt.Sprintf("to have container %s not ready while it still runs, since its readiness probe fails", container),
+		Text: fmt.Sprintf("to have container %s not ready while it still runs, because its readiness probe fails", container),
 		Holds: func(p *corev1.Pod) bool {
 			s := pod.Status(p, container)
 			return s != nil && s.State.Running != nil && !s.Ready && p.DeletionTimestamp != nil
 		},
 		Never: func(p *corev1.Pod) string {
 			if s := pod.Status(p, container); s != nil && s.State.Terminated != nil {
-				return "the container has ended, and was ready until then: its readiness probe was not heeded while the Pod terminated"
+				return "the container was ready until it ended: its readiness probe had no effect while the Pod terminated"
 			}
 			return ""
 		},
 	}
 }
 
-// leave ends containers that linger, so that nobody has to wait for them.
+// leave ends lingering containers, so that nothing has to wait for them.
 func (s space) leave(ctx context.Context, story *journal.Story, targets []target) {
 	for _, t := range targets {
 		if _, err := s.Get(ctx, story, t.web, "/exit", nil); err != nil {
@@ -238,8 +236,7 @@ func sinceTerm(lines []record.Line) []record.Line {
 	return nil
 }
 
-// within runs a step that a terminating Pod must have got to before its
-// containers end.
+// within runs a step that a terminating Pod must reach before its containers end.
 func within(ctx context.Context, step func(context.Context)) {
 	GinkgoHelper()
 	limited, cancel := context.WithTimeout(ctx, farewell)

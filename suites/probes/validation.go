@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// handler is one mechanism by which a probe can look at a container.
+// handler is one mechanism with which a probe can check a container.
 type handler struct {
 	name string // its field in the API
 	add  func(*corev1.ProbeHandler)
@@ -33,8 +33,8 @@ var _ = Describe("A probe", func() {
 	ns := space{spec.Namespace()}
 
 	It("has exactly one of four mechanisms", claim.Proves("PROBE-00"), func(ctx SpecContext) {
-		// try asks the API server for a Pod whose three probes have these
-		// mechanisms, without creating it.
+		// try sends the API server a Pod whose three probes have these mechanisms, without
+		// creating it.
 		try := func(chosen ...handler) (*corev1.Pod, error) {
 			probe := &corev1.Probe{}
 			for _, m := range chosen {
@@ -46,9 +46,9 @@ var _ = Describe("A probe", func() {
 		// refused expects a 422 that names a field of each of the three probes.
 		refused := func(err error, what, field string) {
 			GinkgoHelper()
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but creating it said: %v", what, err)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but its creation returned: %v", what, err)
 			for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
-				// Admission can have put a container before it.
+				// Admission may have put a container before it.
 				Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.containers\[\d+\]\.%s$`, kind+field))), "a Pod whose probes have %s must be refused for its %s too", what, kind)
 			}
 		}
@@ -60,13 +60,13 @@ var _ = Describe("A probe", func() {
 			one.add(&want)
 			kept := accepted.Spec.Containers[slices.IndexFunc(accepted.Spec.Containers, func(c corev1.Container) bool { return c.Name == "w" })]
 			for _, probe := range []*corev1.Probe{kept.LivenessProbe, kept.ReadinessProbe, kept.StartupProbe} {
-				Expect(probe).NotTo(BeNil(), "the API server must keep a probe by %s", one.name)
+				Expect(probe).NotTo(BeNil(), "the API server must keep a probe with %s", one.name)
 				got := []bool{probe.Exec != nil, probe.HTTPGet != nil, probe.TCPSocket != nil, probe.GRPC != nil}
-				Expect(got).To(Equal([]bool{want.Exec != nil, want.HTTPGet != nil, want.TCPSocket != nil, want.GRPC != nil}), "the API server must keep the mechanism %s of a probe and add none", one.name)
+				Expect(got).To(Equal([]bool{want.Exec != nil, want.HTTPGet != nil, want.TCPSocket != nil, want.GRPC != nil}), "the API server must keep the mechanism %s of a probe and add no other", one.name)
 			}
 			for _, other := range handlers[i+1:] {
 				_, err := try(one, other)
-				// The one that is named comes second in the API server's own order.
+				// The named mechanism comes second in the API server's own order.
 				refused(err, fmt.Sprintf("the mechanisms %s and %s", one.name, other.name), "."+other.name)
 			}
 		}

@@ -20,8 +20,8 @@ var _ = Describe("The restart policy", func() {
 		p := pod.New("unspoken", ns.endsOnce(witness.ExitAfter(short, 0)))
 		Expect(p.Spec.RestartPolicy).To(BeEmpty())
 		story := spec.Must(ns.Create(ctx, p))
-		Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "the answer to the creation of a Pod without a restart policy must say Always")
-		// Only Always restarts after a 0.
+		Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "a Pod created without a restart policy must get Always")
+		// Only Always restarts a container that ended with 0.
 		spec.Must(story.Await(ctx, pod.Restarted("w", 1)))
 	})
 
@@ -35,14 +35,14 @@ var _ = Describe("The restart policy", func() {
 		)
 		always := spec.Must(ns.Create(ctx, p))
 		if p.Spec.Containers[0].RestartPolicy == nil {
-			// Which is what an API server does whose feature gate is off.
+			// An API server does this while its feature gate is off.
 			if ns.Cluster.Confined() {
-				Skip("the API server drops the restart policy of a container, as it must while the feature gate ContainerRestartRules is off; whether that is so cannot be seen from within given namespaces")
+				Skip("the API server drops the restart policy of a container, as it must while the feature gate ContainerRestartRules is off; a run in given namespaces cannot see whether it is off")
 			}
 			metrics := string(spec.Must(ns.API.Client.CoreV1().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)))
 			on, known := gateIsOn(metrics, "ContainerRestartRules")
 			if !known {
-				unknown := "the API server drops the restart policy of a container, and does not tell in its metrics whether its feature gate ContainerRestartRules is off"
+				unknown := "the API server drops the restart policy of a container, and its metrics do not show whether its feature gate ContainerRestartRules is off"
 				claim.Inconclusive(unknown)
 				Fail(unknown)
 			}
@@ -55,25 +55,25 @@ var _ = Describe("The restart policy", func() {
 		)))
 
 		bothTwice := pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2))
-		bothTwice.Text = "to have restarted the two containers without a policy of their own twice each, and neither the one whose own policy is Never nor that with OnFailure, which ended with 0"
+		bothTwice.Text = "to have restarted the two containers without their own policy twice each, but neither the container with its own policy Never nor the one with OnFailure, which ended with 0"
 		spec.Must(always.Await(ctx, before(before(bothTwice, pod.Restarted("own-never", 1)), pod.Restarted("own-onfailure", 1))))
 		for container, code := range map[string]int32{"own-never": 1, "own-onfailure": 0} {
 			Expect(always).To(pod.NeverBe(pod.Restarted(container, 1)))
-			Expect(pod.ExitCodes(always, container)).To(Equal([]int32{code}), "container %s must have had one instance, in a Pod with the policy Always\n%s", container, always)
+			Expect(pod.ExitCodes(always, container)).To(Equal([]int32{code}), "container %s must have had one instance in a Pod with the policy Always\n%s", container, always)
 		}
 		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 
 		ownTwice := pod.Restarted("own-always", 2)
-		ownTwice.Text = "to have restarted the container whose own policy is Always twice, and not the one without a policy of its own"
+		ownTwice.Text = "to have restarted the container with its own policy Always twice, but not the one without its own policy"
 		spec.Must(never.Await(ctx, before(ownTwice, pod.Restarted("one", 1))))
 		Expect(never).To(pod.NeverBe(pod.Restarted("one", 1)))
-		Expect(pod.ExitCodes(never, "one")).To(Equal([]int32{1}), "the container without a policy must have had one instance, in a Pod with the policy Never\n%s", never)
+		Expect(pod.ExitCodes(never, "one")).To(Equal([]int32{1}), "the container without a policy must have had one instance in a Pod with the policy Never\n%s", never)
 		Expect(never).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 	})
 })
 
-// gateIsOn looks in the text of a component's /metrics for a feature gate, and whether it
-// tells of it at all.
+// gateIsOn reports whether a feature gate is on by the text of a component's /metrics, and
+// whether the text mentions the gate at all.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/
 func gateIsOn(metrics, gate string) (on, known bool) {
 	for line := range strings.Lines(metrics) {

@@ -35,34 +35,34 @@ var _ = Describe("A restart", func() {
 		if errors.Is(err, errUntold) {
 			claim.Inconclusive(err.Error())
 		}
-		Expect(err).NotTo(HaveOccurred(), "restarts must take place in the Pod and be told of one by one\n%s", story)
+		Expect(err).NotTo(HaveOccurred(), "restarts must happen in the Pod and be reported one by one\n%s", story)
 		Expect(instances).To(Equal(3), "each end of the container must lead to one restart\n%s", story)
-		Expect(pod.ExitCodes(story, "w")).To(Equal([]int32{3, 5}), "the Pod must tell with which code each instance ended\n%s", story)
+		Expect(pod.ExitCodes(story, "w")).To(Equal([]int32{3, 5}), "the Pod must show the exit code of each instance\n%s", story)
 
-		// The third instance knows that it is the third one from what the two
-		// before it left on the volume.
+		// The third instance knows its number from what the first two left on the
+		// volume.
 		lines := spec.Must(ns.AwaitStarted(ctx, story, "w"))
 		Expect(witness.Select(lines, record.Start)[0].Index).To(HaveValue(Equal(2)), "the Pod's emptyDir must be the same for all instances of the container\n%s", story)
 	})
 })
 
 // shown is how long the second instance runs: long enough for a busy kubelet to publish a
-// status that tells of it, and of the first one as its last state. What it learns in the
-// meantime replaces what it has not sent yet (syncBatch in
+// status with that instance, and with the first one as its last state. Newer information
+// replaces what the kubelet has not sent yet (syncBatch in
 // pkg/kubelet/status/status_manager.go).
 const shown = 5 * time.Second
 
-// errUntold is the error of follow for an instance of which no version tells anything.
-var errUntold = errors.New("nothing was told")
+// errUntold is the error of follow for an instance that no version shows.
+var errUntold = errors.New("was never shown")
 
 // errNoLast is the error of follow for a restarted container without a last state.
 var errNoLast = errors.New("there is no last state")
 
-// follow goes through all versions of a Pod and returns how many instances the
-// container had. Its error says in which version the Pod was no longer what it
-// had been, or told of the instances what does not fit together: restartCount
-// says which instance a container ID is of, each has an ID of its own, the last
-// state is that of the instance before, and an instance ends only once.
+// follow goes through all versions of a Pod and returns how many instances the container
+// had. Its error says in which version the Pod had changed, or showed the instances
+// inconsistently. They are consistent if restartCount always gives the instance of a
+// container ID, each instance has its own ID, the last state belongs to the previous
+// instance, and an instance ends only once.
 //
 // The kubelet publishes snapshots: a short instance may be seen only as the last
 // state of the next one.
@@ -75,13 +75,13 @@ func follow(versions []journal.Version, container string) (int, error) {
 	}
 	for i := range len(h.ids) {
 		if _, known := h.ids[i]; !known {
-			return 0, fmt.Errorf("of instance %d %w", i+1, errUntold)
+			return 0, fmt.Errorf("instance %d %w", i+1, errUntold)
 		}
 	}
 	return len(h.ids), nil
 }
 
-// history is what the versions so far have told of one container.
+// history is what the versions so far have shown of one container.
 type history struct {
 	first *corev1.Pod      // the first version with an IP
 	ids   map[int]string   // the container IDs of the instances, counted from 0
@@ -93,11 +93,11 @@ func (h *history) add(p *corev1.Pod, container string) error {
 		h.first = p
 	}
 	if f := h.first; f != nil && (p.UID != f.UID || p.Spec.NodeName != f.Spec.NodeName || p.Status.PodIP != f.Status.PodIP) {
-		return fmt.Errorf("UID, node and IP are %q, %q and %q, and were %q, %q and %q", p.UID, p.Spec.NodeName, p.Status.PodIP, f.UID, f.Spec.NodeName, f.Status.PodIP)
+		return fmt.Errorf("UID, node and IP are %q, %q and %q, but were %q, %q and %q", p.UID, p.Spec.NodeName, p.Status.PodIP, f.UID, f.Spec.NodeName, f.Status.PodIP)
 	}
 	s := pod.Status(p, container)
 	if s == nil || s.ContainerID == "" {
-		return nil // no instance has been made
+		return nil // no instance has been created
 	}
 	now, last := int(s.RestartCount), s.LastTerminationState.Terminated
 	if err := h.instance(now, s.ContainerID); err != nil {
@@ -105,7 +105,7 @@ func (h *history) add(p *corev1.Pod, container string) error {
 	}
 	if t := s.State.Terminated; t != nil {
 		if t.ContainerID != s.ContainerID {
-			return fmt.Errorf("the container is %s, and what has ended %s", s.ContainerID, t.ContainerID)
+			return fmt.Errorf("the container is %s, but the terminated one is %s", s.ContainerID, t.ContainerID)
 		}
 		if err := h.end(t); err != nil {
 			return err
@@ -113,27 +113,27 @@ func (h *history) add(p *corev1.Pod, container string) error {
 	}
 	if last == nil {
 		if now > 0 {
-			return fmt.Errorf("the restartCount is %d, and %w", now, errNoLast)
+			return fmt.Errorf("the restartCount is %d, but %w", now, errNoLast)
 		}
 		return nil
 	}
-	// A container that waits for its restart still is the instance that ended.
+	// A container that waits for its restart is still the instance that ended.
 	if s.State.Waiting == nil || last.ContainerID != s.ContainerID {
 		if now == 0 {
-			return fmt.Errorf("the container was never restarted, and has a last state, of %s", last.ContainerID)
+			return fmt.Errorf("the container was never restarted, but has a last state of container %s", last.ContainerID)
 		}
 		if err := h.instance(now-1, last.ContainerID); err != nil {
-			return fmt.Errorf("the last state is not of the instance before: %w", err)
+			return fmt.Errorf("the last state does not belong to the previous instance: %w", err)
 		}
 	}
 	return h.end(last)
 }
 
-// instance notes the ID of an instance.
+// instance records the ID of an instance.
 func (h *history) instance(number int, id string) error {
 	for n, known := range h.ids {
 		if (n == number) != (known == id) {
-			return fmt.Errorf("instance %d is container %s, and instance %d was container %s", number+1, id, n+1, known)
+			return fmt.Errorf("instance %d is container %s, but instance %d was container %s", number+1, id, n+1, known)
 		}
 	}
 	if h.ids == nil {
@@ -143,10 +143,10 @@ func (h *history) instance(number int, id string) error {
 	return nil
 }
 
-// end notes how an instance ended.
+// end records how an instance ended.
 func (h *history) end(t *corev1.ContainerStateTerminated) error {
 	if code, known := h.codes[t.ContainerID]; known && code != t.ExitCode {
-		return fmt.Errorf("container %s has ended with %d, and before it had with %d", t.ContainerID, t.ExitCode, code)
+		return fmt.Errorf("container %s has ended with %d, but earlier it had ended with %d", t.ContainerID, t.ExitCode, code)
 	}
 	h.codes[t.ContainerID] = t.ExitCode
 	return nil

@@ -56,29 +56,29 @@ func TestFollow(t *testing.T) {
 		"another node": {[]journal.Version{at("a", 0, running, nil), otherNode}, 0,
 			`in version 2 of the Pod UID, node and IP are "", "m" and "10.0.0.1"`},
 		"the same container again": {[]journal.Version{at("a", 0, running, nil), at("a", 1, running, end("a", 3))}, 0,
-			"in version 2 of the Pod instance 2 is container a, and instance 1 was container a"},
+			"in version 2 of the Pod instance 2 is container a, but instance 1 was container a"},
 		"a new container that is not counted": {[]journal.Version{at("a", 0, running, nil), at("b", 0, running, nil)}, 0,
-			"in version 2 of the Pod instance 1 is container b, and instance 1 was container a"},
+			"in version 2 of the Pod instance 1 is container b, but instance 1 was container a"},
 		"a count of two for one restart": {[]journal.Version{at("a", 0, running, nil), at("b", 2, running, end("a", 3))}, 0,
-			"in version 2 of the Pod the last state is not of the instance before: instance 2 is container a, and instance 1 was container a"},
+			"in version 2 of the Pod the last state does not belong to the previous instance: instance 2 is container a, but instance 1 was container a"},
 		"no last state": {[]journal.Version{at("a", 0, running, nil), at("b", 1, running, nil)}, 0,
-			"in version 2 of the Pod the restartCount is 1, and there is no last state"},
+			"in version 2 of the Pod the restartCount is 1, but there is no last state"},
 		"the last state of the instance before the last": {[]journal.Version{
 			at("a", 0, running, nil), at("b", 1, running, end("a", 3)), at("c", 2, running, end("a", 3)),
-		}, 0, "in version 3 of the Pod the last state is not of the instance before"},
+		}, 0, "in version 3 of the Pod the last state does not belong to the previous instance"},
 		"a last state without a restart": {[]journal.Version{at("a", 0, running, end("x", 3))}, 0,
-			"in version 1 of the Pod the container was never restarted, and has a last state, of x"},
+			"in version 1 of the Pod the container was never restarted, but has a last state of container x"},
 		"another exit code than before": {[]journal.Version{
 			at("a", 0, terminated("a", 3), nil), at("b", 1, running, end("a", 0)),
-		}, 0, "in version 2 of the Pod container a has ended with 0, and before it had with 3"},
+		}, 0, "in version 2 of the Pod container a has ended with 0, but earlier it had ended with 3"},
 		"the end of another container": {[]journal.Version{at("a", 0, terminated("b", 3), nil)}, 0,
-			"in version 1 of the Pod the container is a, and what has ended b"},
+			"in version 1 of the Pod the container is a, but the terminated one is b"},
 		"a count that falls": {[]journal.Version{
 			at("a", 0, running, nil), at("b", 1, running, end("a", 3)), at("c", 0, running, end("b", 5)),
-		}, 0, "in version 3 of the Pod instance 1 is container c, and instance"},
-		"an instance that was never told of": {[]journal.Version{
+		}, 0, "in version 3 of the Pod instance 1 is container c, but instance"},
+		"an instance that was never shown": {[]journal.Version{
 			at("a", 0, running, nil), at("d", 3, running, end("c", 3)),
-		}, 0, "of instance 2 nothing was told"},
+		}, 0, "instance 2 was never shown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

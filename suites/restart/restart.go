@@ -19,8 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// short is how long a container lives before it ends: long enough for the
-// kubelet to have seen it run.
+// short is how long a container lives before it ends: long enough for the kubelet to see
+// it run.
 const short = 300 * time.Millisecond
 
 var _ = Describe("The restart policy", func() {
@@ -35,13 +35,13 @@ var _ = Describe("The restart policy", func() {
 		}
 		for _, policy := range []corev1.RestartPolicy{"Onfailure", "always", "Sometimes"} {
 			_, err := ns.Create(ctx, pod.New("misspelt", pod.Restart(policy), ns.Witness("w", witness.Run())))
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "restartPolicy %s must be refused as invalid, but the API server said: %v", policy, err)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "restartPolicy %s must be refused as invalid, but the API server returned: %v", policy, err)
 			Expect(err).To(MatchError(And(ContainSubstring("spec.restartPolicy: Unsupported value"), ContainSubstring("OnFailure"))))
 		}
 		for name, policy := range map[string]corev1.RestartPolicy{"always": corev1.RestartPolicyNever, "onfailure": corev1.RestartPolicyAlways, "never": corev1.RestartPolicyOnFailure} {
 			change := fmt.Appendf(nil, `{"spec":{"restartPolicy":%q}}`, policy)
 			_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, "with-"+name, types.MergePatchType, change, metav1.PatchOptions{})
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "changing the restartPolicy of a live Pod %s to %s must be refused as invalid, but the API server said: %v", "with-"+name, policy, err)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a change of the restartPolicy of the live Pod %s to %s must be refused as invalid, but the API server returned: %v", "with-"+name, policy, err)
 		}
 	})
 
@@ -78,8 +78,8 @@ var _ = Describe("The restart policy", func() {
 
 		end := spec.Must(better.Await(ctx, before(pod.InPhase(corev1.PodSucceeded), pod.Restarted("w", 2)))).Pod
 		Expect(pod.Status(end, "w").RestartCount).To(Equal(int32(1)), "a container that failed once and then ended with 0 must have been restarted once\n%s", better)
-		// A busy kubelet need not have told how the first one ended; that it was to end
-		// with 1 is in the schedule.
+		// A busy kubelet may not have reported how the first instance ended; the schedule
+		// makes it end with 1.
 		Expect(pod.Status(end, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "the second instance must have ended with 0\n%s", better)
 	})
 
@@ -94,7 +94,7 @@ var _ = Describe("The restart policy", func() {
 		Expect(pod.ExitCodes(story, "good")).To(Equal([]int32{0}), "the container that ended with 0 must have had one instance\n%s", story)
 	})
 
-	It("Never restarts nothing", claim.Proves("RESTART-07"), func(ctx SpecContext) {
+	It("Never does not restart a container that has ended", claim.Proves("RESTART-07"), func(ctx SpecContext) {
 		const port = 8080
 		good := spec.Must(ns.Create(ctx, pod.New("good", pod.Restart(corev1.RestartPolicyNever), ns.ends(0))))
 		bad := spec.Must(ns.Create(ctx, pod.New("bad", pod.Restart(corev1.RestartPolicyNever), ns.ends(1))))
@@ -102,11 +102,11 @@ var _ = Describe("The restart policy", func() {
 			ns.Witness("goes-on", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))))))
 		unhealthy := spec.Must(ns.Create(ctx, pod.New("unhealthy", pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness("w", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.ExitWith(3))),
-				// Before it listens it may not heed SIGTERM yet either.
+				// A process that does not listen yet may not heed SIGTERM yet either.
 				pod.Startup(pod.HTTPGet(port, "/info"), pod.Threshold(60)), pod.Liveness(pod.HTTPGet(port, witness.StatusPath(500, "")), pod.Threshold(1))))))
 
-		// While the other container goes on, its Pod has not ended, and the kubelet has the
-		// time of three probes to restart the one that has, for which there is no delay.
+		// While the other container keeps running, its Pod has not ended. The kubelet has the
+		// time of three probes to restart the ended container, which needs no delay.
 		spec.Must(survived.Await(ctx, before(pod.All(pod.ContainerTerminated("w"), pod.ContainerRunning("goes-on")), pod.Restarted("w", 1))))
 		probes := len(witness.Probes(spec.Must(ns.Log(ctx, survived, "goes-on", false)), "/"))
 		spec.Must(ns.FollowLog(ctx, survived, "goes-on", "three more probes", func(lines []record.Line) bool {
@@ -134,14 +134,14 @@ var _ = Describe("The restart policy", func() {
 // space is the namespace of a spec, with this subject's own container.
 type space struct{ *spec.Space }
 
-// ends is a container that lives for a short time and then ends with the code,
-// in each of its instances.
+// ends is a container that lives for a short time and then ends with the code, in each of
+// its instances.
 func (s space) ends(code int) pod.Option {
 	return s.Witness("w", witness.Run(witness.For(short), witness.ExitCode(code)))
 }
 
-// endsOnce is a container whose first instance ends as given, and whose
-// second one stays, so that there is time to look at it.
+// endsOnce is a container whose first instance ends as given. The second one stays, so that
+// there is time to check it.
 func (s space) endsOnce(first witness.Life) pod.Option {
 	const volume = "state"
 	container := s.Witness("w", witness.Run(witness.Schedule("/state/n", first, witness.Forever)), pod.Mount(volume, "/state"))
@@ -151,26 +151,26 @@ func (s space) endsOnce(first witness.Life) pod.Option {
 	}
 }
 
-// expectRestartInPlace waits until the container has ended with the code and
-// runs again, and checks that nothing but the container is new.
+// expectRestartInPlace waits until the container has ended with the code and runs again. It
+// checks that only the container is new.
 func (s space) expectRestartInPlace(ctx SpecContext, story *journal.Story, code int32) {
 	GinkgoHelper()
 	story, again, err := s.AwaitLastState(ctx, story, "w", pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w")))
 	spec.Do(err)
 	status := pod.Status(again, "w")
 	last := status.LastTerminationState.Terminated
-	Expect(last).NotTo(BeNil(), "the restarted container must tell how the instance before it ended\n%s", story)
+	Expect(last).NotTo(BeNil(), "the restarted container must show how the previous instance ended\n%s", story)
 	Expect(last.ExitCode).To(Equal(code), "exit code of the first instance\n%s", story)
-	Expect(last.ContainerID).NotTo(Or(BeEmpty(), Equal(status.ContainerID)), "a restart must make a new container\n%s", story)
-	Expect(status.RestartCount).To(Equal(int32(1)), "one end must make one restart\n%s", story)
+	Expect(last.ContainerID).NotTo(Or(BeEmpty(), Equal(status.ContainerID)), "a restart must create a new container\n%s", story)
+	Expect(status.RestartCount).To(Equal(int32(1)), "one end must cause one restart\n%s", story)
 
 	first := spec.Must(story.Await(ctx, pod.HasIP())).Pod
 	Expect(again.UID).To(Equal(first.UID))
-	Expect(again.Spec.NodeName).To(And(Not(BeEmpty()), Equal(first.Spec.NodeName)), "a restart must stay on the node\n%s", story)
+	Expect(again.Spec.NodeName).To(And(Not(BeEmpty()), Equal(first.Spec.NodeName)), "a restart must keep the Pod on its node\n%s", story)
 	Expect(again.Status.PodIP).To(Equal(first.Status.PodIP), "a restart must keep the Pod's IP\n%s", story)
 }
 
-// before is the wanted state, given up as soon as the other one comes instead.
+// before is the wanted state. It fails as soon as the other state comes instead.
 func before(want, other journal.State) journal.State {
 	never := want.Never
 	want.Never = func(p *corev1.Pod) string {

@@ -1,5 +1,4 @@
-// Package volumes holds the specs on what the containers of a Pod share on
-// disk.
+// Package volumes holds the specs on what the containers of a Pod share on disk.
 package volumes
 
 import (
@@ -22,7 +21,7 @@ var _ = Describe("A Pod's volume", func() {
 			ns.Witness("reader", witness.Serve(witness.HTTP(portC)), pod.MountReadOnly("shared", "/ro"), pod.Readiness(pod.HTTPGet(portC, "/"))),
 		)))
 		uid := string(spec.Must(story.Await(ctx, pod.Ready())).Pod.UID)
-		fromA, fromB := "from a "+uid, "from b "+uid // like nothing that could be there by chance
+		fromA, fromB := "from a "+uid, "from b "+uid // unlike anything that could be there by chance
 
 		written := spec.Must(ns.File(ctx, story, portA, "/a/note", fromA))
 		Expect(written.OK).To(BeTrue(), "container a must be able to write: %s", written.Error)
@@ -35,7 +34,7 @@ var _ = Describe("A Pod's volume", func() {
 		Expect(spec.Must(ns.File(ctx, story, portC, "/ro/note", "")).Text).To(Equal(fromB), "the read-only container must see what b wrote")
 
 		refused := spec.Must(ns.File(ctx, story, portC, "/ro/note", "from reader"))
-		Expect(refused.OK).To(BeFalse(), "a read-only mount must refuse to be written to")
+		Expect(refused.OK).To(BeFalse(), "a read-only mount must refuse writes")
 		Expect(refused.Errno).To(Equal("EROFS"))
 		Expect(spec.Must(ns.File(ctx, story, portA, "/a/note", "")).Text).To(Equal(fromB), "the refused write must have changed nothing")
 	})
