@@ -17,29 +17,25 @@ import (
 	"github.com/podproof/podproof/reports/text"
 )
 
-// The record is written by process 1, which Ginkgo gives the specs of all.
+// Process 1, which Ginkgo gives the specs of all processes, makes the record. It hands the
+// record to the podproof binary, or without one makes all files of the run itself.
 var _ = ReportAfterSuite("write the record", func(report Report) {
 	if report.SuiteConfig.DryRun || run.env == nil {
 		return
 	}
 	record := recordOf(report)
-	if err := files.Write(run.env.Dir, record); err != nil {
-		Fail(err.Error())
+	if run.prepared != nil {
+		spec.Do(reports.WriteRecord(run.env.Dir, record))
+		return
 	}
-	if run.prepared == nil {
-		// The binary prints the summary itself. Under `go test` this is the
-		// place; parallel Ginkgo shows nothing of it but has the file.
-		if err := text.Summary(os.Stdout, record, false); err != nil {
-			Fail(err.Error())
-		}
-		if err := text.StepSummary(record); err != nil {
-			Fail(err.Error())
-		}
-		fmt.Printf("record: %s\n", run.env.Dir)
-		if report.SuiteSucceeded && record.ExitCode != reports.ExitConformant {
-			// To Ginkgo specs that were all skipped are a success.
-			Fail(record.Reason)
-		}
+	spec.Do(files.Write(run.env.Dir, record))
+	// Parallel Ginkgo shows nothing of this, but there is the file.
+	spec.Do(text.Summary(os.Stdout, record, false))
+	spec.Do(text.StepSummary(record))
+	fmt.Printf("record: %s\n", run.env.Dir)
+	if report.SuiteSucceeded && record.ExitCode != reports.ExitConformant {
+		// To Ginkgo specs that were all skipped are a success.
+		Fail(record.Reason)
 	}
 })
 

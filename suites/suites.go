@@ -201,21 +201,22 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	case run.err != nil:
 		Fail(run.err.Error())
 	}
-	env := run.prepared
-	if env == nil {
-		env = ownEnvironment(ctx)
+	if run.env = run.prepared; run.env != nil {
+		return nil // each process has read it
 	}
-	run.env = env
-	data, err := env.Marshal()
+	run.env = ownEnvironment(ctx)
+	data, err := run.env.Marshal()
 	spec.Do(err)
 	return data
 }, func(ctx SpecContext, data []byte) {
-	env, err := setup.Unmarshal(data)
+	if run.env = run.prepared; run.env == nil {
+		env, err := setup.Unmarshal(data)
+		spec.Do(err)
+		run.env = env
+	}
+	ground, err := run.env.Ground()
 	spec.Do(err)
-	run.env = env
-	ground, err := env.Ground()
-	spec.Do(err)
-	spec.Do(spec.Use(ctx, ground, env.Dir))
+	spec.Do(spec.Use(ctx, ground, run.env.Dir))
 }, PollProgressAfter(setupPoll), PollProgressInterval(setupPoll))
 
 // ownEnvironment does the set-up that the binary would have done.

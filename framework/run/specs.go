@@ -1,7 +1,6 @@
 package run
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -41,8 +40,9 @@ func specsRecord(stop *Stopper, log progress.Log, env *setup.Environment, seed i
 	}
 	disorder := stop.Await(running)
 
-	record, err := readRecord(env.Dir)
+	record, err := reports.Read(env.Dir)
 	if err != nil {
+		err = fmt.Errorf("the specs left no record: %w", err)
 		// The process that writes it did not come to that.
 		if disorder == nil {
 			disorder = fmt.Errorf("the specs did not come to their end, since one of the test processes ended before; what they printed is in %s", running.log.Name())
@@ -83,16 +83,4 @@ func startSpecs(env *setup.Environment, seed int64, socket string) (*Ginkgo, err
 	}
 	running.files = []string{suite, file}
 	return running, nil
-}
-
-func readRecord(dir string) (reports.Record, error) {
-	var record reports.Record
-	data, err := os.ReadFile(filepath.Join(dir, reports.RecordFile))
-	if err != nil {
-		return record, fmt.Errorf("the specs left no record: %w", err)
-	}
-	if err := json.Unmarshal(data, &record); err != nil {
-		return record, fmt.Errorf("the record that the specs left cannot be read: %w", err)
-	}
-	return record, nil
 }
