@@ -45,7 +45,7 @@ func Connect(cfg *rest.Config) (*Connection, error) {
 	}
 	server, err := client.Discovery().ServerVersion()
 	if err != nil {
-		return nil, fmt.Errorf("the API server at %s does not tell its version: %w", cfg.Host, err)
+		return nil, fmt.Errorf("the API server at %s does not report its version: %w", cfg.Host, err)
 	}
 	return &Connection{Config: cfg, Objects: objects, Client: client, Meter: meter, Server: server}, nil
 }

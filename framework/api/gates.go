@@ -18,12 +18,12 @@ var gateLine = regexp.MustCompile(`^kubernetes_feature_enabled\{name="([^"]+)".*
 func (c *Connection) Gates(ctx context.Context, names []string) (map[string]bool, error) {
 	metrics, err := c.Client.Discovery().RESTClient().Get().AbsPath("/metrics").Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the API server does not show its metrics, which tell of its feature gates: %w", err)
+		return nil, fmt.Errorf("the API server does not show its metrics, which list its feature gates: %w", err)
 	}
 	defer metrics.Close()
 	gates, err := readGates(metrics, names)
 	if err != nil {
-		return nil, fmt.Errorf("the API server's metrics, which tell of its feature gates: %w", err)
+		return nil, fmt.Errorf("the API server's metrics, which list its feature gates: %w", err)
 	}
 	return gates, nil
 }

@@ -59,7 +59,7 @@ func (f Facts) lacking(what string, needs []string) string {
 		if slices.Contains(f.Capabilities, need) {
 			continue
 		}
-		reason := fmt.Sprintf("%s needs %s, which is not to be had here", what, need)
+		reason := fmt.Sprintf("%s needs %s, which this cluster does not provide", what, need)
 		if why := f.Sources[need]; why != "" {
 			reason += ": " + why
 		}

@@ -131,7 +131,7 @@ func inconclusive(s types.SpecReport) []string {
 		reasons = append(reasons, "podproof's own mistake: "+s.Failure.ForwardedPanic)
 	}
 	if !s.Failure.FailureNodeType.Is(types.NodeTypeIt) {
-		reasons = append(reasons, fmt.Sprintf("what the spec needs could not be set up or cleaned (%s)", s.Failure.FailureNodeType))
+		reasons = append(reasons, fmt.Sprintf("setting up or cleaning up for the spec failed (%s)", s.Failure.FailureNodeType))
 	}
 	return reasons
 }

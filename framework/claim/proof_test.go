@@ -102,9 +102,9 @@ func TestGatesNameTheirReason(t *testing.T) {
 		"holds":       {claims.Claim{ID: "X-01", Since: "1.35", Until: "1.36"}, ""},
 		"too old":     {claims.Claim{ID: "X-01", Since: "1.36"}, "X-01 holds since Kubernetes 1.36; the cluster is 1.35"},
 		"too new":     {claims.Claim{ID: "X-01", Until: "1.34"}, "X-01 holds up to Kubernetes 1.34; the cluster is 1.35"},
-		"not to have": {claims.Claim{ID: "X-01", Needs: []string{claims.NeedCgroupV2}}, "X-01 needs cgroup-v2, which is not to be had here"},
+		"not to have": {claims.Claim{ID: "X-01", Needs: []string{claims.NeedCgroupV2}}, "X-01 needs cgroup-v2, which this cluster does not provide"},
 		"to have":     {claims.Claim{ID: "X-01", Needs: []string{claims.NeedSecondNode}}, ""},
-		"part":        {client, "X-01 with kubectl needs kubectl, which is not to be had here: none on PATH"},
+		"part":        {client, "X-01 with kubectl needs kubectl, which this cluster does not provide: none on PATH"},
 		"other part":  {otherPart, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func (j *Journal) CaughtUp(ctx context.Context) error {
 
 	pods, err := list(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: whether it is up to date could not be asked: %w", ErrGap, err)
+		return fmt.Errorf("%w: cannot check that it is up to date: %w", ErrGap, err)
 	}
 	shown := map[types.UID]*corev1.Pod{}
 	for i := range pods.Items {
@@ -70,7 +70,7 @@ func (j *Journal) missing(shown map[types.UID]*corev1.Pod, live []types.UID) str
 	}
 	for _, uid := range live {
 		if r := j.records[uid]; shown[uid] == nil && !r.deleted() {
-			return fmt.Sprintf("that pod %s is gone is missing", r.name)
+			return fmt.Sprintf("the deletion of pod %s is missing", r.name)
 		}
 	}
 	return ""

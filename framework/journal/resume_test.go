@@ -110,14 +110,14 @@ func TestAHangingConnectionProvesNothing(t *testing.T) {
 
 		s.keep(watch.Deleted, aPod("web", "u1", 13))
 		_, err = j.Story("web").AwaitGone(within(t, 10*time.Second))
-		g.Expect(err).To(MatchError(ContainSubstring("that pod web is gone is missing")))
+		g.Expect(err).To(MatchError(ContainSubstring("the deletion of pod web is missing")))
 
 		s.keep(watch.Added, aPod("other", "u2", 14))
 		g.Expect(j.CaughtUp(t.Context())).To(MatchError(ErrGap), "a pod that was never seen")
 
 		s.set(func() { s.listErr = errors.New("connection refused") })
 		_, err = j.Story("web").AwaitGone(within(t, 10*time.Second))
-		g.Expect(err).To(MatchError(And(ContainSubstring("could not be asked: connection refused"))))
+		g.Expect(err).To(MatchError(And(ContainSubstring("cannot check that it is up to date: connection refused"))))
 		g.Expect(err).To(MatchError(ErrGap))
 		j.Close()
 		g.Expect(j.CaughtUp(t.Context())).To(MatchError(ErrClosed))

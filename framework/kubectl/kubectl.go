@@ -110,7 +110,7 @@ func (k *Client) fits(ctx context.Context, server *version.Version) error {
 		ClientVersion struct{ GitVersion string }
 	}
 	if err := json.Unmarshal([]byte(asked.Stdout), &answer); err != nil {
-		return fmt.Errorf("kubectl of %s does not tell its version: %w: %s", k.Where, err, asked)
+		return fmt.Errorf("kubectl of %s does not report its version: %w: %s", k.Where, err, asked)
 	}
 	if k.Version, err = version.ParseGeneric(answer.ClientVersion.GitVersion); err != nil {
 		return fmt.Errorf("kubectl of %s: version %q: %w", k.Where, answer.ClientVersion.GitVersion, err)

@@ -46,7 +46,7 @@ func TestNoKubectlSaysWhy(t *testing.T) {
 	_, err := Find(t.Context(), &cluster.Info{}, version.MustParseGeneric("1.37.0"))
 	g.Expect(err).To(MatchError(ContainSubstring("none on the PATH")))
 	_, err = Find(t.Context(), install(t, "echo broken; exit 3\n"), version.MustParseGeneric("1.37.0"))
-	g.Expect(err).To(MatchError(ContainSubstring("does not tell its version")))
+	g.Expect(err).To(MatchError(ContainSubstring("does not report its version")))
 }
 
 func TestRunTellsStreamsAndCodeApart(t *testing.T) {

@@ -184,12 +184,6 @@ func (e Endpoints) Ready(pod string) bool       { return isTrue(e[pod].Ready) }
 func (e Endpoints) Serving(pod string) bool     { return isTrue(e[pod].Serving) }
 func (e Endpoints) Terminating(pod string) bool { return isTrue(e[pod].Terminating) }
 
-// Has tells whether the pod is an endpoint, in whichever condition.
-func (e Endpoints) Has(pod string) bool {
-	_, ok := e[pod]
-	return ok
-}
-
 func (e Endpoints) conditions(pod string) string {
 	return fmt.Sprintf("ready=%t serving=%t terminating=%t", e.Ready(pod), e.Serving(pod), e.Terminating(pod))
 }

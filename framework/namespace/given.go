@@ -52,7 +52,7 @@ func Vacate(ctx context.Context, connection *api.Connection, namespace, runID st
 	}
 	runs, strange := sortOut(found, runID)
 	if len(strange) > 0 {
-		return fmt.Errorf("namespace %s is not free: there is %s, which is not this run's; give podproof namespaces without pods", namespace, strings.Join(strange, ", "))
+		return fmt.Errorf("namespace %s is not empty: it has %s, which this run did not make; give podproof namespaces without pods", namespace, strings.Join(strange, ", "))
 	}
 	for _, run := range runs {
 		if err := removeMarked(ctx, connection, namespace, run); err != nil {

@@ -92,7 +92,7 @@ func TestVacateRefusesANamespaceWithPodsOfOthers(t *testing.T) {
 	client := fake.NewClientset(&corev1.Pod{ObjectMeta: meta("db-0", "")}, &corev1.Pod{ObjectMeta: meta("left", "dead")})
 	var asked []string
 	collections(client, &asked)
-	g.Expect(Vacate(t.Context(), &api.Connection{Client: client}, "n", "mine")).To(MatchError("namespace n is not free: there is pod db-0, which is not this run's; give podproof namespaces without pods"))
+	g.Expect(Vacate(t.Context(), &api.Connection{Client: client}, "n", "mine")).To(MatchError("namespace n is not empty: it has pod db-0, which this run did not make; give podproof namespaces without pods"))
 	g.Expect(asked).To(BeEmpty(), "then nothing is deleted")
 }
 

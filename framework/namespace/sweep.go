@@ -185,5 +185,5 @@ func awaitGone(ctx context.Context, connection *api.Connection, selector string,
 	if err := ctx.Err(); err != nil {
 		return slices.Sorted(maps.Keys(left)), err
 	}
-	return slices.Sorted(maps.Keys(left)), errors.New("the API server no longer tells of namespaces")
+	return slices.Sorted(maps.Keys(left)), errors.New("the watch of namespaces ended")
 }

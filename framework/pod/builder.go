@@ -163,15 +163,6 @@ func Label(key, value string) Option {
 	}
 }
 
-// Labels adds labels to the pod.
-func Labels(labels map[string]string) Option {
-	return func(pod *corev1.Pod) {
-		for key, value := range labels {
-			Label(key, value)(pod)
-		}
-	}
-}
-
 // Held keeps the deleted pod in the API, to be looked at, until its finalizer is
 // removed.
 func Held() Option {
@@ -190,13 +181,6 @@ func MountReadOnly(volume, path string) ContainerOption {
 
 func mount(m corev1.VolumeMount) ContainerOption {
 	return func(c *corev1.Container) { c.VolumeMounts = append(c.VolumeMounts, m) }
-}
-
-// Port declares a TCP port of the container.
-func Port(number int32) ContainerOption {
-	return func(c *corev1.Container) {
-		c.Ports = append(c.Ports, corev1.ContainerPort{ContainerPort: number, Protocol: corev1.ProtocolTCP})
-	}
 }
 
 // Env sets an environment variable.

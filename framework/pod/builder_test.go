@@ -16,13 +16,13 @@ func everything() *corev1.Pod {
 	return pod.New("web",
 		pod.Restart(corev1.RestartPolicyNever), pod.Grace(7), pod.Deadline(60),
 		pod.Volume("data"), pod.OnNode("w1"), pod.NodeSelector("zone", "a"), pod.ShareProcesses(),
-		pod.Label("a", "1"), pod.Labels(map[string]string{"b": "2"}), pod.Held(),
+		pod.Label("a", "1"), pod.Label("b", "2"), pod.Held(),
 		pod.InitContainer("i", "image:1", []string{"exit", "0"}),
 		pod.Sidecar("s", "image:1", []string{"serve"}),
 		pod.Container("c", "image:1", []string{"serve", "8080"},
-			pod.Mount("data", "/data"), pod.Port(8080), pod.Env("A", "b"), pod.EnvField("IP", "status.podIP"),
+			pod.Mount("data", "/data"), pod.Env("A", "b"), pod.EnvField("IP", "status.podIP"),
 			pod.Requests(corev1.ResourceCPU, "10m"),
-			pod.Readiness(probe, pod.Every(2), pod.Timeout(3), pod.SuccessThreshold(4), pod.InitialDelay(6)),
+			pod.Readiness(probe, pod.Timeout(3), pod.InitialDelay(6)),
 			pod.Liveness(probe), pod.Startup(pod.Exec("/witness", "check"), pod.Threshold(30))),
 		pod.Container("d", "image:1", nil, pod.MountReadOnly("data", "/in"), pod.Readiness(pod.TCP(9090))),
 	)
@@ -74,14 +74,13 @@ func TestOptions(t *testing.T) {
 	g.Expect(c.Args).To(Equal([]string{"serve", "8080"}))
 	g.Expect(c.VolumeMounts).To(ConsistOf(corev1.VolumeMount{Name: "data", MountPath: "/data"}))
 	g.Expect(d.VolumeMounts).To(ConsistOf(corev1.VolumeMount{Name: "data", MountPath: "/in", ReadOnly: true}))
-	g.Expect(c.Ports).To(HaveExactElements(HaveField("ContainerPort", BeEquivalentTo(8080))))
 	g.Expect(c.Env[0]).To(Equal(corev1.EnvVar{Name: "A", Value: "b"}))
 	g.Expect(c.Env[1].ValueFrom.FieldRef.FieldPath).To(Equal("status.podIP"))
 	g.Expect(c.Resources.Requests.Cpu().MilliValue()).To(BeEquivalentTo(10))
 
 	g.Expect(*c.ReadinessProbe).To(Equal(corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
-		PeriodSeconds: 2, TimeoutSeconds: 3, SuccessThreshold: 4, FailureThreshold: 5, InitialDelaySeconds: 6,
+		PeriodSeconds: 1, TimeoutSeconds: 3, FailureThreshold: 5, InitialDelaySeconds: 6,
 	}))
 	g.Expect(c.LivenessProbe.PeriodSeconds).To(BeEquivalentTo(1), "an option for one container does not reach another's probe")
 	g.Expect(c.StartupProbe.Exec.Command).To(Equal([]string{"/witness", "check"}))

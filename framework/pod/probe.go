@@ -42,19 +42,9 @@ func probe(handler corev1.ProbeHandler, options []ProbeOption) *corev1.Probe {
 	return p
 }
 
-// Every sets the period of a probe in seconds.
-func Every(seconds int32) ProbeOption {
-	return func(p *corev1.Probe) { p.PeriodSeconds = seconds }
-}
-
 // Threshold sets how many failures in a row count as failed.
 func Threshold(failures int32) ProbeOption {
 	return func(p *corev1.Probe) { p.FailureThreshold = failures }
-}
-
-// SuccessThreshold sets how many successes in a row count as recovered.
-func SuccessThreshold(successes int32) ProbeOption {
-	return func(p *corev1.Probe) { p.SuccessThreshold = successes }
 }
 
 // Timeout sets the time that one probe may take, in seconds.

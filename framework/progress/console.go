@@ -2,7 +2,6 @@ package progress
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,8 +41,7 @@ type Console struct {
 	heartbeat time.Duration
 
 	mu       sync.Mutex
-	steps    []*step         // running, in the order of their start
-	sent     map[int64]*step // running steps of other processes, by event ID
+	steps    []*step // running, in the order of their start
 	timings  []reports.Timing
 	specs    []runningSpec // in the order of their start
 	done     int
@@ -84,7 +82,6 @@ func NewConsole(out io.Writer, opts Options) *Console {
 
 func (c *Console) start(opts Options) *Console {
 	c.heartbeat = cmp.Or(opts.Heartbeat, defaultHeartbeat)
-	c.sent = make(map[int64]*step)
 	c.lastLine = time.Now()
 	c.stop = make(chan struct{})
 	c.ticking.Go(c.tick)
@@ -136,25 +133,6 @@ func (c *Console) Event(e Event) {
 		c.specs = append(c.specs, runningSpec{e.Text, e.Process, time.Now()})
 	case SpecDone:
 		c.specDone(e)
-	case info:
-		c.say(e.Text)
-	case stepStart:
-		c.sent[e.ID] = c.begin(e.Text, time.Duration(e.Seconds*float64(time.Second)))
-	case stepUpdate, stepDone, stepFail:
-		s, known := c.sent[e.ID]
-		if !known {
-			return
-		}
-		switch e.Kind {
-		case stepUpdate:
-			s.detail = e.Text
-			return
-		case stepDone:
-			c.end(s, e.Text, nil)
-		default:
-			c.end(s, "", errors.New(e.Text))
-		}
-		delete(c.sent, e.ID)
 	}
 	c.redraw()
 }

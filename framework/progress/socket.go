@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -115,19 +114,16 @@ func (l *Listener) Close() error {
 	return err
 }
 
-// Sender sends events to a Listener. It is a Log as well, so that set-up can run in
-// another process than the one with the terminal. Without a listener it says nothing.
+// Sender sends events to a Listener. Without a listener it says nothing.
 type Sender struct {
-	mu     sync.Mutex
-	conn   net.Conn
-	nextID atomic.Int64
+	mu   sync.Mutex
+	conn net.Conn
 }
 
 // Dial connects to the listener at path. When nobody listens there, or path is empty,
 // the Sender drops what it is given: a run must not fail for want of somebody to tell.
 func Dial(path string) *Sender {
 	s := &Sender{}
-	s.nextID.Store(int64(os.Getpid()) << 32) // so that steps of two processes differ
 	if path != "" {
 		if conn, err := net.DialTimeout("unix", path, sendTimeout); err == nil {
 			s.conn = conn
@@ -151,13 +147,6 @@ func (s *Sender) OnLoss(f func()) {
 			f()
 		}
 	}()
-}
-
-// Connected reports whether somebody listens.
-func (s *Sender) Connected() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conn != nil
 }
 
 // Event sends e. After a failure the Sender is silent.
@@ -192,28 +181,3 @@ func (s *Sender) Close() {
 		s.conn = nil
 	}
 }
-
-// Info sends one line.
-func (s *Sender) Info(format string, args ...any) {
-	s.Event(Event{Kind: info, Text: fmt.Sprintf(format, args...)})
-}
-
-// Step announces a step to the listener's console.
-func (s *Sender) Step(name string, estimate time.Duration) Step {
-	id := s.nextID.Add(1)
-	s.Event(Event{Kind: stepStart, ID: id, Text: name, Seconds: estimate.Seconds()})
-	return sentStep{s, id}
-}
-
-type sentStep struct {
-	sender *Sender
-	id     int64
-}
-
-func (t sentStep) Update(detail string) {
-	t.sender.Event(Event{Kind: stepUpdate, ID: t.id, Text: detail})
-}
-
-func (t sentStep) Done(note string) { t.sender.Event(Event{Kind: stepDone, ID: t.id, Text: note}) }
-
-func (t sentStep) Fail(err error) { t.sender.Event(Event{Kind: stepFail, ID: t.id, Text: err.Error()}) }

@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -49,42 +48,12 @@ func TestEventsTravelBetweenProcesses(t *testing.T) {
 	g.Expect(path).NotTo(BeAnExistingFile())
 }
 
-func TestSenderIsALogOfTheConsole(t *testing.T) {
-	g := NewWithT(t)
-	path := filepath.Join(t.TempDir(), "s")
-	out := &screen{}
-	c := NewConsole(out, Options{})
-	defer c.Close()
-	l, err := Listen(path, c.Event)
-	g.Expect(err).NotTo(HaveOccurred())
-
-	var log Log = Dial(path)
-	log.Info("%d nodes", 2)
-	cluster := log.Step("cluster", time.Minute)
-	image := log.Step("image", 0)
-	cluster.Update("booting")
-	image.Fail(errors.New("no space"))
-	cluster.Done("ready")
-	cluster.Done("again")
-	log.(*Sender).Close()
-	g.Expect(l.Close()).To(Succeed())
-
-	lines := out.lines()
-	g.Expect(lines).To(HaveLen(4))
-	g.Expect(lines[0]).To(Equal("2 nodes"))
-	g.Expect(lines[1]).To(Equal("cluster: started, usually takes 1m00s"))
-	g.Expect(lines[2]).To(MatchRegexp(`^FAIL .* image: no space$`))
-	g.Expect(lines[3]).To(MatchRegexp(`^done .* cluster: ready$`))
-	g.Expect(c.Timings()).To(HaveLen(2))
-}
-
 func TestNobodyListens(t *testing.T) {
 	g := NewWithT(t)
 	for _, path := range []string{"", filepath.Join(t.TempDir(), "missing")} {
 		s := Dial(path)
-		g.Expect(s.Connected()).To(BeFalse())
-		s.Info("nobody hears this")
-		s.Step("x", 0).Done("")
+		g.Expect(s.conn).To(BeNil())
+		s.Event(Event{Kind: SpecStart}) // nobody hears this
 		s.Close()
 	}
 }
@@ -96,11 +65,11 @@ func TestListenerThatEndsSilencesTheSender(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	s := Dial(path)
 	defer s.Close()
-	g.Expect(s.Connected()).To(BeTrue())
+	g.Expect(s.conn).NotTo(BeNil())
 	start := time.Now()
 	g.Expect(l.Close()).To(Succeed(), "a sender that stays is cut off")
 	g.Expect(time.Since(start)).To(BeNumerically("<", 3*time.Second))
-	g.Eventually(func() bool { s.Info("x"); return s.Connected() }).Should(BeFalse())
+	g.Eventually(func() net.Conn { s.Event(Event{Kind: SpecStart}); return s.conn }).Should(BeNil())
 }
 
 func TestConsoleThatDoesNotReadHoldsNobodyUp(t *testing.T) {
@@ -111,8 +80,8 @@ func TestConsoleThatDoesNotReadHoldsNobodyUp(t *testing.T) {
 	defer deaf.Close()
 	s := Dial(path)
 	start := time.Now()
-	for s.Connected() {
-		s.Info("%s", strings.Repeat("x", 64<<10))
+	for s.conn != nil {
+		s.Event(Event{Kind: SpecStart, Text: strings.Repeat("x", 64<<10)})
 		g.Expect(time.Since(start)).To(BeNumerically("<", 5*time.Second), "the sender must give up")
 	}
 }
@@ -125,11 +94,11 @@ func TestListenerSkipsWhatIsNotAnEvent(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	conn, err := net.Dial("unix", path)
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = conn.Write([]byte("nonsense\n{\"kind\":\"info\",\"text\":\"x\"}\n{\"kind\":\"half"))
+	_, err = conn.Write([]byte("nonsense\n{\"kind\":\"spec-start\",\"text\":\"x\"}\n{\"kind\":\"half"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(conn.Close()).To(Succeed())
 	g.Expect(l.Close()).To(Succeed())
-	g.Expect(heard.all).To(Equal([]Event{{Kind: info, Text: "x"}}))
+	g.Expect(heard.all).To(Equal([]Event{{Kind: SpecStart, Text: "x"}}))
 }
 
 func TestSocketPathTooLong(t *testing.T) {

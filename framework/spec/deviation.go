@@ -62,10 +62,10 @@ func deviation(id, part string, story *journal.Story) (*claims.Deviation, string
 		if d.Component == claims.Kubelet {
 			version = kubeletOf(story)
 			if version == "" && ground.Cluster.Confined() {
-				return nil, "", fmt.Errorf("%w, so it cannot be told whether the kubelet of pod %s has the bug %s", errConfined, story.Name(), d.Short())
+				return nil, "", fmt.Errorf("%w, so it is unknown whether the kubelet of pod %s has the bug %s", errConfined, story.Name(), d.Short())
 			}
 			if version == "" {
-				return nil, "", fmt.Errorf("pod %s is on no node that is known, so it cannot be told whether its kubelet has the bug %s", story.Name(), d.Short())
+				return nil, "", fmt.Errorf("the node of pod %s is unknown, so it is unknown whether its kubelet has the bug %s", story.Name(), d.Short())
 			}
 		}
 		has, err := d.Has(version)

@@ -103,7 +103,7 @@ func keep(dir, name string, data []byte) {
 
 func orError(data []byte, err error) []byte {
 	if err != nil {
-		return append(data, []byte("\nnot to be had: "+err.Error()+"\n")...)
+		return append(data, []byte("\nnot available: "+err.Error()+"\n")...)
 	}
 	return data
 }

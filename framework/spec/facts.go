@@ -38,7 +38,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 		}
 	}
 	notOurs := "the run is confined to given namespaces, and does not look at the cluster's nodes"
-	found(claims.NeedNodes, !g.Cluster.Confined(), "the API tells of them", notOurs)
+	found(claims.NeedNodes, !g.Cluster.Confined(), "the API lists them", notOurs)
 	if g.Cluster.Confined() {
 		admitted, whyNot := admitsUnrestricted(ctx, g)
 		found(claims.NeedUnrestricted, admitted, "all given namespaces admit such a pod", whyNot)
@@ -50,9 +50,9 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	if spare >= 0 {
 		found(claims.NeedSpareNode, true, "podproof made node "+g.Cluster.Nodes[spare].Name+" to be taken away", "")
 	} else if g.Cluster.Only != "" {
-		found(claims.NeedSpareNode, false, "", "a run on one node of many takes none away")
+		found(claims.NeedSpareNode, false, "", "a run on one node takes no node away")
 	} else {
-		found(claims.NeedSpareNode, false, "", "podproof has made no node that it may take away")
+		found(claims.NeedSpareNode, false, "", "podproof made no node here that it may take away")
 	}
 	if two := twoNodes(g.Cluster.Nodes); two != nil {
 		found(claims.NeedSecondNode, true, fmt.Sprintf("nodes %s and %s can run pods", two[0].Name, two[1].Name), "")
@@ -61,7 +61,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	} else {
 		found(claims.NeedSecondNode, false, "", "no two of the nodes can run pods")
 	}
-	found(claims.NeedCgroupV2, g.Cluster.Cgroup == "v2", "the nodes use cgroup v2", "the nodes use cgroup "+cmp.Or(g.Cluster.Cgroup, "of a version that cannot be seen from here"))
+	found(claims.NeedCgroupV2, g.Cluster.Cgroup == "v2", "the nodes use cgroup v2", "the cgroup version of the nodes is "+cmp.Or(g.Cluster.Cgroup, "unknown"))
 	// A cluster can be tested without a kubectl; what is lost are the parts of
 	// claims that need one.
 	if g.Kubectl, err = kubectl.Find(ctx, g.Cluster, server); err == nil {

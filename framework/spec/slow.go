@@ -25,7 +25,7 @@ func tooSlow(stories []*journal.Story) string {
 	if quickest <= slowStart {
 		return ""
 	}
-	return fmt.Sprintf("the nodes are too slow: no pod of the spec had its first container in less than %.1f s after it was given to a node, and then something was late", quickest.Seconds())
+	return fmt.Sprintf("the nodes are too slow: every pod of the spec took at least %.1f s from its node to its first container, and then something was late", quickest.Seconds())
 }
 
 // firstStart is how long after the pod was given to a node the first of its containers

@@ -45,18 +45,18 @@ func TestTooSlow(t *testing.T) {
 		stories []*journal.Story
 		want    string
 	}{
-		"the only pod is slow":            {[]*journal.Story{slow}, "less than 45.0 s"},
-		"another one is less slow":        {[]*journal.Story{slow, told(event{"Pulled", 0}, status{30, ended})}, "less than 30.0 s"},
+		"the only pod is slow":            {[]*journal.Story{slow}, "at least 45.0 s"},
+		"another one is less slow":        {[]*journal.Story{slow, told(event{"Pulled", 0}, status{30, ended})}, "at least 30.0 s"},
 		"another one is quick":            {[]*journal.Story{slow, told(event{"Pulled", 0}, status{2, running})}, ""},
 		"it had to wait for its image":    {[]*journal.Story{told(event{"Pulling", 0}, status{1, waiting("ErrImagePull")}, status{45, running})}, ""},
 		"it had to wait for its volume":   {[]*journal.Story{told(event{"FailedMount", 0}, status{1, waiting("ContainerCreating")}, status{45, running})}, ""},
 		"none was started":                {[]*journal.Story{told(event{"Scheduled", 0}, status{1, waiting("ContainerCreating")})}, ""},
 		"none was even given to a node":   {nil, ""},
 		"its other containers took long":  {[]*journal.Story{told(event{"Started", 3}, status{45, running})}, ""},
-		"its others are not there yet":    {[]*journal.Story{told(event{"Started", 8}, status{1, waiting("ContainerCreating")})}, "less than 8.0 s"},
-		"its event was late":              {[]*journal.Story{told(event{"Started", 9}, status{7, running})}, "less than 7.0 s"},
+		"its others are not there yet":    {[]*journal.Story{told(event{"Started", 8}, status{1, waiting("ContainerCreating")})}, "at least 8.0 s"},
+		"its event was late":              {[]*journal.Story{told(event{"Started", 9}, status{7, running})}, "at least 7.0 s"},
 		"its event was early":             {[]*journal.Story{told(event{"Started", -1}, status{45, running})}, ""},
-		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "less than 45.0 s"},
+		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "at least 45.0 s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tooSlow(c.stories)

@@ -92,19 +92,6 @@ func Talk(lines, code int, aside string) []string {
 // between the two writes the aside to stderr.
 func Say(aside string) []string { return []string{"talk", "--lines=0", "--aside=" + aside} }
 
-// WriteFile is a container that writes a file and ends: with 0, or with 1 and
-// the errno in its log.
-func WriteFile(path, text string) []string { return []string{"file", "write", path, "--text=" + text} }
-
-// AppendFile is like WriteFile and keeps what is in the file.
-func AppendFile(path, text string) []string {
-	return []string{"file", "append", path, "--text=" + text}
-}
-
-// ReadFile is a container that logs the text of a file and ends: with 0, or
-// with 1 and the errno in its log.
-func ReadFile(path string) []string { return []string{"file", "read", path} }
-
 // TakeMemory is a container that takes so many MiB of memory, logs how far it
 // has come (record.Took), and ends with 0 when it has all of it.
 func TakeMemory(mebibytes int) []string {

@@ -61,12 +61,6 @@ func Gaps(instances []Instance) ([]time.Duration, error) {
 	return gaps, nil
 }
 
-// Of returns the lines of one witness by its ID, for a file or collector that
-// several share.
-func Of(lines []record.Line, id string) []record.Line {
-	return only(lines, func(l record.Line) bool { return l.ID == id })
-}
-
 // Select returns the lines of an event.
 func Select(lines []record.Line, event record.Event) []record.Line {
 	return only(lines, func(l record.Line) bool { return l.Event == event })
@@ -90,17 +84,6 @@ func ProbesIn(all []record.Request, path string) []record.Request {
 		}
 	}
 	return probes
-}
-
-// Checks returns the gRPC health checks of a service, in order.
-func Checks(lines []record.Line, service string) []record.Request {
-	var checks []record.Request
-	for _, r := range requests(lines) {
-		if r.Service != nil && *r.Service == service {
-			checks = append(checks, r)
-		}
-	}
-	return checks
 }
 
 func requests(lines []record.Line) []record.Request {

@@ -200,8 +200,6 @@ func TestWrongArgumentsEndWith64AndOneLineOfWhy(t *testing.T) {
 		"serve --tcp :1 --script a=200":          "--script needs --http",
 		"serve --tcp :1 --tcp-mode scripted":     "needs --http",
 		"bind":                                   "--tcp is missing",
-		"file read":                              "PATH",
-		"file eat x":                             "write, append, read",
 		"memory":                                 "--take",
 	} {
 		g := NewWithT(t)
@@ -261,7 +259,7 @@ func TestScheduleGoesOnOverInstances(t *testing.T) {
 	defer f.Close()
 	lines, err := witness.ReadLog(f)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(witness.Of(lines, "crasher")).To(HaveLen(8))
+	g.Expect(lines).To(And(HaveLen(8), HaveEach(HaveField("ID", "crasher"))))
 	g.Expect(witness.Instances(lines)).To(HaveLen(4))
 	gaps, err := witness.Gaps(witness.Instances(lines))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -305,26 +303,6 @@ func TestBeatsReachTheCollectorWithSignalAndExit(t *testing.T) {
 	g.Expect(last.Line.Event).To(Equal(record.Exit))
 	g.Expect(last.Since(term)).To(And(BeNumerically(">=", 90*time.Millisecond), BeNumerically("<", 5*time.Second)))
 	collector.await(record.Arrived, 3) // start, signal and exit; not the beats
-}
-
-func TestFilesAreWrittenReadAndRefused(t *testing.T) {
-	g := NewWithT(t)
-	path := t.TempDir() + "/text"
-	lines, code := start(t, witness.WriteFile(path, "one ")).wait()
-	g.Expect(code).To(BeZero())
-	g.Expect(lines[0].Event).To(Equal(record.Wrote))
-	_, code = start(t, witness.AppendFile(path, "--two")).wait()
-	g.Expect(code).To(BeZero())
-	lines, code = start(t, witness.ReadFile(path)).wait()
-	g.Expect(code).To(BeZero())
-	g.Expect(lines[0].Event).To(Equal(record.Read))
-	g.Expect(lines[0].Text).To(Equal("one --two"))
-	refused := start(t, witness.ReadFile(path+"/none"))
-	lines, code = refused.wait()
-	g.Expect(refused.stderr.String()).To(BeEmpty(), "the log of a container has stderr too, and only lines can be read")
-	g.Expect(code).To(Equal(1))
-	g.Expect(lines[0].Event).To(Equal(record.FileFailed))
-	g.Expect(lines[0].Errno).To(Equal("ENOTDIR"))
 }
 
 func TestInfoTellsNamespacesAddressesAndEnvironment(t *testing.T) {

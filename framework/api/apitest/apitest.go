@@ -1,5 +1,5 @@
 // Package apitest makes what tests need of an API: a client whose watches break, and
-// nodes as the API tells of them.
+// nodes as the API lists them.
 package apitest
 
 import (

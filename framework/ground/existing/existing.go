@@ -73,7 +73,7 @@ func Look(ctx context.Context, r Request) (*cluster.Info, error) {
 	}
 	step.Done(fmt.Sprintf("Kubernetes %s, nodes: %d", info.ServerVersion, len(info.Nodes)))
 	if unused := info.UnusedNodes(); unused != "" {
-		r.Log.Info("no pods are put on %s", unused)
+		r.Log.Info("not used: %s", unused)
 	}
 	return info, nil
 }
@@ -129,7 +129,7 @@ func kubeconfigFiles(kubeconfig string) ([]string, error) {
 			return nil, fmt.Errorf("kubeconfig %s cannot be read: %w", path, err)
 		}
 		if _, err := clientcmd.Load(content); err != nil {
-			return nil, fmt.Errorf("%s is no kubeconfig: %w", path, err)
+			return nil, fmt.Errorf("%s is not a kubeconfig: %w", path, err)
 		}
 		found = append(found, path)
 	}
@@ -153,7 +153,7 @@ func pickContext(config clientcmdapi.Config, name string) (string, error) {
 		name = config.CurrentContext
 	}
 	if name == "" {
-		return "", fmt.Errorf("no context is chosen and none is current: %s", have)
+		return "", fmt.Errorf("no context is given, and the kubeconfig has no current one: %s", have)
 	}
 	if _, ok := config.Contexts[name]; !ok {
 		return "", fmt.Errorf("no context %q: %s", name, have)
@@ -208,7 +208,7 @@ func answers(ctx context.Context, client kubernetes.Interface, kubeContext, host
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err):
-		return fmt.Errorf("the API at %s does not let the user of context %s in: %w", host, kubeContext, err)
+		return fmt.Errorf("the API at %s refuses the user of context %s: %w", host, kubeContext, err)
 	case err != nil:
 		return fmt.Errorf("the API of context %s at %s does not answer (waited at most %s): %w", kubeContext, host, apiTimeout, err)
 	}

@@ -123,12 +123,12 @@ func TestExistingSaysWhatIsWrong(t *testing.T) {
 	}{
 		"no such file":          {"/no/such/file", "", []string{"kubeconfig /no/such/file does not exist"}},
 		"not readable":          {t.TempDir(), "", []string{"cannot be read"}},
-		"not a kubeconfig":      {broken, "", []string{broken + " is no kubeconfig"}},
-		"an empty file":         {empty, "", []string{"no context is chosen and none is current: it has no contexts"}},
+		"not a kubeconfig":      {broken, "", []string{broken + " is not a kubeconfig"}},
+		"an empty file":         {empty, "", []string{"no context is given, and the kubeconfig has no current one: it has no contexts"}},
 		"no such context":       {writeKubeconfig(t, nobody), "three", []string{`no context "three"`, "it has one, two"}},
 		"pointing at nothing":   {writeKubeconfig(t, nobody), "", []string{"context one at " + nobody + " does not answer", "connection refused"}},
-		"unknown to the API":    {writeKubeconfig(t, api(t, http.StatusUnauthorized)), "", []string{"does not let the user of context one in"}},
-		"not allowed":           {writeKubeconfig(t, api(t, http.StatusForbidden)), "", []string{"does not let the user of context one in"}},
+		"unknown to the API":    {writeKubeconfig(t, api(t, http.StatusUnauthorized)), "", []string{"refuses the user of context one"}},
+		"not allowed":           {writeKubeconfig(t, api(t, http.StatusForbidden)), "", []string{"refuses the user of context one"}},
 		"one of two is missing": {writeKubeconfig(t, nobody) + ":/no/such/file", "", []string{"/no/such/file does not exist"}},
 	}
 	for name, test := range tests {

@@ -24,7 +24,7 @@ func CheckInCluster() error {
 func podConfig() (*rest.Config, error) {
 	config, err := rest.InClusterConfig()
 	if err != nil {
-		return nil, fmt.Errorf("this is no pod with a service account: %w", err)
+		return nil, fmt.Errorf("podproof does not run in a pod with a service account: %w", err)
 	}
 	return config, nil
 }

@@ -14,7 +14,7 @@ import (
 // is killed meanwhile is made anew.
 func (c *Cluster) Disturb() error {
 	if !c.Own {
-		return fmt.Errorf("cluster %s was not made by podproof: nothing on its nodes is exchanged", c.Context)
+		return fmt.Errorf("podproof did not make cluster %s and changes no programs on its nodes", c.Context)
 	}
 	c.undisturbed = readState(c.dir())
 	return forgetState(c.dir())

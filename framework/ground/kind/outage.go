@@ -31,7 +31,7 @@ const lostMark = "/run/podproof-lost"
 func loseScript(by, ip string) string {
 	return `set -e
 if ! (set -C; echo '` + by + `' > ` + lostMark + `) 2>/dev/null; then
-  echo "it is taken away already, by $(cat ` + lostMark + `)" >&2
+  echo "already taken away by $(cat ` + lostMark + `)" >&2
   exit 1
 fi
 device=$(ip -oneline address show to '` + ip + `' | sed -n '1s/^[0-9]*: *\([^ ]*\).*/\1/p')
@@ -88,7 +88,7 @@ func (c *Cluster) Recover(ctx context.Context) error {
 	if node == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, cluster.RecoverTimeout, fmt.Errorf("not whole again after %s", cluster.RecoverTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, cluster.RecoverTimeout, fmt.Errorf("not back after %s", cluster.RecoverTimeout))
 	defer cancel()
 	by, err := c.lostBy(ctx, node.Name)
 	if err == nil && by == owner.Current() {
@@ -141,7 +141,7 @@ func (c *Cluster) recover(ctx context.Context, name string) error {
 	}
 	node := nodes[name]
 	if node == nil || !cluster.NodeOf(node).Reserved {
-		return errors.New("it has registered without its reservation")
+		return errors.New("it registered without its reservation")
 	}
 	if err := c.awaitPodRange(ctx, node); err != nil {
 		return err
@@ -176,14 +176,14 @@ func (c *Cluster) AwaitEnded(ctx context.Context, node, containerID string, most
 // recoverLost brings back the nodes of a kept cluster that a run which was killed
 // had taken away.
 func (c *Cluster) recoverLost(ctx context.Context, nodes []container) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, cluster.RecoverTimeout, fmt.Errorf("not whole again after %s", cluster.RecoverTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, cluster.RecoverTimeout, fmt.Errorf("not back after %s", cluster.RecoverTimeout))
 	defer cancel()
 	var group errgroup.Group
 	for _, node := range nodes {
 		group.Go(func() error {
 			by, err := c.lostBy(ctx, node.name)
 			if err == nil && by != "" {
-				c.Log.Info("Cluster %s: node %s was taken away by %s and is brought back.", c.Name, node.name, by)
+				c.Log.Info("Cluster %s: bringing node %s back, which %s took away.", c.Name, node.name, by)
 				err = c.recover(ctx, node.name)
 			}
 			if err != nil {

@@ -54,7 +54,7 @@ func TestOneRunTakesTheNodeAndAnotherIsTold(t *testing.T) {
 
 	did, output, err = onNode(t, mark, loseScript("there/1", "172.18.0.4"))
 	g.Expect(err).To(HaveOccurred())
-	g.Expect(output).To(Equal("it is taken away already, by here/12"))
+	g.Expect(output).To(Equal("already taken away by here/12"))
 	g.Expect(did).To(BeEmpty())
 	g.Expect(os.ReadFile(mark)).To(BeEquivalentTo("here/12\n"))
 }

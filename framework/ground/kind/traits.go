@@ -42,7 +42,7 @@ func examine(ctx context.Context, e *engine.Engine, image string) (*traits, erro
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("a privileged container of node image %s, as kind needs, does not run here: %w", image, err)
+		return nil, fmt.Errorf("node image %s does not run here in a privileged container, which kind needs: %w", image, err)
 	}
 	t, err := parseTraits(output)
 	if err != nil {

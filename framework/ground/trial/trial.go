@@ -188,7 +188,7 @@ func (t Request) believe(ctx context.Context, client kubernetes.Interface, names
 	for _, name := range names {
 		pod := pods[name]
 		if added := t.added(pod); pod.Status.Phase != corev1.PodSucceeded && added != "" {
-			return fmt.Errorf("pod %s is %s still: the cluster added the container %s to it, as admission webhooks do, which runs on after the pod's own have ended; use namespaces in which nothing is added", name, pod.Status.Phase, added)
+			return fmt.Errorf("pod %s is still %s: the cluster added the container %s to it, as admission webhooks do, and that container keeps running; use namespaces without such a webhook", name, pod.Status.Phase, added)
 		}
 		if why := withoutRuntime(pod); why != "" {
 			doubts = append(doubts, why)
@@ -200,13 +200,13 @@ func (t Request) believe(ctx context.Context, client kubernetes.Interface, names
 				return err
 			}
 			if unread != nil {
-				doubts = append(doubts, fmt.Sprintf("node %s says that pod %s is %s, and its log cannot be read: %v", pod.Spec.NodeName, name, pod.Status.Phase, unread))
+				doubts = append(doubts, fmt.Sprintf("node %s reports pod %s as %s, but its log cannot be read: %v", pod.Spec.NodeName, name, pod.Status.Phase, unread))
 				logs = false // for each node this takes time, and one is enough
 				continue
 			}
 		}
 		if pod.Status.Phase != corev1.PodSucceeded {
-			doubts = append(doubts, fmt.Sprintf("node %s says that pod %s is %s still, though its program ends at once by itself", pod.Spec.NodeName, name, pod.Status.Phase))
+			doubts = append(doubts, fmt.Sprintf("node %s reports pod %s as %s, but its program ends at once", pod.Spec.NodeName, name, pod.Status.Phase))
 		}
 	}
 	if len(doubts) == 0 {
@@ -248,7 +248,7 @@ func withoutRuntime(pod *corev1.Pod) string {
 	for _, container := range pod.Spec.Containers {
 		i := slices.IndexFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container.Name })
 		if i < 0 || pod.Status.ContainerStatuses[i].ContainerID == "" {
-			return fmt.Sprintf("node %s says that pod %s is %s, but names no ID of its container %s, so that no container runtime has started it", pod.Spec.NodeName, pod.Name, pod.Status.Phase, container.Name)
+			return fmt.Sprintf("node %s reports pod %s as %s without an ID of its container %s, so no container runtime has started it", pod.Spec.NodeName, pod.Name, pod.Status.Phase, container.Name)
 		}
 	}
 	return ""
@@ -271,7 +271,7 @@ func (t Request) checkPrinted(ctx context.Context, client kubernetes.Interface, 
 		switch printed := strings.TrimSpace(string(log)); printed {
 		case t.Prints:
 		case "":
-			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is another than the witness: it printed nothing, where the witness prints its build %q", pod.Name, image, t.Prints)}
+			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is not the witness: it printed nothing, and the witness prints its build %q", pod.Name, image, t.Prints)}
 		default:
 			return nil, &ImageError{fmt.Sprintf("pod %s: the image %s is the build %.60q, but this podproof needs the build %q", pod.Name, image, printed, t.Prints)}
 		}

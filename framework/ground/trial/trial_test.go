@@ -121,7 +121,7 @@ func TestWhatNodesSayOfTheTrial(t *testing.T) {
 	other, any := ours, ours
 	other.Prints, any.Prints = "0a1b", ""
 	const build = `pod p: the image r.test/w:1 is the build "fake logs", but this podproof needs the build "0a1b"`
-	const noID = "but names no ID of its container witness-0, so that no container runtime has started it"
+	const noID = "without an ID of its container witness-0, so no container runtime has started it"
 	tests := map[string]struct {
 		trial Request
 		pod   *corev1.Pod
@@ -131,20 +131,20 @@ func TestWhatNodesSayOfTheTrial(t *testing.T) {
 		"it ran":                    {ours, said(corev1.PodSucceeded, endedOK, id), "", false},
 		"nothing has to be printed": {any, said(corev1.PodSucceeded, endedOK, id), "", false},
 		"another build ran":         {other, said(corev1.PodSucceeded, endedOK, id), build, false},
-		"nothing ran to its end":    {other, said(corev1.PodSucceeded, endedOK, ""), "node a says that pod p is Succeeded, " + noID, true},
-		"nothing runs":              {ours, said(corev1.PodRunning, running, ""), "node a says that pod p is Running, " + noID, true},
-		"it never ends":             {ours, said(corev1.PodRunning, running, id), "node a says that pod p is Running still, though its program ends at once by itself", true},
+		"nothing ran to its end":    {other, said(corev1.PodSucceeded, endedOK, ""), "node a reports pod p as Succeeded " + noID, true},
+		"nothing runs":              {ours, said(corev1.PodRunning, running, ""), "node a reports pod p as Running " + noID, true},
+		"it never ends":             {ours, said(corev1.PodRunning, running, id), "node a reports pod p as Running, but its program ends at once", true},
 		"another container runs on": {ours, func() *corev1.Pod {
 			p := said(corev1.PodRunning, running, id)
 			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "mesh"})
 			return p
-		}(), "pod p is Running still: the cluster added the container mesh to it, as admission webhooks do, which runs on after the pod's own have ended; use namespaces in which nothing is added", false},
+		}(), "pod p is still Running: the cluster added the container mesh to it, as admission webhooks do, and that container keeps running; use namespaces without such a webhook", false},
 		"another image, that runs on": {other, said(corev1.PodRunning, running, id), build, false},
 		"no status of any container": {ours, func() *corev1.Pod {
 			p := said(corev1.PodSucceeded, endedOK, id)
 			p.Status.ContainerStatuses = nil
 			return p
-		}(), "node a says that pod p is Succeeded, " + noID, true},
+		}(), "node a reports pod p as Succeeded " + noID, true},
 		"one has failed, one runs":      {ours, said(corev1.PodRunning, endedIn, id), "time is up; p: phase Running, ended with exit code 1, Error, ended with exit code 1, Error", false},
 		"one of the two is still made":  {ours, said(corev1.PodRunning, waiting("ContainerCreating", "").ContainerStatuses[0].State, ""), "time is up; p: phase Running, waiting, ContainerCreating, waiting, ContainerCreating", false},
 		"it failed, and has no runtime": {ours, said(corev1.PodFailed, endedIn, ""), "pod p: it has failed; p: phase Failed, ended with exit code 1, Error, ended with exit code 1, Error", false},
