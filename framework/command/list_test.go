@@ -24,6 +24,9 @@ func TestDocsAreCurrent(t *testing.T) {
 	found, err := os.ReadDir("docs")
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, f := range found {
+		if f.IsDir() { // the guides and their pictures, which people write
+			continue
+		}
 		g.Expect(files).To(ContainElement(f.Name()), "docs/%s belongs to no subject: remove it", f.Name())
 	}
 	// The pages link to the files of the specs.
