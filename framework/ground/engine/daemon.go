@@ -14,6 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/podproof/podproof/framework/ground/notify"
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 const (
@@ -81,17 +84,15 @@ func start(ctx context.Context, stateDir string, missing []capability) (*Engine,
 	return started, nil
 }
 
-// launch runs dockerd in a session of its own and waits until it says that it is
-// ready, in the way in which it tells systemd
-// (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
+// launch runs dockerd in a session of its own and waits until it says that it is ready.
 func launch(ctx context.Context, configFile, logFile string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
 	defer cancel()
-	ready, address, closeNotify, err := listenReady()
+	listener, err := notify.Listen()
 	if err != nil {
 		return err
 	}
-	defer closeNotify()
+	defer listener.Close()
 
 	log, err := os.Create(logFile)
 	if err != nil {
@@ -99,7 +100,7 @@ func launch(ctx context.Context, configFile, logFile string) error {
 	}
 	defer log.Close()
 	cmd := exec.Command("dockerd", "--config-file", configFile)
-	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+address)
+	cmd.Env = append(os.Environ(), listener.Env())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -109,7 +110,7 @@ func launch(ctx context.Context, configFile, logFile string) error {
 	go func() { exited <- cmd.Wait() }()
 
 	select {
-	case <-ready:
+	case <-listener.Ready():
 		return nil
 	case err := <-exited:
 		return fmt.Errorf("dockerd ended (%w), the last lines of its log %s:\n%s", orZero(err), logFile, logTail(logFile))
@@ -133,7 +134,7 @@ func logTail(path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return lastLines(content, 8)
+	return process.LastLines(content, 8)
 }
 
 // daemonConfig is the configuration for a dockerd that podproof starts: the

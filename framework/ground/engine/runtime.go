@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 // runtimeSource is the program that is put in front of runc. It is built from
@@ -68,7 +70,7 @@ func buildRuntime(ctx context.Context, dir string, missing []capability) (string
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the runtime that does without %s: %w",
-			capabilityList(missing), CommandError(ctx, cmd, err, output))
+			capabilityList(missing), process.Failure(ctx, cmd, err, output))
 	}
 	return binary, os.Rename(filepath.Join(build, "capruntime"), binary)
 }
