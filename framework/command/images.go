@@ -14,7 +14,7 @@ import (
 
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 )
 
 // neededImage is an image that a run needs.
@@ -52,7 +52,7 @@ func commandImages(args []string) int {
 	// Its name comes from the program in it, so that the image has to be made to be named.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	image, err := witness.Build(ctx, cache)
+	image, err := witnessimage.Build(ctx, cache)
 	if err != nil {
 		return report(err)
 	}
@@ -62,7 +62,7 @@ func commandImages(args []string) int {
 	return 0
 }
 
-func neededImages(candidates []nodeimage.Candidate, image *witness.Image) []neededImage {
+func neededImages(candidates []nodeimage.Candidate, image *witnessimage.Image) []neededImage {
 	var all []neededImage
 	for n, c := range candidates {
 		needed := neededImage{Image: c.Image, For: "nodes of a kind cluster", From: "kind's registry"}

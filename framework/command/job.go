@@ -14,7 +14,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/setup"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -53,7 +53,7 @@ func (f *podFlags) check() error {
 	if err := f.options.Validate(); err != nil {
 		return err
 	}
-	if _, _, err := witness.Named(f.options.Witness, f.options.WitnessTwin); err != nil {
+	if _, _, err := witnessimage.Named(f.options.Witness, f.options.WitnessTwin); err != nil {
 		return options.Usagef("%v", err)
 	}
 	if _, err := theSuites.Preview(f.options); err != nil {

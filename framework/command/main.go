@@ -19,7 +19,7 @@ import (
 	"github.com/podproof/podproof/framework/fleet"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/podproof/podproof/reports"
 	"github.com/spf13/cobra"
 )
@@ -243,7 +243,7 @@ func specsOptions(command string, args []string, more func(*flag.FlagSet)) (opti
 		}
 	}
 	if o.Existing() {
-		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
+		if _, _, err := witnessimage.Named(o.Witness, o.WitnessTwin); err != nil {
 			return o, options.Usagef("%v", err)
 		}
 	}
