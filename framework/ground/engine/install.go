@@ -18,8 +18,8 @@ import (
 var tools = []struct{ program, pkg string }{
 	{"dockerd", "docker.io"},
 	{"iptables", "iptables"},
-	// Newer releases have Docker's command line in a package of its own; in the
-	// others docker.io brings it.
+	// Newer releases have Docker's command line in a package of its own, older ones
+	// in docker.io.
 	{"docker", "docker-cli"},
 }
 
@@ -55,11 +55,11 @@ func installPackage(ctx context.Context, pkg string, holdService bool) error {
 	return debian.Apt{}.Install(ctx, pkg)
 }
 
-// policyFile is where Debian's packages look whether they may start their services.
+// policyFile tells Debian's packages whether they may start their services.
 // https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// policyMark is how a policy of ours begins.
+// policyMark is the beginning of a policy that podproof wrote.
 const policyMark = "#!/bin/sh\n# By podproof, which installs a package: its service must not start meanwhile.\n"
 
 // denyServices keeps packages from starting their services until the returned function
@@ -96,7 +96,7 @@ func removeStalePolicy(path string) error {
 	if err != nil {
 		return err
 	}
-	// One whose process has ended allows everything.
+	// A policy whose process has ended allows everything.
 	if strings.HasPrefix(string(policy), policyMark) && exec.Command("/bin/sh", path).Run() == nil {
 		return os.Remove(path)
 	}
