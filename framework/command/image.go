@@ -11,7 +11,7 @@ import (
 	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/spf13/cobra"
 )
 
@@ -90,7 +90,7 @@ func writeImage(ctx context.Context, out, tag string, version versions.Version) 
 	if err != nil {
 		return image, err
 	}
-	if image.Witness, err = witness.Build(ctx, filepath.Join(cache, "witness")); err != nil {
+	if image.Witness, err = witnessimage.Build(ctx, filepath.Join(cache, "witness")); err != nil {
 		return image, err
 	}
 	if version.Build != "" {

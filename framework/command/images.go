@@ -9,7 +9,7 @@ import (
 
 	"github.com/podproof/podproof/framework/ground/nodeimage"
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/spf13/cobra"
 )
 
@@ -39,7 +39,7 @@ func newImages() *cobra.Command {
 		// Its name comes from the program in it, so that the image has to be made to be named.
 		ctx, stop := interruptible()
 		defer stop()
-		image, err := witness.Build(ctx, cache)
+		image, err := witnessimage.Build(ctx, cache)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ type neededImage struct {
 	Archive string `json:"archive,omitempty"`
 }
 
-func neededImages(candidates []nodeimage.Candidate, image *witness.Image) []neededImage {
+func neededImages(candidates []nodeimage.Candidate, image *witnessimage.Image) []neededImage {
 	var all []neededImage
 	for n, c := range candidates {
 		needed := neededImage{Image: c.Image, For: "nodes of a kind cluster", From: "kind's registry"}

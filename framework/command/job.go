@@ -7,7 +7,7 @@ import (
 	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/rights"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/spf13/cobra"
 )
 
@@ -73,7 +73,7 @@ func (f *podFlags) check(suites Suites) (options.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
+	if _, _, err := witnessimage.Named(o.Witness, o.WitnessTwin); err != nil {
 		return o, options.Usagef("%v", err)
 	}
 	if _, err := suites.Preview(o); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/podproof/podproof/framework/ground/existing"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -126,7 +126,7 @@ func reachable(o options.Options) error {
 		}
 	}
 	if o.Existing() {
-		if _, _, err := witness.Named(o.Witness, o.WitnessTwin); err != nil {
+		if _, _, err := witnessimage.Named(o.Witness, o.WitnessTwin); err != nil {
 			return options.Usagef("%v", err)
 		}
 	}

@@ -3,11 +3,11 @@
 package incluster
 
 import (
-	"archive/tar"
 	"bytes"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,11 +16,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/oci"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -44,7 +43,7 @@ type Image struct {
 	// Tag is the reference of the image.
 	Tag string
 	// Witness is the one that goes with it.
-	Witness *witness.Image
+	Witness *witnessimage.Image
 }
 
 // Reference is the default tag of the image of a program: it has the beginning of the
@@ -117,71 +116,29 @@ func (i Image) Write(path string) error {
 }
 
 func (i Image) build() (v1.Image, error) {
-	files := []file{{i.Program, programs + "/" + program}}
-	if i.Kubectl != "" {
-		files = append(files, file{i.Kubectl, programs + "/" + kubectl})
-	}
-	content, err := layer(files)
+	layer, err := oci.Layer(i.files)
 	if err != nil {
 		return nil, err
 	}
-	filled, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		return nil, err
-	}
-	image, err := mutate.AppendLayers(empty.Image, filled)
-	if err != nil {
-		return nil, err
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config = v1.Config{
+	return oci.Image(layer, runtime.GOARCH, v1.Config{
 		Entrypoint: []string{"/" + programs + "/" + program},
-		User:       fmt.Sprintf("%d:%d", witness.User, witness.User),
+		User:       fmt.Sprintf("%d:%d", witnessimage.User, witnessimage.User),
 		WorkingDir: writable,
 		Env: []string{
 			"PATH=/" + programs,
 			"HOME=" + writable,
 			"PODPROOF_CACHE=" + writable + "/cache",
 			"PODPROOF_OUT=" + writable + "/results",
-			witness.BuildVariable + "=" + i.Witness.Build,
+			witnessimage.BuildVariable + "=" + i.Witness.Build,
 		},
-	}
-	return mutate.ConfigFile(image, config)
+	})
 }
 
-// file is a program and its place in the image.
-type file struct{ from, to string }
-
-// layer is the file system of the image as a tar, without times, so that equal programs
-// make equal images.
-func layer(files []file) ([]byte, error) {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: writable[1:] + "/", Mode: 0o1777}); err != nil {
-		return nil, err
+// files writes the file system of the image.
+func (i Image) files(a *oci.Archive) error {
+	errs := []error{a.Scratch(writable[1:]), a.Copy(programs+"/"+program, 0o755, i.Program)}
+	if i.Kubectl != "" {
+		errs = append(errs, a.Copy(programs+"/"+kubectl, 0o755, i.Kubectl))
 	}
-	for _, f := range files {
-		content, err := os.ReadFile(f.from)
-		if err != nil {
-			return nil, err
-		}
-		if err := addFile(w, f.to, 0o755, content); err != nil {
-			return nil, err
-		}
-	}
-	err := w.Close() // it writes the end of the archive
-	return out.Bytes(), err
-}
-
-func addFile(w *tar.Writer, name string, mode int64, content []byte) error {
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
-		return err
-	}
-	_, err := w.Write(content)
-	return err
+	return errors.Join(errs...)
 }

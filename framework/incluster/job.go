@@ -14,7 +14,7 @@ import (
 
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/rights"
-	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 )
 
 // endTime is how long a run has, in seconds, to end its specs and to wait for its
@@ -87,7 +87,7 @@ func (j Job) pod() corev1.PodSpec {
 		TerminationGracePeriodSeconds: ptr.To(int64(endTime)),
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   ptr.To(true),
-			RunAsUser:      ptr.To(int64(witness.User)),
+			RunAsUser:      ptr.To(int64(witnessimage.User)),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		Containers: []corev1.Container{{

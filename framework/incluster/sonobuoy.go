@@ -78,8 +78,7 @@ func HandOver(run, dir string) error {
 	return nil
 }
 
-// pack makes a compressed tar of the files below a directory. Links, which are of the
-// machine that they are on, are no files.
+// pack makes a compressed tar of the files below a directory, without links.
 func pack(dir string) ([]byte, error) {
 	var packed bytes.Buffer
 	compressed := gzip.NewWriter(&packed)
@@ -96,7 +95,11 @@ func pack(dir string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		return addFile(out, name, 0o644, content)
+		if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
+			return err
+		}
+		_, err = out.Write(content)
+		return err
 	})
 	err = errors.Join(err, out.Close(), compressed.Close())
 	return packed.Bytes(), err

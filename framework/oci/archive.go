@@ -27,8 +27,7 @@ func NewArchive(w io.Writer) *Archive {
 // epoch is the time of every file that is not copied from a file system.
 var epoch = time.Unix(0, 0)
 
-// Header writes the header of an entry, for what the other methods do not write.
-func (a *Archive) Header(h *tar.Header) error {
+func (a *Archive) header(h *tar.Header) error {
 	h.ModTime, h.Format = epoch, tar.FormatPAX
 	return a.w.WriteHeader(h)
 }
@@ -43,7 +42,16 @@ func (a *Archive) Dir(name string) error {
 		return err
 	}
 	a.dirs[name] = true
-	return a.Header(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755})
+	return a.header(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755})
+}
+
+// Scratch writes a directory in which everybody may write, like /tmp.
+func (a *Archive) Scratch(name string) error {
+	if err := a.Dir(path.Dir(name)); err != nil {
+		return err
+	}
+	a.dirs[path.Clean(name)] = true
+	return a.header(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o1777})
 }
 
 // Text writes a file with that content.
@@ -51,7 +59,7 @@ func (a *Archive) Text(name string, mode int64, content []byte) error {
 	if err := a.Dir(path.Dir(name)); err != nil {
 		return err
 	}
-	if err := a.Header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
+	if err := a.header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
 		return err
 	}
 	_, err := a.w.Write(content)
@@ -72,7 +80,7 @@ func (a *Archive) Copy(name string, mode int64, from string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: info.Size()}); err != nil {
+	if err := a.header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: info.Size()}); err != nil {
 		return err
 	}
 	_, err = io.Copy(a.w, file)
@@ -84,7 +92,7 @@ func (a *Archive) Link(name, target string) error {
 	if err := a.Dir(path.Dir(name)); err != nil {
 		return err
 	}
-	return a.Header(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777})
+	return a.header(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777})
 }
 
 // Tree writes all regular files below a directory on this machine.

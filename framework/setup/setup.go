@@ -27,6 +27,7 @@ import (
 	"github.com/podproof/podproof/framework/owner"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -147,7 +148,7 @@ func (e *Environment) create(ctx context.Context, cache string, log progress.Log
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	image := make(chan error, 1)
-	var built *witness.Image
+	var built *witnessimage.Image
 	go func() {
 		var err error
 		built, err = buildWitness(ctx, cache, log)
@@ -202,7 +203,7 @@ func remove(ctx context.Context, made *kind.Cluster) error {
 
 // prepare loads the witness and proves that a pod runs on every node. In a kept
 // cluster there may be pods of a run that was killed: they go first.
-func (e *Environment) prepare(ctx context.Context, image *witness.Image, log progress.Log) error {
+func (e *Environment) prepare(ctx context.Context, image *witnessimage.Image, log progress.Log) error {
 	archive, err := os.Open(image.Archive)
 	if err != nil {
 		return err
@@ -226,7 +227,7 @@ func (e *Environment) prepare(ctx context.Context, image *witness.Image, log pro
 // nodes: the witness has to be there, or to be had by a pull.
 func (e *Environment) existing(ctx context.Context, cache string, log progress.Log) error {
 	o := e.Options
-	reference, twin, err := witness.Named(o.Witness, o.WitnessTwin)
+	reference, twin, err := witnessimage.Named(o.Witness, o.WitnessTwin)
 	if err != nil {
 		return options.Usagef("%v", err)
 	}
@@ -321,12 +322,12 @@ func Sweep(ctx context.Context, info *cluster.Info, runID string, log progress.L
 }
 
 // whereToGetWitness says how the witness comes to the nodes of an existing cluster.
-func whereToGetWitness(image *witness.Image) string {
+func whereToGetWitness(image *witnessimage.Image) string {
 	return fmt.Sprintf("The witness image must be on every node of an existing cluster. On a kind cluster load %s with\n  kind load image-archive FILE --name CLUSTER\nA cluster that pulls from a registry is told where it is by --witness.", archiveOf(image))
 }
 
 // archiveOf names the file that has the witness and its twin.
-func archiveOf(image *witness.Image) string {
+func archiveOf(image *witnessimage.Image) string {
 	if image.Archive == "" {
 		return "the archive that `podproof image` wrote"
 	}
@@ -335,12 +336,12 @@ func archiveOf(image *witness.Image) string {
 
 // buildWitness builds the image, or knows it where podproof is in an image of its own:
 // there is no Go in that.
-func buildWitness(ctx context.Context, cache string, log progress.Log) (*witness.Image, error) {
-	if build := os.Getenv(witness.BuildVariable); build != "" {
-		return witness.Known(build), nil
+func buildWitness(ctx context.Context, cache string, log progress.Log) (*witnessimage.Image, error) {
+	if build := os.Getenv(witnessimage.BuildVariable); build != "" {
+		return witnessimage.Known(build), nil
 	}
 	step := log.Step("build the witness image", 10*time.Second)
-	image, err := witness.Build(ctx, filepath.Join(cache, "witness"))
+	image, err := witnessimage.Build(ctx, filepath.Join(cache, "witness"))
 	if err != nil {
 		step.Fail(err)
 		return nil, err

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
 	"path"
@@ -126,7 +125,7 @@ func (s sources) pause(a *oci.Archive) error {
 func (s sources) addBusybox(a *oci.Archive) error {
 	errs := []error{
 		a.Copy("bin/busybox", 0o755, s.busybox), a.Dir("root"), a.Dir("home"), a.Dir("var"), a.Dir("usr/sbin"),
-		a.Header(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}),
+		a.Scratch("tmp"),
 	}
 	for _, applet := range s.applets {
 		if applet != "busybox" {

@@ -1,7 +1,7 @@
-// Package witness is the framework's side of the one workload image: it
-// builds the image, makes the arguments of its containers, and reads what
-// they said. The program itself is fixtures/witness, and the types of what it
-// says are in fixtures/witness/record.
+// Package witness is the framework's side of the one workload image: it makes the
+// arguments of its containers and reads what they said. The program itself is
+// fixtures/witness, the types of what it says are in fixtures/witness/record, and package
+// witnessimage builds the image.
 //
 // # Pages
 //

@@ -20,19 +20,20 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/witness"
+	"github.com/podproof/podproof/framework/witness/witnessimage"
 )
 
 // The tests of this package run the real program, with arguments made by the
 // constructors.
 
-var built *witness.Image
+var built *witnessimage.Image
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "witness-test-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			built, err = witness.Build(context.Background(), dir)
+			built, err = witnessimage.Build(context.Background(), dir)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

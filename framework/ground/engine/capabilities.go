@@ -12,9 +12,9 @@ import (
 // https://man7.org/linux/man-pages/man7/capabilities.7.html
 type capability uint
 
-// missingCapabilities are those that the kernel knows and that this process can
-// never get, nor anything that it starts. A privileged container asks for all,
-// and a runtime that cannot give one of them gives up.
+// missingCapabilities are the capabilities of the kernel that neither this process nor its
+// children can get. A privileged container asks for all of them, and a runtime that cannot
+// give one gives up.
 func missingCapabilities() []capability {
 	last, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {
@@ -58,7 +58,7 @@ func withheld(status, last string) ([]capability, error) {
 	return nil, errors.New("no CapBnd in the process status")
 }
 
-// String is the capability's name; one newer than podproof has its number only,
+// String is the capability's name. A capability newer than podproof has only its number,
 // in a form that no runtime takes for a name.
 func (c capability) String() string {
 	if int(c) < len(capabilityNames) {

@@ -14,16 +14,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/podproof/podproof/framework/ground/notify"
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 const (
-	// startTimeout bounds the time from starting dockerd to its being ready. It
-	// takes a few seconds, and longer where it has containers to start again.
+	// startTimeout bounds the time until dockerd is ready. It takes a few seconds,
+	// and longer when it has containers to start again.
 	startTimeout = 90 * time.Second
 	// stopTimeout leaves dockerd the time to stop containers, for which it
 	// allows each 10 s by default.
 	stopTimeout = 60 * time.Second
-	// hangTimeout is for an engine that has not answered either.
+	// hangTimeout is stopTimeout for an engine that does not answer.
 	hangTimeout = 5 * time.Second
 
 	userConfig = "/etc/docker/daemon.json"
@@ -41,14 +44,14 @@ func start(ctx context.Context, stateDir string, missing []capability) (*Engine,
 	if pid, alive := running(usualPidFile, "dockerd"); alive {
 		return nil, fmt.Errorf("%w: dockerd runs as process %d but does not answer: look at its log, or stop it and try again", ErrNone, pid)
 	}
-	// An engine that does not answer and is ours has been killed, or hangs. With
-	// it goes the containerd that it had started for itself.
+	// An engine of podproof that does not answer was killed, or hangs. The containerd
+	// that it started for itself goes with it.
 	for _, left := range []struct{ pidFile, program string }{
 		{pidFile(stateDir), "dockerd"},
 		{containerdPidFile, "containerd"},
 	} {
 		if err := clearAway(ctx, left.pidFile, left.program, hangTimeout); err != nil {
-			return nil, fmt.Errorf("what is left of an earlier engine: %w", err)
+			return nil, fmt.Errorf("removing the rest of an earlier engine: %w", err)
 		}
 	}
 	var runtime string
@@ -81,17 +84,15 @@ func start(ctx context.Context, stateDir string, missing []capability) (*Engine,
 	return started, nil
 }
 
-// launch runs dockerd in a session of its own and waits until it says that it is
-// ready, in the way in which it tells systemd
-// (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
+// launch runs dockerd in a session of its own and waits until it says that it is ready.
 func launch(ctx context.Context, configFile, logFile string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
 	defer cancel()
-	ready, address, closeNotify, err := listenReady()
+	listener, err := notify.Listen()
 	if err != nil {
 		return err
 	}
-	defer closeNotify()
+	defer listener.Close()
 
 	log, err := os.Create(logFile)
 	if err != nil {
@@ -99,7 +100,7 @@ func launch(ctx context.Context, configFile, logFile string) error {
 	}
 	defer log.Close()
 	cmd := exec.Command("dockerd", "--config-file", configFile)
-	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+address)
+	cmd.Env = append(os.Environ(), listener.Env())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -109,15 +110,15 @@ func launch(ctx context.Context, configFile, logFile string) error {
 	go func() { exited <- cmd.Wait() }()
 
 	select {
-	case <-ready:
+	case <-listener.Ready():
 		return nil
 	case err := <-exited:
-		return fmt.Errorf("dockerd ended (%w), the last lines of its log %s:\n%s", orZero(err), logFile, logTail(logFile))
+		return fmt.Errorf("dockerd ended (%w); the last lines of its log %s:\n%s", orZero(err), logFile, logTail(logFile))
 	case <-ctx.Done():
 		if err := end(context.WithoutCancel(ctx), cmd.Process.Pid, 15*time.Second); err != nil {
-			return fmt.Errorf("dockerd, process %d, is left behind: %w", cmd.Process.Pid, err)
+			return fmt.Errorf("dockerd, process %d, is still there: %w", cmd.Process.Pid, err)
 		}
-		return fmt.Errorf("dockerd was stopped again: %w; the last lines of its log %s:\n%s", context.Cause(ctx), logFile, logTail(logFile))
+		return fmt.Errorf("dockerd was stopped: %w; the last lines of its log %s:\n%s", context.Cause(ctx), logFile, logTail(logFile))
 	}
 }
 
@@ -133,12 +134,12 @@ func logTail(path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return lastLines(content, 8)
+	return process.LastLines(content, 8)
 }
 
-// daemonConfig is the configuration for a dockerd that podproof starts: the
-// user's own, plus where to put its process ID and, when there is one, the
-// runtime to use in the place of runc.
+// daemonConfig is the configuration for a dockerd that podproof starts: the user's own,
+// with the file of its process ID and, when there is one, the runtime to use instead of
+// runc.
 // https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file
 func daemonConfig(users []byte, pidFile, runtime string) ([]byte, error) {
 	config := map[string]any{}
@@ -162,8 +163,8 @@ func daemonConfig(users []byte, pidFile, runtime string) ([]byte, error) {
 	return json.MarshalIndent(config, "", "  ")
 }
 
-// Stop ends the engine that podproof started with this state directory, if it
-// still runs. It never touches another one.
+// Stop ends the engine that podproof started with this state directory, if it still runs.
+// It never touches another engine.
 func Stop(ctx context.Context, stateDir string) error {
 	stateDir, err := filepath.Abs(stateDir)
 	if err != nil {
@@ -178,9 +179,9 @@ func Stop(ctx context.Context, stateDir string) error {
 	return nil
 }
 
-// clearAway ends the process that a pid file names, if it is the program that it
-// should be, and removes the file. dockerd refuses to start when its pid file
-// names any living process, and one that was killed leaves its own.
+// clearAway ends the process in a pid file, if it is that program, and removes the file.
+// dockerd refuses to start when its pid file names any living process, and a killed one
+// leaves its file.
 func clearAway(ctx context.Context, pidFile, program string, timeout time.Duration) error {
 	if pid, alive := running(pidFile, program); alive {
 		if err := end(ctx, pid, timeout); err != nil {
@@ -193,8 +194,7 @@ func clearAway(ctx context.Context, pidFile, program string, timeout time.Durati
 	return nil
 }
 
-// running reads a file with a process ID and tells whether that process lives
-// and is the named program.
+// running reads a pid file and tells whether that process lives and is the named program.
 func running(path, program string) (pid int, alive bool) {
 	content, err := os.ReadFile(path)
 	if err != nil {

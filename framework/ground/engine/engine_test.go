@@ -102,16 +102,3 @@ func TestWhoMayStartAnEngine(t *testing.T) {
 		})
 	}
 }
-
-func TestDebianAndItsFamily(t *testing.T) {
-	for text, want := range map[string]bool{
-		"NAME=\"Debian GNU/Linux\"\nID=debian\n":  true,
-		"ID=ubuntu\nID_LIKE=debian\n":             true,
-		"ID=linuxmint\nID_LIKE=\"ubuntu debian\"": true,
-		"ID=fedora\nHOME_URL=\"debian\"\n":        false,
-		"ID='arch'\n":                             false,
-		"":                                        false,
-	} {
-		NewWithT(t).Expect(isDebian(text)).To(Equal(want), text)
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/podproof/podproof/framework/ground/debian"
 	"github.com/podproof/podproof/framework/ground/lockfile"
 	"github.com/podproof/podproof/framework/progress"
 )
@@ -17,16 +18,15 @@ type Request struct {
 	// Provider is docker, podman or nerdctl; "" takes the first that answers, in
 	// this order.
 	Provider string
-	// StateDir holds what belongs to an engine that podproof started: its
-	// process ID, its log, its configuration. Two processes that share it take
-	// turns.
+	// StateDir holds the process ID, the log and the configuration of an engine
+	// that podproof started. Two processes that share it take turns.
 	StateDir string
 	Log      progress.Log
 }
 
-// Ensure returns an engine that answers. When none does and this is Debian or
-// Ubuntu and the user is root, it says so and installs and starts Docker. The
-// error otherwise says what to install or to start.
+// Ensure returns an engine that answers. When none does, on Debian and Ubuntu and as
+// root, it installs and starts Docker, and says so. Otherwise the error says what to
+// install or to start.
 func Ensure(ctx context.Context, r Request) (*Engine, error) {
 	if r.Log == nil {
 		r.Log = progress.Discard()
@@ -50,12 +50,12 @@ func Ensure(ctx context.Context, r Request) (*Engine, error) {
 	}
 	defer lock.Release()
 
-	// Somebody else may have started it while this process waited for its turn.
+	// Another process may have started it in the meantime.
 	found, err = Find(ctx, r.Provider)
 	if !errors.Is(err, ErrNone) {
 		return found, err
 	}
-	r.Log.Info("No container engine answers here: podproof installs Docker where it is missing and starts it.")
+	r.Log.Info("No container engine answers: podproof installs Docker if it is missing, and starts it.")
 	missing := missingCapabilities()
 	installed, err := install(ctx, r.Log, missing)
 	if err != nil {
@@ -76,13 +76,13 @@ func Ensure(ctx context.Context, r Request) (*Engine, error) {
 	}
 	note := "Docker " + found.Version
 	if len(missing) > 0 {
-		note += fmt.Sprintf(", with a runtime that does without %s, which this machine withholds", capabilityList(missing))
+		note += fmt.Sprintf(", with a runtime that drops %s, which this machine does not grant", capabilityList(missing))
 	}
 	step.Done(note)
 	return found, nil
 }
 
-// machine is what decides whether podproof may install and start an engine.
+// machine says whether podproof may install and start an engine.
 type machine struct {
 	root       bool
 	debian     bool
@@ -93,12 +93,12 @@ func host() machine {
 	release, _ := os.ReadFile("/etc/os-release")
 	return machine{
 		root:       os.Geteuid() == 0,
-		debian:     isDebian(string(release)),
+		debian:     debian.IsFamily(string(release)),
 		dockerHost: os.Getenv("DOCKER_HOST"),
 	}
 }
 
-// mayStart is nil when Docker may be installed and started here, else what the
+// mayStart is nil when podproof may install and start Docker. Otherwise it says what the
 // user has to do.
 func mayStart(provider string, m machine) error {
 	switch {
@@ -107,9 +107,9 @@ func mayStart(provider string, m machine) error {
 	case m.dockerHost != "":
 		return fmt.Errorf("start the engine at DOCKER_HOST=%s, or unset DOCKER_HOST", m.dockerHost)
 	case !m.debian:
-		return errors.New("install and start Docker, podman or nerdctl (podproof does so by itself only on Debian and Ubuntu)")
+		return errors.New("install and start Docker, podman or nerdctl (podproof does so itself only on Debian and Ubuntu)")
 	case !m.root:
-		return errors.New("start Docker (Debian's package docker.io) and give yourself access to it, or run as root, then podproof does so by itself")
+		return errors.New("start Docker (Debian's package docker.io) and give yourself access to it, or run as root to let podproof do both")
 	}
 	return nil
 }

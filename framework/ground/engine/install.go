@@ -1,33 +1,30 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/podproof/podproof/framework/ground/debian"
 	"github.com/podproof/podproof/framework/progress"
 )
 
-// tools are the programs that Docker needs here and the packages of Debian that
-// have them.
+// tools are the programs that Docker needs, and Debian's packages of them.
 var tools = []struct{ program, pkg string }{
 	{"dockerd", "docker.io"},
 	{"iptables", "iptables"},
-	// Newer releases have Docker's command line in a package of its own; in the
-	// others docker.io brings it.
+	// Newer releases have Docker's command line in a package of its own, older ones
+	// in docker.io.
 	{"docker", "docker-cli"},
 }
 
-// install gets from the distribution's packages what is missing of Docker, and
-// tells whether anything was.
+// install installs what is missing of Docker from the distribution's packages, and tells
+// whether anything was missing.
 func install(ctx context.Context, log progress.Log, missingCapabilities []capability) (installed bool, err error) {
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool.program); err == nil {
@@ -44,53 +41,29 @@ func install(ctx context.Context, log progress.Log, missingCapabilities []capabi
 	return installed, nil
 }
 
-// installPackage installs one package. What apt knows about packages is brought
-// up to date only when the package cannot be had with what it knows.
+// installPackage installs one package, with holdService without starting its service.
 func installPackage(ctx context.Context, pkg string, holdService bool) error {
 	if holdService {
-		// The service that the package would start knows nothing of the
-		// capabilities that this machine lacks.
+		// The package's own service does not know which capabilities this machine
+		// lacks.
 		release, err := denyServices(policyFile)
 		if err != nil {
 			return fmt.Errorf("installing %s: %w", pkg, err)
 		}
 		defer release()
 	}
-	installing := func() error {
-		return apt(ctx, "install", "--yes", "--no-install-recommends", "--option", "DPkg::Lock::Timeout=120", pkg)
-	}
-	if err := installing(); err == nil || ctx.Err() != nil {
-		return err
-	}
-	if err := apt(ctx, "update", "--option", "DPkg::Lock::Timeout=120"); err != nil {
-		return err
-	}
-	return installing()
+	return debian.Apt{}.Install(ctx, pkg)
 }
 
-func apt(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "apt-get", args...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// An interrupt lets apt and dpkg leave their records in order.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 30 * time.Second
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return CommandError(ctx, cmd, err, output)
-	}
-	return nil
-}
-
-// policyFile is where Debian's packages look whether they may start their services.
+// policyFile tells Debian's packages whether they may start their services.
 // https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// policyMark is how a policy of ours begins.
+// policyMark is the beginning of a policy that podproof wrote.
 const policyMark = "#!/bin/sh\n# By podproof, which installs a package: its service must not start meanwhile.\n"
 
-// denyServices keeps packages from starting their services until the returned
-// function is called or this process has ended. A policy that the machine has already
-// is left as it is.
+// denyServices keeps packages from starting their services until the returned function
+// is called or this process has ended. A policy that the machine has already stays.
 func denyServices(path string) (release func(), err error) {
 	if err := removeStalePolicy(path); err != nil {
 		return nil, err
@@ -111,8 +84,8 @@ func denyServices(path string) (release func(), err error) {
 	return release, nil
 }
 
-// AllowServices removes what keeps packages from starting their services, if it was
-// left by an installation of ours that could not end.
+// AllowServices removes the policy that keeps packages from starting their services, if
+// an interrupted installation has left it.
 func AllowServices() error { return removeStalePolicy(policyFile) }
 
 func removeStalePolicy(path string) error {
@@ -123,24 +96,9 @@ func removeStalePolicy(path string) error {
 	if err != nil {
 		return err
 	}
-	// One whose process has ended allows everything.
+	// A policy whose process has ended allows everything.
 	if strings.HasPrefix(string(policy), policyMark) && exec.Command("/bin/sh", path).Run() == nil {
 		return os.Remove(path)
 	}
 	return nil
-}
-
-// isDebian tells from the text of /etc/os-release whether the system is Debian,
-// Ubuntu or made from one of them.
-// https://www.freedesktop.org/software/systemd/man/latest/os-release.html
-func isDebian(osRelease string) bool {
-	var families []string
-	lines := bufio.NewScanner(strings.NewReader(osRelease))
-	for lines.Scan() {
-		key, value, _ := strings.Cut(lines.Text(), "=")
-		if key == "ID" || key == "ID_LIKE" {
-			families = append(families, strings.Fields(strings.Trim(value, `"'`))...)
-		}
-	}
-	return slices.Contains(families, "debian") || slices.Contains(families, "ubuntu")
 }

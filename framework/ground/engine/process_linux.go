@@ -3,44 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// listenReady listens for a service's word that it is ready. The address goes
-// into the service's NOTIFY_SOCKET; ready is closed when the word has come.
-func listenReady() (ready <-chan struct{}, address string, closeIt func(), err error) {
-	// A name in the abstract namespace: no file, and none of the 108 bytes
-	// spent on a directory.
-	address = fmt.Sprintf("@podproof-ready-%d-%d", os.Getpid(), time.Now().UnixNano())
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		return nil, "", nil, fmt.Errorf("listening for dockerd: %w", err)
-	}
-	said := make(chan struct{})
-	go func() {
-		message := make([]byte, 4096)
-		for {
-			n, err := conn.Read(message)
-			if err != nil {
-				return
-			}
-			for line := range strings.Lines(string(message[:n])) {
-				if strings.TrimSpace(line) == "READY=1" {
-					close(said)
-					return
-				}
-			}
-		}
-	}()
-	return said, address, func() { conn.Close() }, nil
-}
 
 // end asks a process to end and waits for it, with force once the time is up.
 func end(ctx context.Context, pid int, timeout time.Duration) error {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,24 +46,4 @@ func writePid(g Gomega, t *testing.T, cmd *exec.Cmd) string {
 	path := filepath.Join(t.TempDir(), "pid")
 	g.Expect(os.WriteFile(path, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)).To(Succeed())
 	return path
-}
-
-func TestListenReady(t *testing.T) {
-	g := NewWithT(t)
-	ready, address, closeIt, err := listenReady()
-	g.Expect(err).NotTo(HaveOccurred())
-	defer closeIt()
-	notify(g, address, "STATUS=loading\n")
-	g.Consistently(ready, "50ms").ShouldNot(BeClosed())
-	notify(g, address, "STATUS=up\nREADY=1\n")
-	g.Eventually(ready).Should(BeClosed())
-}
-
-// notify sends what a service sends to its NOTIFY_SOCKET.
-func notify(g Gomega, address, message string) {
-	conn, err := net.Dial("unixgram", address)
-	g.Expect(err).NotTo(HaveOccurred())
-	defer conn.Close()
-	_, err = conn.Write([]byte(message))
-	g.Expect(err).NotTo(HaveOccurred())
 }

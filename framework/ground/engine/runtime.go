@@ -8,19 +8,19 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
+
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
-// runtimeSource is the program that is put in front of runc. It is built from
-// here and not from the module, which need not be there where podproof runs.
+// runtimeSource is the program in front of runc. It is built from this copy, because the
+// module may not be on the machine that podproof runs on.
 //
 //go:embed capruntime/main.go capruntime/spec.go
 var runtimeSource embed.FS
 
-// buildRuntime makes the OCI runtime that does without the given capabilities
-// and returns its path below dir. What was built before from the same source is
-// taken as it is.
+// buildRuntime builds the OCI runtime that drops the given capabilities, unless it was
+// built before from the same source, and returns its path below dir.
 func buildRuntime(ctx context.Context, dir string, missing []capability) (string, error) {
 	link := "-s -w -X main.withheld="
 	for i, c := range missing {
@@ -63,12 +63,12 @@ func buildRuntime(ctx context.Context, dir string, missing []capability) (string
 	if err := os.WriteFile(filepath.Join(build, "go.mod"), module, 0o644); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", link, "-o", "capruntime", ".")
-	cmd.Dir = build
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the runtime that does without %s: %w",
-			capabilityList(missing), CommandError(ctx, cmd, err, output))
+	err = process.Command{
+		Dir: build, Env: []string{"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="},
+		Args: []string{"go", "build", "-trimpath", "-ldflags", link, "-o", "capruntime", "."},
+	}.Run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("building the runtime that drops %s: %w", capabilityList(missing), err)
 	}
 	return binary, os.Rename(filepath.Join(build, "capruntime"), binary)
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 // Disturb says that programs on the nodes are about to be exchanged. A cluster that
@@ -41,7 +41,7 @@ func (c *Cluster) CopyToNode(ctx context.Context, node, file, path string) error
 		`mkdir -p "$(dirname "$0")" && cat > "$0" && chmod 755 "$0"`, path)
 	cmd.Stdin = content
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("copying %s to node %s: %w", path, node, engine.CommandError(ctx, cmd, err, output))
+		return fmt.Errorf("copying %s to node %s: %w", path, node, process.Failure(ctx, cmd, err, output))
 	}
 	return nil
 }

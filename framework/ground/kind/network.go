@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/podproof/podproof/framework/ground/engine"
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 // networkTimeout bounds the wait for the addresses that the controller manager
@@ -128,7 +129,7 @@ func layNetwork(ctx context.Context, client kubernetes.Interface, e *engine.Engi
 			cmd := e.Command(ctx, "exec", "--privileged", "--interactive", name, "sh", "-c", networkScript(node.Spec.PodCIDRs, peers))
 			cmd.Stdin = bytes.NewReader(config)
 			if output, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("network of node %s: %w", name, engine.CommandError(ctx, cmd, err, output))
+				return fmt.Errorf("network of node %s: %w", name, process.Failure(ctx, cmd, err, output))
 			}
 			return nil
 		})

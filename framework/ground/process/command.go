@@ -46,7 +46,7 @@ const (
 
 // Run runs the command to its end. A command that fails gives an Error; one that
 // the context ended gives the cause of that.
-func (c Command) Run(ctx context.Context) (err error) {
+func (c Command) Run(ctx context.Context) error {
 	// The parent-death signal is bound to the thread that starts the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -61,21 +61,7 @@ func (c Command) Run(ctx context.Context) (err error) {
 		defer file.Close()
 		out = io.MultiWriter(last, file)
 	}
-	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
-	cmd.Dir = c.Dir
-	cmd.Env = append(os.Environ(), c.Env...)
-	cmd.Stdout, cmd.Stderr = out, out
-	if c.Stdout != nil {
-		cmd.Stdout = c.Stdout
-	}
-	cmd.SysProcAttr = attributes(c.Isolated, c.Outlives)
-	signal, delay := syscall.SIGKILL, killDelay
-	if c.Gentle {
-		signal, delay = syscall.SIGINT, gentleDelay
-	}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, signal) }
-	cmd.WaitDelay = delay
-	err = cmd.Run()
+	err := c.prepared(ctx, out).Run()
 	last.Flush()
 	switch {
 	case err == nil:
@@ -84,6 +70,24 @@ func (c Command) Run(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	return &Error{program: c.name(), err: err, tail: last.Text(), log: c.Log}
+}
+
+func (c Command) prepared(ctx context.Context, out io.Writer) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir = c.Dir
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if c.Stdout != nil {
+		cmd.Stdout = c.Stdout
+	}
+	cmd.SysProcAttr = attributes(c.Isolated, c.Outlives)
+	signal := syscall.SIGKILL
+	cmd.WaitDelay = killDelay
+	if c.Gentle {
+		signal, cmd.WaitDelay = syscall.SIGINT, gentleDelay
+	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, signal) }
+	return cmd
 }
 
 // name is the program with its sub-commands.

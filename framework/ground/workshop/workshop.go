@@ -1,5 +1,4 @@
-// Package workshop builds programs of a node from changed sources: the mutants, and
-// what runs beside them.
+// Package workshop builds programs of a node from changed sources, such as mutants.
 package workshop
 
 import (

@@ -11,7 +11,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 )
 
-// Steps that come after all parts are there, and what they usually take.
+// Steps after all parts are made, and their usual effort.
 const (
 	stepControlPlane = "pack the control plane's images"
 	stepLoad         = "load the node image into the engine"
@@ -37,8 +37,8 @@ func (b *builder) assemble(ctx context.Context) error {
 	})
 }
 
-// packControlPlane makes the images of the control plane and imports them into
-// the store that goes onto the node.
+// packControlPlane makes the images of the control plane and imports them into the store
+// that goes onto the node.
 func (b *builder) packControlPlane(ctx context.Context, store string) error {
 	kubernetes := b.parts["kubernetes"]
 	pauseReference, err := pauseImage(b.kindDir)

@@ -17,14 +17,13 @@ import (
 // kindModule carries the files of a node in images/base/files.
 const kindModule = "sigs.k8s.io/kind"
 
-// kindVersion is the version of kind in this program. kind's library and the
-// files on the node belong together.
+// kindVersion is the version of kind in this program. kind's library and the files on the
+// node belong together.
 func kindVersion() string { return "v" + kindversion.Version() }
 
-// storageManifest is what kind applies to a new cluster as its default storage
-// class. kind's own brings a provisioner that runs as a pod from an image that
-// a build cannot have; claims about pods need no dynamic volumes, so there is
-// a class, as everywhere, and nobody who provisions for it.
+// storageManifest is the default storage class that kind creates in a new cluster. kind's
+// own class has a provisioner, which runs as a pod of an image in a registry. Claims about
+// pods need no dynamic volumes, so this class has no provisioner.
 const storageManifest = `apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata:
@@ -38,8 +37,8 @@ volumeBindingMode: WaitForFirstConsumer
 // enabledUnits are the systemd units that kind enables on its images.
 var enabledUnits = []string{"kubelet.service", "containerd.service", "undo-mount-hacks.service"}
 
-// addKindFiles writes the files of a node that kind's module carries, with the
-// modes that kind's Dockerfile gives them.
+// addKindFiles writes kind's files of a node, which are in its module, with the modes that
+// its Dockerfile gives them.
 func addKindFiles(a *oci.Archive, module string) error {
 	files := filepath.Join(module, "images", "base", "files")
 	err := filepath.WalkDir(files, func(file string, entry fs.DirEntry, err error) error {
@@ -82,7 +81,7 @@ func enableUnit(a *oci.Archive, files, unit string) error {
 	}
 	m := wantedBy.FindSubmatch(content)
 	if m == nil {
-		return fmt.Errorf("%s does not say what wants it", unit)
+		return fmt.Errorf("%s has no WantedBy", unit)
 	}
 	return a.Link(path.Join(units, string(m[1])+".wants", unit), path.Join("/", units, unit))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 )
 
-// prepared is a component for which a main module is being made.
+// prepared is a component whose main module is being made.
 type prepared struct {
 	component.Component
 	step  *planStep

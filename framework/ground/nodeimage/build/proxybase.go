@@ -30,8 +30,8 @@ fi
 PATH=/usr/lib/iptables-$variant:$PATH exec /usr/local/lib/kube-proxy "$@"
 `
 
-// packProxyBase archives, out of a node's file system, the programs that
-// kube-proxy calls with the libraries that they load.
+// packProxyBase archives the programs that kube-proxy calls, and the libraries that they
+// load, from a node's file system.
 func packProxyBase(file, tree string) error {
 	root, err := os.OpenRoot(tree)
 	if err != nil {
@@ -47,7 +47,7 @@ func packProxyBase(file, tree string) error {
 		return err
 	}
 	return oci.WriteFile(file, func(a *oci.Archive) error {
-		// The interpreter in a program is named by its old path.
+		// Programs name their interpreter by its old path.
 		for _, dir := range []string{"bin", "sbin", "lib", "lib64"} {
 			if _, err := root.Stat("usr/" + dir); err == nil {
 				if err := a.Link(dir, "usr/"+dir); err != nil {
@@ -69,8 +69,8 @@ func packProxyBase(file, tree string) error {
 	})
 }
 
-// addIptablesNames writes the names under which the two variants of iptables
-// are called: both beside each other, and each alone in a directory of its own.
+// addIptablesNames writes the names of the two variants of iptables: both side by side,
+// and each in a directory of its own.
 func addIptablesNames(a *oci.Archive) error {
 	var errs []error
 	for _, variant := range []string{"nft", "legacy"} {
@@ -86,8 +86,8 @@ func addIptablesNames(a *oci.Archive) error {
 	return errors.Join(errs...)
 }
 
-// withLibraries adds to programs the dynamic linker, the libraries they load
-// and, because iptables loads those by itself, its extensions.
+// withLibraries adds to programs the dynamic linker, the libraries that they load, and the
+// extensions that iptables loads itself.
 func withLibraries(tree fs.FS, programs []string) ([]string, error) {
 	extensions, err := fs.Glob(tree, "usr/lib/*/xtables/*.so")
 	if err != nil {

@@ -1,32 +1,28 @@
-package witness
+// Package witnessimage builds the image of the witness, the one workload of all specs.
+package witnessimage
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
 	"github.com/podproof/podproof/fixtures/witness/record"
+	"github.com/podproof/podproof/framework/oci"
+	"github.com/podproof/podproof/framework/witness"
 )
 
 // Repository is the name of the witness image. No registry has it: the image
 // is loaded into the nodes.
 const Repository = "podproof.test/witness"
-
-// Program is where the program is in the image.
-const Program = "/witness"
 
 // User is the user and group that the image runs as. It is a number, so that
 // the kubelet can tell that it is not root (runAsNonRoot).
@@ -45,25 +41,24 @@ type Image struct {
 	// also tells itself (`witness version`, record.Info).
 	Build string
 	// Archive is the path of the image as a docker archive (tar), and Binary that of
-	// the program, a static Linux one. Both are "" of an image that is only Known.
+	// the program, a static Linux one. Both are "" for an image that is only Known.
 	Archive string
 	Binary  string
 }
 
-// BuildVariable is the environment variable that tells podproof in an image of its own
-// which build of the witness goes with it.
+// BuildVariable is the environment variable that names, in podproof's own image, the
+// build of the witness that goes with it.
 const BuildVariable = "PODPROOF_WITNESS_BUILD"
 
-// Known is the image with that build ID, which is not here but where it is needed.
+// Known is the image with that build ID, which is on the nodes and not on this machine.
 func Known(build string) *Image {
 	reference := Repository + ":" + build
 	return &Image{Reference: reference, Twin: reference + twinSuffix, Build: build}
 }
 
-// Build compiles the program and makes the image, in a directory of cacheDir
-// named after all that goes into them; what is there already is used again.
-// It needs the go command and podproof's source. Builds at the same time, and
-// ones that are interrupted, leave either a whole image or none.
+// Build compiles the program and makes the image, in a directory of cacheDir that is named
+// after their inputs; an image that is there is used again. It needs the go command and
+// podproof's source. Concurrent and interrupted builds leave a whole image or none.
 func Build(ctx context.Context, cacheDir string) (*Image, error) {
 	src, err := findSource(ctx)
 	if err != nil {
@@ -142,7 +137,7 @@ func build(ctx context.Context, src source, dir string) error {
 	return err
 }
 
-// twinSuffix is what the tag of the twin has more.
+// twinSuffix is the end of the twin's tag.
 const twinSuffix = "-b"
 
 // archive writes the image of a program, and its twin, as a docker archive.
@@ -151,65 +146,30 @@ func archive(binary, path, arch string) error {
 	if err != nil {
 		return err
 	}
-	files, err := layerFiles(program)
-	if err != nil {
-		return err
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(files)), nil
-	})
-	if err != nil {
-		return err
-	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		return err
-	}
-	config, err := image.ConfigFile()
+	layer, err := oci.Layer(func(a *oci.Archive) error { return files(a, program) })
 	if err != nil {
 		return err
 	}
 	images := map[name.Tag]v1.Image{}
 	for _, suffix := range []string{"", twinSuffix} {
-		config := config.DeepCopy()
-		config.OS, config.Architecture = "linux", arch
-		config.Config = v1.Config{Entrypoint: []string{Program}, User: fmt.Sprintf("%d:%d", User, User), WorkingDir: "/"}
+		settings := v1.Config{Entrypoint: []string{witness.Program}, User: fmt.Sprintf("%d:%d", User, User), WorkingDir: "/"}
 		if suffix != "" {
-			// Runtimes know an image by the digest of its configuration, and
-			// report one of its tags, no matter which of them a pod asked
-			// for. So the twin has to differ in something.
-			config.Config.Labels = map[string]string{"podproof.test/twin": "true"}
+			// Runtimes know an image by the digest of its configuration, and report any
+			// of its tags, not the one in the pod. So the twin has to differ in something.
+			settings.Labels = map[string]string{"podproof.test/twin": "true"}
 		}
 		tag, err := name.NewTag(Repository+":"+buildID(program)+suffix, name.StrictValidation)
 		if err != nil {
 			return err
 		}
-		if images[tag], err = mutate.ConfigFile(image, config); err != nil {
+		if images[tag], err = oci.Image(layer, arch, settings); err != nil {
 			return err
 		}
 	}
 	return tarball.MultiWriteToFile(path, images)
 }
 
-// layerFiles is the file system of the image as a tar: the program, and /tmp
-// for everybody. It has no times, so equal programs make equal images.
-func layerFiles(program []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, f := range []struct {
-		header tar.Header
-		data   []byte
-	}{
-		{tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}, nil},
-		{tar.Header{Typeflag: tar.TypeReg, Name: Program[1:], Mode: 0o755, Size: int64(len(program))}, program},
-	} {
-		if err := w.WriteHeader(&f.header); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(f.data); err != nil {
-			return nil, err
-		}
-	}
-	err := w.Close() // it writes the end of the archive
-	return out.Bytes(), err
+// files writes the file system of the image: the program, and /tmp for everybody.
+func files(a *oci.Archive, program []byte) error {
+	return errors.Join(a.Scratch("tmp"), a.Text(witness.Program[1:], 0o755, program))
 }

@@ -1,4 +1,4 @@
-package witness
+package witnessimage
 
 import (
 	"strings"
@@ -19,10 +19,10 @@ func TestNamed(t *testing.T) {
 		"a twin of its own":       {reference: "r.test/w:1", twin: "r.test/twin:1", want: "r.test/w:1", wantTwin: "r.test/twin:1"},
 		"digests":                 {reference: "r.test/w" + digest, twin: "r.test/w:b", want: "r.test/w" + digest, wantTwin: "r.test/w:b"},
 		"a digest only":           {reference: "r.test/w" + digest, problem: "give it with --witness-twin"},
-		"no tag":                  {reference: "r.test/w", problem: "has no tag but latest"},
-		"latest":                  {reference: "r.test/w:latest", problem: "has no tag but latest"},
+		"no tag":                  {reference: "r.test/w", problem: "has the tag latest"},
+		"latest":                  {reference: "r.test/w:latest", problem: "has the tag latest"},
 		"no reference":            {reference: "r.test/W W", problem: "is no image reference"},
-		"a twin that is latest":   {reference: "r.test/w:1", twin: "r.test/w", problem: "witness-twin: \"r.test/w\" has no tag"},
+		"a twin that is latest":   {reference: "r.test/w:1", twin: "r.test/w", problem: "witness-twin: \"r.test/w\" has the tag latest"},
 		"a twin that is the same": {reference: "r.test/w:1", twin: "r.test/w:1", problem: "it is the witness itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,18 +35,5 @@ func TestNamed(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect([]string{got, gotTwin}).To(Equal([]string{c.want, c.wantTwin}))
 		})
-	}
-}
-
-func TestUntagged(t *testing.T) {
-	g := NewWithT(t)
-	for reference, want := range map[string]string{
-		"podproof.test/witness:0a":       "podproof.test/witness",
-		"r.test:5000/w:1":                "r.test:5000/w",
-		"r.test:5000/w":                  "r.test:5000/w",
-		"r.test:5000/w:1@sha256:0a0a0a0": "r.test:5000/w",
-		"r.test/w@sha256:0a0a0a0":        "r.test/w",
-	} {
-		g.Expect(Untagged(reference)).To(Equal(want))
 	}
 }

@@ -1,7 +1,6 @@
-package witness
+package witnessimage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,14 +12,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
+
+	"github.com/podproof/podproof/framework/ground/process"
 )
 
 const module = "github.com/podproof/podproof"
 
-// inputs are the directories and files of the module that the image depends
-// on.
-var inputs = []string{"go.mod", "go.sum", "fixtures/witness", "framework/witness"}
+// inputs are the directories and files of the module that the image depends on.
+var inputs = []string{
+	"go.mod", "go.sum", "fixtures/witness",
+	"framework/oci", "framework/witness/program.go", "framework/witness/witnessimage",
+}
 
 // source is podproof's source and the Go that builds it.
 type source struct {
@@ -29,19 +31,18 @@ type source struct {
 	arch    string // of the image: that of this machine, where the nodes run too
 }
 
-// findSource asks the go command for the module, which it knows in a checkout
-// and in any module that requires podproof, and else looks where this file
-// was compiled.
+// findSource asks the go command for the module, which it knows in a checkout and in any
+// module that requires podproof. Otherwise it looks where this file was compiled.
 func findSource(ctx context.Context) (source, error) {
 	if _, err := exec.LookPath("go"); err != nil {
-		return source{}, fmt.Errorf("the go command is needed to build the program: install Go from https://go.dev/dl, or put it on PATH: %w", err)
+		return source{}, fmt.Errorf("building the program needs the go command: install Go from https://go.dev/dl, or put it on PATH: %w", err)
 	}
 	src := source{arch: runtime.GOARCH}
 	dir, err := goCommand(ctx, "", nil, "list", "-m", "-f", "{{.Dir}}", module)
 	if err != nil || dir == "" {
 		var ok bool
 		if dir, ok = compiledFrom(); !ok {
-			return src, errors.Join(fmt.Errorf("the source of module %s is not to be found from the current directory: run in a checkout, or in a module that requires it", module), err)
+			return src, errors.Join(fmt.Errorf("the source of module %s was not found from the current directory: run in a checkout, or in a module that requires it", module), err)
 		}
 	}
 	src.dir = dir
@@ -49,14 +50,14 @@ func findSource(ctx context.Context) (source, error) {
 	return src, err
 }
 
-// compiledFrom is the root of the checkout that this package was compiled in,
-// if it is still there. Builds with -trimpath do not know it.
+// compiledFrom is the root of the checkout that this package was compiled in, if it is
+// still there. Builds with -trimpath do not know it.
 func compiledFrom() (string, bool) {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return "", false
 	}
-	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	root := filepath.Join(filepath.Dir(file), "..", "..", "..")
 	_, err := os.Stat(filepath.Join(root, "fixtures", "witness", "main.go"))
 	return root, err == nil && filepath.IsAbs(root)
 }
@@ -88,8 +89,8 @@ func (s source) key(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:16], nil
 }
 
-// compile builds the program: static, and the same for the same source
-// wherever it lies and whatever its version control says.
+// compile builds the program: static, and the same for the same source in any directory
+// and any state of version control.
 func (s source) compile(ctx context.Context, out string) error {
 	_, err := goCommand(ctx, s.dir,
 		[]string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + s.arch, "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT="},
@@ -97,25 +98,9 @@ func (s source) compile(ctx context.Context, out string) error {
 	return err
 }
 
-// goCommand runs the go command in dir, with env over the environment, and
-// returns what it printed; the error has the last lines of its complaints.
+// goCommand runs the go command in dir, with env on top of the environment, and returns
+// what it printed. It is interrupted gently: then it removes its temporary files.
 func goCommand(ctx context.Context, dir string, env []string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
-	// The go command removes its temporary files when it is interrupted, not
-	// when it is killed.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		lines = lines[max(0, len(lines)-10):]
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, strings.Join(lines, "\n"))
-	}
-	return strings.TrimSpace(stdout.String()), nil
+	out, err := process.Command{Dir: dir, Env: env, Args: append([]string{"go"}, args...), Gentle: true}.Output(ctx)
+	return strings.TrimSpace(out), err
 }

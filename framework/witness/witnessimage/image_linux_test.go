@@ -1,4 +1,4 @@
-package witness_test
+package witnessimage
 
 import (
 	"archive/tar"
@@ -19,8 +19,24 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	. "github.com/onsi/gomega"
-	"github.com/podproof/podproof/framework/witness"
 )
+
+var built *Image
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "witness-test-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			built, err = Build(context.Background(), dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
 
 // inArchive reads one image of an archive.
 func inArchive(t *testing.T, archive, reference string) v1.Image {
@@ -38,7 +54,7 @@ func inArchive(t *testing.T, archive, reference string) v1.Image {
 
 func TestArchiveHoldsTheProgramForAnUnprivilegedUser(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(built.Reference).To(Equal(witness.Repository + ":" + built.Build))
+	g.Expect(built.Reference).To(Equal(Repository + ":" + built.Build))
 	image := inArchive(t, built.Archive, built.Reference)
 	config, err := image.ConfigFile()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -113,7 +129,7 @@ func id(t *testing.T, image v1.Image) v1.Hash {
 
 func TestProgramIsStaticAndDoesNotTellWhereItWasBuilt(t *testing.T) {
 	g := NewWithT(t)
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	g.Expect(err).NotTo(HaveOccurred())
 	program, err := os.ReadFile(built.Binary)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -130,7 +146,7 @@ func TestASecondBuildDoesNotCompile(t *testing.T) {
 	g := NewWithT(t)
 	fakeGo(t, "echo compiled again >&2; exit 1")
 	t.Chdir("/") // outside of any module the source is found all the same
-	again, err := witness.Build(t.Context(), filepath.Dir(filepath.Dir(built.Archive)))
+	again, err := Build(t.Context(), filepath.Dir(filepath.Dir(built.Archive)))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again).To(Equal(built))
 }
@@ -138,11 +154,11 @@ func TestASecondBuildDoesNotCompile(t *testing.T) {
 func TestBuildsAtOnceAgreeAndLeaveNothingElse(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	var images [2]*witness.Image
+	var images [2]*Image
 	var errs [2]error
 	var both sync.WaitGroup
 	for i := range images {
-		both.Go(func() { images[i], errs[i] = witness.Build(t.Context(), dir) })
+		both.Go(func() { images[i], errs[i] = Build(t.Context(), dir) })
 	}
 	both.Wait()
 	g.Expect(errs).To(HaveEach(BeNil()))
@@ -183,7 +199,7 @@ func TestAnInterruptedBuildLeavesNothing(t *testing.T) {
 		cancel()
 	}()
 	dir := t.TempDir()
-	_, err := witness.Build(ctx, dir)
+	_, err := Build(ctx, dir)
 	g.Expect(err).To(MatchError(context.Canceled))
 	left, err := os.ReadDir(dir)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -194,7 +210,7 @@ func TestAFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {
 	g := NewWithT(t)
 	fakeGo(t, "echo main.go:1: no such thing >&2; exit 1")
 	dir := t.TempDir()
-	_, err := witness.Build(t.Context(), dir)
+	_, err := Build(t.Context(), dir)
 	g.Expect(err).To(MatchError(And(HavePrefix("witness image: go build:"), HaveSuffix("main.go:1: no such thing"))))
 	left, err := os.ReadDir(dir)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -204,6 +220,6 @@ func TestAFailedBuildShowsWhatTheCompilerSaid(t *testing.T) {
 func TestWithoutGoTheErrorSaysWhatToInstall(t *testing.T) {
 	g := NewWithT(t)
 	t.Setenv("PATH", t.TempDir())
-	_, err := witness.Build(t.Context(), t.TempDir())
+	_, err := Build(t.Context(), t.TempDir())
 	g.Expect(err).To(MatchError(ContainSubstring("install Go")))
 }

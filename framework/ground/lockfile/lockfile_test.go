@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/gofrs/flock"
 	. "github.com/onsi/gomega"
 )
 
@@ -79,20 +80,19 @@ func TestAcquireEndsWithItsContext(t *testing.T) {
 	third.Release()
 }
 
-func TestLockOnARemovedFileDoesNotCount(t *testing.T) {
+func TestALockIsHeldThoughItsFileWasRemoved(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "state", "lock")
 	first, err := Try(path)
 	g.Expect(err).NotTo(HaveOccurred())
 
-	got := make(chan *Lock, 1)
+	got, waits := make(chan *Lock, 1), make(chan struct{})
 	go func() {
-		second, _ := Acquire(t.Context(), path, nil)
+		second, _ := Acquire(t.Context(), path, func(string) { close(waits) })
 		got <- second
 	}()
-	// Somebody waits on the file by now; its holder removes it, as the deletion
-	// of a cluster does.
-	g.Eventually(func() int { return opened(path) }).Should(Equal(2))
+	// The holder removes the file, as the deletion of a cluster does.
+	g.Eventually(waits).Should(BeClosed())
 	g.Expect(os.RemoveAll(filepath.Dir(path))).To(Succeed())
 	first.Release()
 
@@ -104,14 +104,15 @@ func TestLockOnARemovedFileDoesNotCount(t *testing.T) {
 	second.Release()
 }
 
-// opened counts the descriptors of this process that are open on a file.
-func opened(path string) int {
-	descriptors, _ := filepath.Glob("/proc/self/fd/*")
-	count := 0
-	for _, descriptor := range descriptors {
-		if target, err := os.Readlink(descriptor); err == nil && target == path {
-			count++
-		}
-	}
-	return count
+func TestALockOnARemovedFileDoesNotCount(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "lock")
+	file := flock.New(path)
+	g.Expect(file.TryLock()).To(BeTrue())
+	defer file.Close()
+	g.Expect(visible(file)).To(BeTrue())
+	g.Expect(os.Remove(path)).To(Succeed())
+	g.Expect(visible(file)).To(BeFalse())
+	g.Expect(os.WriteFile(path, nil, 0o644)).To(Succeed())
+	g.Expect(visible(file)).To(BeFalse(), "it is another file by now")
 }

@@ -1,0 +1,4 @@
+package witness
+
+// Program is where the program is in the image.
+const Program = "/witness"
