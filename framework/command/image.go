@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/podproof/podproof/framework/incluster"
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness/witnessimage"

@@ -4,9 +4,9 @@ import (
 	"os"
 	"slices"
 
-	"github.com/podproof/podproof/framework/incluster"
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/witness/witnessimage"
 	"github.com/spf13/cobra"
 )

@@ -1,8 +1,8 @@
 package command
 
 import (
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
 	"github.com/podproof/podproof/framework/fleet"
-	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/spf13/cobra"
 )

@@ -1,8 +1,8 @@
 package command
 
 import (
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 	"github.com/podproof/podproof/framework/options"
-	"github.com/podproof/podproof/framework/rights"
 	"github.com/spf13/cobra"
 )
 

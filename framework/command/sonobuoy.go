@@ -1,7 +1,7 @@
 package command
 
 import (
-	"github.com/podproof/podproof/framework/incluster"
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
 	"github.com/spf13/cobra"
 )
 

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
 	"github.com/podproof/podproof/framework/fleet"
-	"github.com/podproof/podproof/framework/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"

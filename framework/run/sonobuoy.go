@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/podproof/podproof/framework/incluster"
+	"github.com/podproof/podproof/framework/elsewhere/incluster"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"

@@ -21,9 +21,9 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/podproof/podproof/framework/cluster"
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 	"github.com/podproof/podproof/framework/ground/kind"
 	"github.com/podproof/podproof/framework/progress"
-	"github.com/podproof/podproof/framework/rights"
 )
 
 // apiTimeout bounds the first answer of the API of a cluster that is there.

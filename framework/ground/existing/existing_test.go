@@ -23,7 +23,7 @@ import (
 
 	"github.com/podproof/podproof/framework/api/apitest"
 	"github.com/podproof/podproof/framework/cluster"
-	"github.com/podproof/podproof/framework/rights"
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 )
 
 // writeKubeconfig writes a kubeconfig with the contexts one, current, and two.

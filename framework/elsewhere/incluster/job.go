@@ -12,8 +12,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 	"github.com/podproof/podproof/framework/owner"
-	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/witness/witnessimage"
 )
 

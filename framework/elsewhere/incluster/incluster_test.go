@@ -23,8 +23,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/podproof/podproof/framework/elsewhere/rights"
 	"github.com/podproof/podproof/framework/owner"
-	"github.com/podproof/podproof/framework/rights"
 	"github.com/podproof/podproof/framework/witness/witnessimage"
 )
 
