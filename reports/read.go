@@ -51,16 +51,16 @@ func parseRecord(path string, data []byte) (Record, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &kind); err != nil {
-		return r, fmt.Errorf("%s is not JSON and has no record in a line of its own, so it is no record of a run: %w", path, err)
+		return r, fmt.Errorf("%s is not a record: it is not JSON, and none of its lines is a record: %w", path, err)
 	}
 	if kind.Schema != Schema {
-		return r, fmt.Errorf("%s has the schema %q where %s is needed: it is no record of a run, or that of another podproof", path, kind.Schema, Schema)
+		return r, fmt.Errorf("%s has the schema %q; this podproof reads records with the schema %s", path, kind.Schema, Schema)
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("%s is not a record as its schema says: %w", path, err)
+		return r, fmt.Errorf("%s does not match the schema of a record: %w", path, err)
 	}
 	if len(r.Claims) == 0 {
-		return r, fmt.Errorf("%s has no claims, so it is not a whole record", path)
+		return r, fmt.Errorf("%s is not a complete record: it has no claims", path)
 	}
 	return r, nil
 }

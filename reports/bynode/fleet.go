@@ -135,11 +135,11 @@ func Join(fleets ...Fleet) (Fleet, error) {
 			{"podproof", whole.Version, f.Version},
 			{"Kubernetes", cmp.Or(whole.ServerVersion, f.ServerVersion), cmp.Or(f.ServerVersion, whole.ServerVersion)},
 			{"profile", whole.Profile, f.Profile},
-			{"the Job", cmp.Or(whole.Job, f.Job), cmp.Or(f.Job, whole.Job)},
+			{"Job", cmp.Or(whole.Job, f.Job), cmp.Or(f.Job, whole.Job)},
 			{"filter", strings.Join(whole.Filters, ", "), strings.Join(f.Filters, ", ")},
 		} {
 			if differs.a != differs.b {
-				return Fleet{}, fmt.Errorf("the results are not of one run: one is of %s %q, another of %q", differs.what, differs.a, differs.b)
+				return Fleet{}, fmt.Errorf("the results are of different runs: %s is %q in one and %q in another", differs.what, differs.a, differs.b)
 			}
 		}
 		for _, part := range f.Parts {
@@ -155,7 +155,7 @@ func Join(fleets ...Fleet) (Fleet, error) {
 			case i < 0:
 				whole.Nodes = append(whole.Nodes, n)
 			case whole.chosenOf(whole.Nodes[i].Part) == f.chosenOf(n.Part):
-				return Fleet{}, fmt.Errorf("there are two results of node %s; give those of one run", n.Name)
+				return Fleet{}, fmt.Errorf("there are two results for node %s; pass the results of one run", n.Name)
 			case n.ExitCode != whole.Nodes[i].ExitCode && n.ExitCode == reports.WorseExit(n.ExitCode, whole.Nodes[i].ExitCode):
 				whole.twice[whole.Nodes[i].Part]++
 				whole.Nodes[i] = n
@@ -168,7 +168,7 @@ func Join(fleets ...Fleet) (Fleet, error) {
 	slices.SortFunc(whole.Parts, func(a, b Shard) int { return cmp.Compare(a.Index, b.Index) })
 	for i, part := range whole.Parts {
 		if part.Of != whole.Parts[0].Of || i > 0 && part.Index == whole.Parts[i-1].Index {
-			return Fleet{}, errors.New("the results are not of one run: they are of parts that do not go together; give those of one run")
+			return Fleet{}, errors.New("the results are of different runs: their shards do not fit together; pass the results of one run")
 		}
 	}
 	return whole, nil
@@ -188,7 +188,7 @@ func (f Fleet) chosenOf(index int) string {
 func (f Fleet) Missing() string {
 	var words []string
 	if len(f.Parts) == 0 {
-		return "nothing says how many nodes there are"
+		return "the number of nodes is unknown"
 	}
 	for index := range f.Parts[0].Of {
 		i := slices.IndexFunc(f.Parts, func(s Shard) bool { return s.Index == index })
@@ -206,7 +206,7 @@ func (f Fleet) Missing() string {
 			words = append(words, fmt.Sprintf("shard %d/%d has results of %d of its %s", index, part.Of, has, wording.Plural(part.Nodes, "node")))
 		}
 		if f.Parts[i].Chosen != f.Parts[0].Chosen {
-			words = append(words, fmt.Sprintf("shard %d/%d saw other nodes than shard %d/%d, so that some may be left out", index, f.Parts[i].Of, f.Parts[0].Index, f.Parts[0].Of))
+			words = append(words, fmt.Sprintf("shard %d/%d saw different nodes than shard %d/%d, so some may be missing", index, f.Parts[i].Of, f.Parts[0].Index, f.Parts[0].Of))
 		}
 	}
 	return strings.Join(words, "; ")
@@ -240,7 +240,7 @@ func Read(r io.Reader) ([]Fleet, error) {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	if len(fleets) == 0 {
-		return nil, fmt.Errorf("there is no result of nodes (%s) in it", Schema)
+		return nil, fmt.Errorf("it contains no results of nodes (%s)", Schema)
 	}
 	return fleets, nil
 }

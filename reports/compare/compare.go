@@ -197,7 +197,7 @@ func (c Comparison) Conclusion() string {
 			same++
 		}
 	}
-	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d selected in one only, %d the same; %s became slower",
+	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d selected in only one record, %d the same; %s became slower",
 		wording.Plural(c.Count(Worse), "claim"), c.Count(Better), c.Count(Changed), c.Count(Apart), same, wording.Plural(len(c.Slower), "spec"))
 }
 

@@ -249,7 +249,7 @@ func facts(r reports.Record) []fact {
 		}
 	}
 	if c := r.Cluster; c != nil {
-		kind := "a cluster that was there"
+		kind := "an existing cluster"
 		if c.Kind {
 			kind = "made by podproof with kind"
 		}
@@ -284,7 +284,7 @@ func facts(r reports.Record) []fact {
 	if run.SpecsSeconds > 0 {
 		add("Specs", fmt.Sprintf("%s in %s", wording.Plural(r.Summary.Specs, "spec"), wording.Duration(run.SpecsSeconds)), wording.Plural(run.Procs, "process")+fmt.Sprintf(", seed %d", run.Seed))
 	}
-	add("Laws", lawsText(r), "each checked on every version of every pod that it is about")
+	add("Laws", lawsText(r), "each checked on every version of every pod that it applies to")
 	var steps []string
 	total := 0.0
 	for _, s := range r.Setup {
