@@ -45,7 +45,7 @@ type Implementation struct {
 	Contact      []string `json:"contact,omitempty"`
 }
 
-// Versions are those of what was tested, each named once.
+// Versions are the versions under test, each named once.
 type Versions struct {
 	Kubernetes string   `json:"kubernetes"` // of the API server
 	Kubelets   []string `json:"kubelets"`
@@ -143,7 +143,7 @@ func (c Report) YAML() ([]byte, error) {
 	return data, nil
 }
 
-// Parse reads a report; a field that there is not is an error.
+// Parse reads a report. An unknown field is an error.
 func Parse(data []byte) (Report, error) {
 	var c Report
 	var kind struct {

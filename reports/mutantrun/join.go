@@ -43,10 +43,9 @@ func Read(dir string) ([]Record, error) {
 	return records, err
 }
 
-// Join makes one record of those of several runs on one Kubernetes version, such
-// as the jobs of a CI matrix. Of a mutant with several results the newest counts, unless
-// it left open what an older one had decided. Mutants of which there is no result are
-// named as what could not be tested.
+// Join merges the records of several runs on one Kubernetes version, such as the jobs of a
+// CI matrix. If a mutant has several results, the newest one counts, unless only an older
+// one is decided. Mutants without a result are named in Error.
 func Join(records []Record) (Record, error) {
 	records = slices.Clone(records)
 	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })

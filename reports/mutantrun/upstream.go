@@ -47,8 +47,8 @@ type UpstreamFailure struct {
 	Message string `json:"message"`
 }
 
-// noticed counts the mutants on which both suites came to a result, and those of them
-// that each noticed.
+// noticed counts the mutants with a result of both suites, and how many of them each suite
+// noticed.
 func (r *Record) noticed() (both, podproof, upstream int) {
 	for _, m := range r.Mutants {
 		seen := slices.Contains([]Outcome{Killed, KilledInPart, KilledByOthers}, m.Outcome)

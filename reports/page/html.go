@@ -158,8 +158,8 @@ type claimView struct {
 	Rows  []reports.Measurement // after the first one
 	First *reports.Measurement
 	Span  template.HTMLAttr // of the cells that belong to all of them
-	Specs []specView        // whose place in the page this is
-	Also  []specView        // that are told of at another claim
+	Specs []specView        // shown here
+	Also  []specView        // shown at another claim
 }
 
 type link struct{ Title, URL string }
@@ -175,7 +175,7 @@ type specView struct {
 	Told     []podTold
 	Head     string // of the message
 	Rest     string
-	Home     string // the claim in whose row it is told of, "" for a problem
+	Home     string // the claim whose row shows it, "" for a problem
 }
 
 type podTold struct {
