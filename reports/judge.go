@@ -85,14 +85,14 @@ func (s Spec) Finding(claim string) Finding {
 	case Passed:
 		for _, m := range s.Measured {
 			if m.Claim == claim && !m.OK {
-				return Finding{Inconclusive, fmt.Sprintf("the spec passed although it measured %s (%s) where %s is documented",
+				return Finding{Inconclusive, fmt.Sprintf("the spec passed, but it measured %s (%s); the documented value is %s",
 					m.Measured, m.What, m.Documented)}
 			}
 		}
 		return Finding{Conformant, ""}
 	case Deviated:
 		if s.Deviation == nil {
-			return Finding{Inconclusive, "the spec found a known deviation without saying which"}
+			return Finding{Inconclusive, "the spec found a known deviation but does not name it"}
 		}
 		if s.Deviation.Claim != claim {
 			return Finding{Inconclusive, "its spec also proves " + s.Deviation.Claim + " and found a " + s.Deviation.String()}
@@ -105,13 +105,13 @@ func (s Spec) Finding(claim string) Finding {
 		return Finding{Inconclusive, "could not be tested: " + wording.FirstLine(s.Message)}
 	case Skipped:
 		if s.SkipReason == "" {
-			return Finding{Inconclusive, "the spec was skipped without saying why"}
+			return Finding{Inconclusive, "the spec was skipped without a reason"}
 		}
 		return Finding{NotApplicable, s.SkipReason}
 	case Interrupted:
 		return Finding{NotRun, "the run was stopped before the spec had a result"}
 	case Unstarted:
-		return Finding{NotRun, "the run ended before the spec was started"}
+		return Finding{NotRun, "the run ended before the spec started"}
 	default:
 		return Finding{Inconclusive, fmt.Sprintf("the spec ended in a state that is not known: %q", s.State)}
 	}
@@ -129,7 +129,7 @@ func (l Law) Finding() Finding {
 		}
 		return Finding{Nonconformant, reason}
 	case l.Pods == 0:
-		return Finding{NotRun, "no pod of this run came to what it is about"}
+		return Finding{NotRun, "this run had no pod that the law applies to"}
 	default:
 		return Finding{Conformant, ""}
 	}
@@ -151,10 +151,10 @@ func judgeLaw(l Law, checked bool) ClaimResult {
 func (l Law) Held() Measurement {
 	on := fmt.Sprintf("%s of %s", wording.Plural(l.Versions, "version"), wording.Plural(l.Pods, "pod"))
 	if l.Exempt > 0 {
-		on += fmt.Sprintf(" (not on %d to which a spec did what the law exempts)", l.Exempt)
+		on += fmt.Sprintf(" (%d more are exempt, because of what a spec did to them)", l.Exempt)
 	}
 	return Measurement{
-		Claim: l.ID, What: "held on", Documented: "every version of every pod that it is about",
+		Claim: l.ID, What: "held on", Documented: "every version of every pod that the law applies to",
 		Measured: on,
 		OK:       len(l.Broken) == 0,
 	}
@@ -289,7 +289,7 @@ func judgeRun(j Judgement, specs []Spec, run Run, mistakes []string) (Verdict, s
 	case run.SetupError != "":
 		return Inconclusive, "set-up failed: " + wording.FirstLine(run.SetupError)
 	case len(mistakes) > 0:
-		return Inconclusive, "the suite and its catalogue do not fit: " + strings.Join(mistakes, "; ")
+		return Inconclusive, "the specs and the catalogue do not match: " + strings.Join(mistakes, "; ")
 	case run.Interrupted:
 		return Inconclusive, "the run was interrupted, with " + wording.Plural(s.SpecsNotRun, "spec") + " left without a result"
 	case s.SpecsPassed+s.SpecsDeviated+s.SpecsFailed+s.SpecsNotRun == 0:

@@ -39,7 +39,7 @@ func TestVerdictOfAClaim(t *testing.T) {
 		"known deviation and a failure":   {[]reports.Spec{sample.Fail("A-01", reports.ClusterFailure), sample.Deviate("A-01")}, reports.Nonconformant, "because"},
 		"known deviation and no test":     {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Deviate("A-01")}, reports.Inconclusive, "because"},
 		"known deviation of another":      {[]reports.Spec{otherDeviates}, reports.Inconclusive, "also proves B-01"},
-		"known deviation without a name":  {[]reports.Spec{sample.InState("A-01", reports.Deviated)}, reports.Inconclusive, "which"},
+		"known deviation without a name":  {[]reports.Spec{sample.InState("A-01", reports.Deviated)}, reports.Inconclusive, "does not name it"},
 		"one passed":                      {[]reports.Spec{sample.Pass("A-01")}, reports.Conformant, ""},
 		"all passed":                      {[]reports.Spec{sample.Pass("A-01"), sample.Pass("A-01")}, reports.Conformant, ""},
 		"failed by the cluster":           {[]reports.Spec{sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
@@ -50,18 +50,18 @@ func TestVerdictOfAClaim(t *testing.T) {
 		"cluster beats suite":             {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
 		"cluster beats interrupt":         {[]reports.Spec{sample.InState("A-01", reports.Interrupted), sample.Fail("A-01", reports.ClusterFailure)}, reports.Nonconformant, "because"},
 		"skipped with a reason":           {[]reports.Spec{sample.Skip("A-01", "needs 1.35")}, reports.NotApplicable, "needs 1.35"},
-		"skipped without one":             {[]reports.Spec{sample.Skip("A-01", "")}, reports.Inconclusive, "without saying why"},
+		"skipped without one":             {[]reports.Spec{sample.Skip("A-01", "")}, reports.Inconclusive, "skipped without a reason"},
 		"passed and skipped":              {[]reports.Spec{sample.Pass("A-01"), sample.Skip("A-01", "needs 1.35")}, reports.Conformant, "in part; does not apply here: needs 1.35"},
 		"suite failure and skipped":       {[]reports.Spec{sample.Fail("A-01", reports.SuiteFailure), sample.Skip("A-01", "needs 1.35")}, reports.Inconclusive, "because"},
 		"interrupted":                     {[]reports.Spec{sample.InState("A-01", reports.Interrupted)}, reports.NotRun, "stopped before"},
-		"not started":                     {[]reports.Spec{sample.InState("A-01", reports.Unstarted)}, reports.NotRun, "before the spec was started"},
+		"not started":                     {[]reports.Spec{sample.InState("A-01", reports.Unstarted)}, reports.NotRun, "before the spec started"},
 		"not started and skipped":         {[]reports.Spec{sample.InState("A-01", reports.Unstarted), sample.Skip("A-01", "x")}, reports.NotRun, "before the spec"},
 		"passed and not started":          {[]reports.Spec{sample.Pass("A-01"), sample.InState("A-01", reports.Unstarted)}, reports.Inconclusive, "only some of its specs"},
 		"unknown state":                   {[]reports.Spec{sample.InState("A-01", "odd")}, reports.Inconclusive, `"odd"`},
 		"filtered out":                    {[]reports.Spec{sample.InState("A-01", reports.Filtered)}, reports.NotRun, "left out by"},
 		"passed, a part filtered out":     {[]reports.Spec{sample.Pass("A-01"), part}, reports.Conformant, "in part; this run left out: 40 s step"},
 		"no spec":                         {nil, reports.NotRun, "no spec of this run"},
-		"passed against its measurement":  {[]reports.Spec{contradiction}, reports.Inconclusive, "measured 3 s (delay) where 10 s is documented"},
+		"passed against its measurement":  {[]reports.Spec{contradiction}, reports.Inconclusive, "measured 3 s (delay); the documented value is 10 s"},
 		"measurement of another claim":    {[]reports.Spec{foreign}, reports.Conformant, ""},
 		"two reasons, each said once":     {[]reports.Spec{sample.Skip("A-01", "x"), sample.Skip("A-01", "y"), sample.Skip("A-01", "x")}, reports.NotApplicable, "x; y"},
 		"another claim's spec is nothing": {[]reports.Spec{sample.Fail("B-01", reports.ClusterFailure), sample.Pass("A-01")}, reports.Conformant, ""},
@@ -125,7 +125,7 @@ func TestLaws(t *testing.T) {
 	j := reports.Judge(sample.Catalogue(), nil, broken, reports.Run{})
 	g.Expect(verdictOf(j, "C-01").Reason).To(Equal("LAW-C is broken on pod ns/p: phase went back (and on 2 more pods)"))
 	g.Expect(verdictOf(j, "C-01").Measured).To(ConsistOf(reports.Measurement{Claim: "C-01", What: "LAW-C held on",
-		Documented: "every version of every pod that it is about", Measured: "20 versions of 3 pods"}))
+		Documented: "every version of every pod that the law applies to", Measured: "20 versions of 3 pods"}))
 	g.Expect(j.Summary.LawsBroken).To(Equal(1))
 	j = reports.Judge(sample.Catalogue(), nil, noPods, reports.Run{})
 	g.Expect(verdictOf(j, "LAW-C").Selected).To(BeFalse(), "a law that no pod came to is no claim of the run")

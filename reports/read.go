@@ -14,9 +14,8 @@ import (
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
 
-// Read reads a record from its file, from the directory of its run, or from a log that has
-// it (WriteLog); Stdin is one of these on standard input. The error says what is wrong
-// with what was named.
+// Read reads a record from its file, from the directory of its run, or from a log that
+// contains it (see WriteLog). Stdin reads it from standard input.
 func Read(path string) (Record, error) {
 	var r Record
 	if path == Stdin {
@@ -51,16 +50,16 @@ func parseRecord(path string, data []byte) (Record, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &kind); err != nil {
-		return r, fmt.Errorf("%s is not JSON and has no record in a line of its own, so it is no record of a run: %w", path, err)
+		return r, fmt.Errorf("%s is not a record: it is not JSON, and none of its lines is a record: %w", path, err)
 	}
 	if kind.Schema != Schema {
-		return r, fmt.Errorf("%s has the schema %q where %s is needed: it is no record of a run, or that of another podproof", path, kind.Schema, Schema)
+		return r, fmt.Errorf("%s has the schema %q; this podproof reads records with the schema %s", path, kind.Schema, Schema)
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("%s is not a record as its schema says: %w", path, err)
+		return r, fmt.Errorf("%s does not match the schema of a record: %w", path, err)
 	}
 	if len(r.Claims) == 0 {
-		return r, fmt.Errorf("%s has no claims, so it is not a whole record", path)
+		return r, fmt.Errorf("%s is not a complete record: it has no claims", path)
 	}
 	return r, nil
 }
@@ -68,14 +67,13 @@ func parseRecord(path string, data []byte) (Record, error) {
 // logged is how the line of a log starts that is a record.
 var logged = []byte(`{"schema":"` + Schema + `"`)
 
-// WriteLog writes the record as one line, for the log of a pod: that is all of a pod that
-// can be had after its end, without a volume and without a shell in its image.
+// WriteLog writes the record as one line, for the log of a pod. After the pod has ended,
+// its log is all that is left without a volume.
 func WriteLog(w io.Writer, r Record) error {
 	return json.NewEncoder(w).Encode(r)
 }
 
-// inLog finds the record in a log, the last if there are several; nil says that there is
-// none.
+// inLog finds the last record in a log; nil means that there is none.
 func inLog(data []byte) []byte {
 	var last []byte
 	for line := range bytes.Lines(data) {

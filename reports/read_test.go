@@ -22,9 +22,9 @@ func TestRead(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		"schema: x":                                      "is not JSON",
-		`{"schema":"other/v1"}`:                          `has the schema "other/v1" where podproof.record/v1 is needed`,
-		`{"schema":"` + reports.Schema + `"}`:            "has no claims",
-		`{"schema":"` + reports.Schema + `","claims":3}`: "is not a record as its schema says",
+		`{"schema":"other/v1"}`:                          `has the schema "other/v1"; this podproof reads records with the schema podproof.record/v1`,
+		`{"schema":"` + reports.Schema + `"}`:            "it has no claims",
+		`{"schema":"` + reports.Schema + `","claims":3}`: "does not match the schema of a record",
 	} {
 		file := filepath.Join(t.TempDir(), "r.json")
 		g.Expect(os.WriteFile(file, []byte(content), 0o600)).To(Succeed())

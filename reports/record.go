@@ -29,14 +29,13 @@ type Record struct {
 	Run     Run      `json:"run"`
 	Cluster *Cluster `json:"cluster,omitempty"` // nil when set-up did not get that far
 
-	// Setup lists the set-up steps in order, with the seconds that each took. A step
-	// with an error is the one at which set-up failed, or the trial after which it had
-	// the doubt of Cluster.
+	// Setup lists the set-up steps in order, with the seconds that each took. At a step
+	// with an error set-up failed, or the trial raised the doubt in Cluster.
 	Setup []Timing `json:"setup,omitempty"`
 
 	Claims []ClaimResult `json:"claims"`
-	// Specs lists what ran, or should have run, or was skipped for a reason, in the
-	// order of the catalogue. Specs that a filter or the profile left out are only
+	// Specs lists the specs that ran, should have run, or were skipped for a reason, in
+	// the order of the catalogue. Specs that a filter or the profile left out are only
 	// counted, in Summary.
 	Specs []Spec `json:"specs"`
 	Laws  []Law  `json:"laws"`
@@ -88,13 +87,14 @@ type Cluster struct {
 	Cgroup        string   `json:"cgroup,omitempty"`
 	WitnessImage  string   `json:"witnessImage,omitempty"`
 	Capabilities  []string `json:"capabilities,omitempty"` // of claims.Need…, found on this cluster
-	// Sources says of every capability how it was found, or why it is not there.
+	// Sources says how each capability was found, or why it is missing.
 	Sources map[string]string `json:"sources,omitempty"`
-	// Gates says of feature gates that claims name whether they are "on" or "off", or
-	// why that is not known.
+	// Gates says whether the feature gates that claims name are "on" or "off", or why
+	// that is not known.
 	Gates map[string]string `json:"gates,omitempty"`
-	// Doubt is what the nodes said of pods before the specs began that cannot be, such
-	// as that a container runs which no container runtime has started.
+	// Doubt is something that the nodes reported about pods before the specs began and
+	// that cannot be true. An example is a running container that no container runtime has
+	// started.
 	Doubt string `json:"doubt,omitempty"`
 	Nodes []Node `json:"nodes,omitempty"`
 }
@@ -114,13 +114,13 @@ type State string
 const (
 	Passed State = "passed"
 	Failed State = "failed"
-	// Skipped is a spec that does not apply here; SkipReason names the gate that said so.
+	// Skipped is a spec that does not apply here; SkipReason says why.
 	Skipped State = "skipped"
-	// Deviated is a spec that found the bug which Deviation names, as it had to.
+	// Deviated is a spec that found the known bug in Deviation, as expected.
 	Deviated State = "known deviation"
-	// Interrupted is a spec that was running when the run was stopped.
+	// Interrupted is a spec that ran when the run was stopped.
 	Interrupted State = "interrupted"
-	// Unstarted is a spec that was selected, but the run ended before its turn.
+	// Unstarted is a selected spec whose turn never came, because the run ended first.
 	Unstarted State = "not started"
 	// Filtered is a spec that the profile or a filter left out.
 	Filtered State = "filtered"
@@ -132,8 +132,8 @@ type FailureKind string
 const (
 	// ClusterFailure is behaviour that differs from what is documented.
 	ClusterFailure FailureKind = "cluster"
-	// SuiteFailure is a failure to test: an image is missing, the API cannot be
-	// reached, the history has a hole, or the suite itself has a mistake.
+	// SuiteFailure is a failure to test: an image is missing, the API does not answer,
+	// the history has a hole, or the suite has a bug.
 	SuiteFailure FailureKind = "suite"
 )
 
@@ -162,8 +162,8 @@ type Spec struct {
 	APIRequests int      `json:"apiRequests,omitempty"`
 }
 
-// Deviation is an upstream bug through which a released version is known not to do
-// what a claim says, found on the cluster under test.
+// Deviation is a known upstream bug, found on the cluster under test: a released version
+// does not do what a claim says.
 type Deviation struct {
 	Claim     string `json:"claim"`
 	Issue     string `json:"issue"`     // URL
@@ -197,8 +197,8 @@ type Law struct {
 	ID       string `json:"id"` // the claim, for instance LAW-PHASE-KNOWN
 	Pods     int    `json:"pods"`
 	Versions int    `json:"versions"` // of these pods, all together
-	// Exempt counts further pods that specs took out of the law, for what they did
-	// to them themselves.
+	// Exempt counts further pods that the law does not apply to, because of what a spec
+	// did to them.
 	Exempt int         `json:"exempt,omitempty"`
 	Broken []BrokenLaw `json:"broken,omitempty"`
 }
@@ -220,7 +220,7 @@ type Verdict string
 const (
 	Conformant    Verdict = "conformant"
 	Nonconformant Verdict = "nonconformant"
-	// KnownDeviation is a claim that this version is known not to keep, and does not.
+	// KnownDeviation is a claim that this version breaks through a known bug.
 	KnownDeviation Verdict = "known deviation"
 	NotApplicable  Verdict = "not applicable"
 	NotRun         Verdict = "not run"
@@ -250,21 +250,21 @@ type ClaimResult struct {
 	Sentence string `json:"sentence"`
 	Strength string `json:"strength"`
 	Source   string `json:"source"` // URL of the first place that documents it
-	// Sources are all of these places. What the article says of the claim, whether
-	// that is right, and why not, are as in the catalogue.
+	// Sources are all of these places. The article's statement, whether it is right, and
+	// why not, come from the catalogue.
 	Sources        []claims.Source `json:"sources,omitempty"`
 	Article        string          `json:"article,omitempty"`
 	ArticleVerdict string          `json:"articleVerdict,omitempty"`
 	ArticleWhy     string          `json:"articleWhy,omitempty"`
-	// Mutants are the wrong components, by the IDs of fixtures/mutants, that have to
-	// turn the claim red.
+	// Mutants are the IDs, in fixtures/mutants, of the wrong components that must turn the
+	// claim red.
 	Mutants []string `json:"mutants,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 	// Reason says why. For a conformant claim it says what was left out, if anything.
 	Reason string `json:"reason,omitempty"`
 	// Selected is false for a claim that the profile or a filter left out, and for a law
-	// that no pod of the run came to.
+	// that applied to no pod of the run.
 	Selected bool          `json:"selected"`
 	Measured []Measurement `json:"measured,omitempty"`
 	Specs    []string      `json:"specs,omitempty"` // texts of the specs that spoke
@@ -304,8 +304,8 @@ const (
 	ExitInterrupted   = 4
 )
 
-// WorseExit keeps the exit code that says more of what went wrong: an interrupt, then a
-// nonconformant cluster, then bad usage, then a run that could not test.
+// WorseExit returns the more important of two exit codes: first an interrupt, then a
+// nonconformant cluster, bad usage, and a run that could not test.
 func WorseExit(a, b int) int {
 	for _, code := range []int{ExitInterrupted, ExitNonconformant, ExitUsage, ExitCouldNotTest} {
 		if a == code || b == code {

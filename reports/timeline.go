@@ -2,8 +2,8 @@ package reports
 
 import "time"
 
-// Timeline is one pod of a spec on one time axis: the outside view is what the API
-// showed of it, the inside view what its own processes said.
+// Timeline is the history of one pod of a spec. The outside view is what the API showed,
+// the inside view is what the pod's own processes logged.
 type Timeline struct {
 	Pod  string `json:"pod"`
 	Node string `json:"node,omitempty"`
@@ -14,8 +14,8 @@ type Timeline struct {
 	// Seconds is how long the pod was looked at.
 	Seconds float64 `json:"seconds"`
 	Outside []Lane  `json:"outside"`
-	// Inside is there as far as the spec read what the processes logged; of a failed
-	// spec everything was read that could be had.
+	// Inside holds the logs that the spec read. After a failure, everything that could
+	// still be read was read.
 	Inside []Lane `json:"inside,omitempty"`
 	// Gap says what is missing from the outside view, if anything.
 	Gap string `json:"gap,omitempty"`

@@ -2,11 +2,10 @@ package reports
 
 import "slices"
 
-// ToRepeat are the claims that have to be run again, by ID, because the record has no good
-// verdict on them: those that are nonconformant or inconclusive, and those that the run
-// did not come to. A law has no spec of its own: it stands for the claims of the specs on
-// whose pods it was broken. When set-up failed, they are the filters of the run; none of
-// them are all claims.
+// ToRepeat returns the IDs of the claims to run again: nonconformant and inconclusive ones,
+// and those that the run did not reach. A broken law has no spec; it stands for the claims
+// of the specs whose pods broke it. When set-up failed, the filters of the run are returned;
+// no filters mean all claims.
 func ToRepeat(r Record) []string {
 	if r.Run.SetupError != "" {
 		return r.Run.Filters

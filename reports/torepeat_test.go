@@ -65,5 +65,5 @@ func TestARecordIsFoundInALog(t *testing.T) {
 
 	g.Expect(os.WriteFile(path, []byte("only\nthe console\n"), 0o600)).To(Succeed())
 	_, err = reports.Read(path)
-	g.Expect(err).To(MatchError(ContainSubstring("has no record in a line of its own")))
+	g.Expect(err).To(MatchError(ContainSubstring("none of its lines is a record")))
 }

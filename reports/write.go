@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/google/renameio/v2"
 )
 
 // RecordFile is the file of a record in the directory of its run.
@@ -30,38 +32,13 @@ func indented(r Record) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// replace writes a file beside the old one and then takes its place, so that no
-// reader ever sees a half-written one.
-func replace(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails once it has been renamed, as it should
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Chmod(0o644); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
-}
-
 // WriteFile writes a report to a file of the caller's choice, completely or not at all. A
-// link is followed, and what is no file, such as /dev/stdout, is written to and stays.
+// link is followed. Anything that is not a regular file, such as /dev/stdout, is written to
+// and stays.
 func WriteFile(path string, data []byte) error {
 	target, write := path, replace
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		write = func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) }
+		write = func(path string, data []byte) error { return os.WriteFile(path, data, mode) }
 	} else if real, err := filepath.EvalSymlinks(path); err == nil {
 		target = real
 	}
@@ -69,4 +46,13 @@ func WriteFile(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// mode lets everybody read a report.
+const mode = 0o644
+
+// replace takes the old file's place with a whole new one, so that no reader ever sees a
+// half-written file.
+func replace(path string, data []byte) error {
+	return renameio.WriteFile(path, data, mode, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
 }

@@ -34,9 +34,9 @@ type Fleet struct {
 	ServerVersion string   `json:"serverVersion,omitempty"`
 	Profile       string   `json:"profile"`
 	Filters       []string `json:"filters,omitempty"`
-	// Job is the UID of the Job whose pods they are; "" when they are not of one.
+	// Job is the UID of the Job that ran the shards, "" without a Job.
 	Job string `json:"job,omitempty"`
-	// Parts are the parts of the nodes of which there are results, by their index.
+	// Parts are the shards with results, by their index.
 	Parts []Shard  `json:"parts"`
 	Nodes []Result `json:"nodes"` // by name
 
@@ -53,7 +53,7 @@ type Shard struct {
 	Chosen string `json:"chosen"`
 }
 
-// New is a fleet of which no node has been judged yet.
+// New returns a fleet without results.
 func New(run reports.Run, c *reports.Cluster, part Shard) Fleet {
 	f := Fleet{Schema: Schema, Version: run.Version, Profile: run.Profile, Filters: run.Filters, Parts: []Shard{part}, Nodes: []Result{}}
 	if c != nil {
@@ -62,7 +62,7 @@ func New(run reports.Run, c *reports.Cluster, part Shard) Fleet {
 	return f
 }
 
-// With is the fleet of these nodes only.
+// With returns the fleet with these nodes only.
 func (f Fleet) With(nodes ...Result) Fleet {
 	f.Nodes = nodes
 	for i := range f.Nodes {
@@ -95,8 +95,8 @@ type Claim struct {
 	Reason  string          `json:"reason,omitempty"`
 }
 
-// ResultOf is the result of a node, from the record of the run on it. A node that the
-// record does not know, because set-up failed, has only its name.
+// ResultOf returns the result of a node from the record of the run on it. If set-up failed,
+// only the name of the node is known.
 func ResultOf(name string, r reports.Record) Result {
 	result := Result{Node: reports.Node{Name: name}, Verdict: r.Verdict, Reason: r.Reason, ExitCode: r.ExitCode,
 		Seconds: r.Run.SpecsSeconds, Claims: map[string]Claim{}}
@@ -120,10 +120,9 @@ func ResultOf(name string, r reports.Record) Result {
 	return result
 }
 
-// Join makes one fleet of several, such as of the shards of one run. It refuses
-// those that cannot be of one run: nobody could tell what differed, the nodes or the runs.
-// Parts that were cut out of other nodes, because some came or went while the shards
-// started, can both have judged a node: the worse result counts, and Missing tells.
+// Join merges the fleets of the shards of one run. It refuses fleets of different runs:
+// their nodes cannot be compared. If nodes came or went while the shards started, two shards
+// can have judged the same node: the worse result counts, and Missing says so.
 func Join(fleets ...Fleet) (Fleet, error) {
 	if len(fleets) == 0 {
 		return Fleet{}, errors.New("there is no result of any node")
@@ -135,11 +134,11 @@ func Join(fleets ...Fleet) (Fleet, error) {
 			{"podproof", whole.Version, f.Version},
 			{"Kubernetes", cmp.Or(whole.ServerVersion, f.ServerVersion), cmp.Or(f.ServerVersion, whole.ServerVersion)},
 			{"profile", whole.Profile, f.Profile},
-			{"the Job", cmp.Or(whole.Job, f.Job), cmp.Or(f.Job, whole.Job)},
+			{"Job", cmp.Or(whole.Job, f.Job), cmp.Or(f.Job, whole.Job)},
 			{"filter", strings.Join(whole.Filters, ", "), strings.Join(f.Filters, ", ")},
 		} {
 			if differs.a != differs.b {
-				return Fleet{}, fmt.Errorf("the results are not of one run: one is of %s %q, another of %q", differs.what, differs.a, differs.b)
+				return Fleet{}, fmt.Errorf("the results are of different runs: %s is %q in one and %q in another", differs.what, differs.a, differs.b)
 			}
 		}
 		for _, part := range f.Parts {
@@ -155,7 +154,7 @@ func Join(fleets ...Fleet) (Fleet, error) {
 			case i < 0:
 				whole.Nodes = append(whole.Nodes, n)
 			case whole.chosenOf(whole.Nodes[i].Part) == f.chosenOf(n.Part):
-				return Fleet{}, fmt.Errorf("there are two results of node %s; give those of one run", n.Name)
+				return Fleet{}, fmt.Errorf("there are two results for node %s; pass the results of one run", n.Name)
 			case n.ExitCode != whole.Nodes[i].ExitCode && n.ExitCode == reports.WorseExit(n.ExitCode, whole.Nodes[i].ExitCode):
 				whole.twice[whole.Nodes[i].Part]++
 				whole.Nodes[i] = n
@@ -168,13 +167,13 @@ func Join(fleets ...Fleet) (Fleet, error) {
 	slices.SortFunc(whole.Parts, func(a, b Shard) int { return cmp.Compare(a.Index, b.Index) })
 	for i, part := range whole.Parts {
 		if part.Of != whole.Parts[0].Of || i > 0 && part.Index == whole.Parts[i-1].Index {
-			return Fleet{}, errors.New("the results are not of one run: they are of parts that do not go together; give those of one run")
+			return Fleet{}, errors.New("the results are of different runs: their shards do not fit together; pass the results of one run")
 		}
 	}
 	return whole, nil
 }
 
-// chosenOf is what the part of that index says of the nodes out of which it was cut.
+// chosenOf returns the node selection that the shard with that index was cut from.
 func (f Fleet) chosenOf(index int) string {
 	for _, part := range f.Parts {
 		if part.Index == index {
@@ -184,11 +183,11 @@ func (f Fleet) chosenOf(index int) string {
 	return ""
 }
 
-// Missing says which nodes have no result that should have one, "" when all have.
+// Missing says which results are missing, "" if none is.
 func (f Fleet) Missing() string {
 	var words []string
 	if len(f.Parts) == 0 {
-		return "nothing says how many nodes there are"
+		return "the number of nodes is unknown"
 	}
 	for index := range f.Parts[0].Of {
 		i := slices.IndexFunc(f.Parts, func(s Shard) bool { return s.Index == index })
@@ -206,22 +205,22 @@ func (f Fleet) Missing() string {
 			words = append(words, fmt.Sprintf("shard %d/%d has results of %d of its %s", index, part.Of, has, wording.Plural(part.Nodes, "node")))
 		}
 		if f.Parts[i].Chosen != f.Parts[0].Chosen {
-			words = append(words, fmt.Sprintf("shard %d/%d saw other nodes than shard %d/%d, so that some may be left out", index, f.Parts[i].Of, f.Parts[0].Index, f.Parts[0].Of))
+			words = append(words, fmt.Sprintf("shard %d/%d saw different nodes than shard %d/%d, so some may be missing", index, f.Parts[i].Of, f.Parts[0].Index, f.Parts[0].Of))
 		}
 	}
 	return strings.Join(words, "; ")
 }
 
-// WriteLog writes a fleet as one line, for the log of a pod, see WriteLog. Of each
-// node as soon as it has been judged, so that what a pod found is not lost with it.
+// WriteLog writes a fleet as one line, for the log of a pod; see reports.WriteLog. Write
+// each node as soon as it has been judged, so that its result outlives the pod.
 func WriteLog(w io.Writer, f Fleet) error { return json.NewEncoder(w).Encode(f) }
 
 // start is how a document starts that may be a fleet.
 var start = regexp.MustCompile(`^\{\s*"schema"`)
 
 // Read reads fleets from a stream of JSON documents that each start a line, such as
-// the logs of the shards of a run with all their other lines. What was cut off, by the end
-// of a pod or of its log, is left out: Missing tells of it.
+// the logs of the shards of a run with all their other lines. Documents that were cut off
+// are left out; Missing reports them.
 func Read(r io.Reader) ([]Fleet, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -240,7 +239,7 @@ func Read(r io.Reader) ([]Fleet, error) {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	if len(fleets) == 0 {
-		return nil, fmt.Errorf("there is no result of nodes (%s) in it", Schema)
+		return nil, fmt.Errorf("it contains no results of nodes (%s)", Schema)
 	}
 	return fleets, nil
 }
@@ -258,16 +257,15 @@ func (f Fleet) ExitCode() int {
 	return code
 }
 
-// judged are the nodes of which there is a verdict on any claim.
+// judged returns the nodes with a verdict on at least one claim.
 func (f Fleet) judged() []Result {
 	return slices.DeleteFunc(slices.Clone(f.Nodes), func(n Result) bool { return len(n.Claims) == 0 })
 }
 
-// Split is a claim on whose verdict the nodes do not agree.
+// Split is a claim with different verdicts on different nodes.
 type Split struct {
 	Claim string
-	// Usual is the verdict of the most nodes; of two that as many have it is the one
-	// further up the scale.
+	// Usual is the verdict of most nodes. In a tie it is the better verdict.
 	Usual reports.Verdict
 	On    int // as many nodes
 	// Odd are the nodes with another verdict, those with one verdict together.

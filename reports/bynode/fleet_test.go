@@ -63,7 +63,7 @@ func TestTheOddNodeIsNamedWithWhatOnlyItHas(t *testing.T) {
 	g.Expect(f.Nodes[0].Claims).NotTo(HaveKey("C-01"), "a claim that was not selected says nothing about a node")
 	text := Text(f, false)
 	g.Expect(text).To(And(ContainSubstring("B-01  conformant on 2 nodes, but"), ContainSubstring("nonconformant on n2"),
-		ContainSubstring("only there: kubelet v1.36.3"), ContainSubstring("3 nodes: 2 conformant, 1 nonconformant"), ContainSubstring("with 12 API")))
+		ContainSubstring("only these nodes have: kubelet v1.36.3"), ContainSubstring("3 nodes: 2 conformant, 1 nonconformant"), ContainSubstring("with 12 API")))
 }
 
 func TestWhatAllNodesShareIsNotThere(t *testing.T) {
@@ -117,7 +117,7 @@ func TestFleetsAreJoinedFromTheLogsOfShards(t *testing.T) {
 
 	for _, bad := range []string{"nothing\n", `{"schema":"podproof.record/v1"}`, `{"schema":`} {
 		_, err := Read(strings.NewReader(bad))
-		g.Expect(err).To(MatchError(ContainSubstring("there is no result of nodes")), bad)
+		g.Expect(err).To(MatchError(ContainSubstring("it contains no results of nodes")), bad)
 	}
 }
 
@@ -126,13 +126,13 @@ func TestOnlyTheNodesOfOneRunAreJoined(t *testing.T) {
 	r := nodeRecord("n1", "v1", map[string]reports.Verdict{"A-01": reports.Conformant})
 	one := part(0, 2, 1, "n1", r)
 	_, err := Join(one, one)
-	g.Expect(err).To(MatchError(ContainSubstring("two results of node n1")))
+	g.Expect(err).To(MatchError(ContainSubstring("two results for node n1")))
 	other := part(1, 2, 1, "n2", r)
 	other.Profile = "full"
 	_, err = Join(one, other)
-	g.Expect(err).To(MatchError(ContainSubstring(`profile "quick", another of "full"`)))
+	g.Expect(err).To(MatchError(ContainSubstring(`profile is "quick" in one and "full" in another`)))
 	_, err = Join(one, part(1, 3, 1, "n2", r))
-	g.Expect(err).To(MatchError(ContainSubstring("do not go together")))
+	g.Expect(err).To(MatchError(ContainSubstring("do not fit together")))
 	_, err = Join()
 	g.Expect(err).To(HaveOccurred())
 
@@ -143,11 +143,11 @@ func TestOnlyTheNodesOfOneRunAreJoined(t *testing.T) {
 	other.Parts[0].Chosen = "d"
 	f, err = Join(one, other)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(f.Missing()).To(HavePrefix("shard 1/2 saw other nodes than shard 0/2"))
+	g.Expect(f.Missing()).To(HavePrefix("shard 1/2 saw different nodes than shard 0/2"))
 
 	one.Job, other.Job = "monday", "friday"
 	_, err = Join(one, other)
-	g.Expect(err).To(MatchError(ContainSubstring(`of the Job "monday", another of "friday"`)))
+	g.Expect(err).To(MatchError(ContainSubstring(`Job is "monday" in one and "friday" in another`)))
 }
 
 // A node that came while the shards started moves those after it to other shards.
@@ -165,7 +165,7 @@ func TestANodeThatTwoShardsJudgedHasTheWorseResult(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred(), name)
 		g.Expect(f.Nodes).To(HaveExactElements(HaveField("Name", "n0"), HaveField("Name", "n1"),
 			And(HaveField("Name", "n3"), HaveField("Verdict", reports.Nonconformant))), name)
-		g.Expect(f.Missing()).To(Equal("shard 1/2 saw other nodes than shard 0/2, so that some may be left out"), name)
+		g.Expect(f.Missing()).To(Equal("shard 1/2 saw different nodes than shard 0/2, so some may be missing"), name)
 		g.Expect(f.ExitCode()).To(Equal(reports.ExitNonconformant), name)
 	}
 }

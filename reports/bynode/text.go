@@ -64,7 +64,7 @@ func (p *differences) split(s Split) {
 		}
 	}
 	if s.Shared != "" {
-		p.Line("      only there: %s", s.Shared)
+		p.Line("      only these nodes have: %s", s.Shared)
 	}
 }
 
@@ -107,7 +107,7 @@ func (p *differences) alike(f Fleet, v reports.Verdict, title string) {
 			for _, n := range having[id] {
 				names = append(names, n.Name)
 			}
-			on = "  on " + someOf(names) + ", and no other node came to it"
+			on = "  on " + someOf(names) + "; no other node tested it"
 		}
 		p.Line("  %s%s", p.PaintVerdict(v, id), on)
 		p.WriteString(wording.Wrap(wording.Clean(having[id][0].Claims[id].Reason), "      ", terminal.Columns))
@@ -193,7 +193,7 @@ func counts(f Fleet) string {
 	counts := fmt.Sprintf("%s: %s", wording.Plural(len(f.Nodes), "node"), strings.Join(parts, ", "))
 	if len(judged) > 0 {
 		each := float64(len(judged))
-		counts += fmt.Sprintf("; on average %s a node, of which specs %s, with %d API requests of theirs", wording.Duration(took/each), wording.Duration(seconds/each), requests/len(judged))
+		counts += fmt.Sprintf("; on average %s per node (specs %s, with %d API requests)", wording.Duration(took/each), wording.Duration(seconds/each), requests/len(judged))
 	}
 	return counts
 }

@@ -72,10 +72,10 @@ const (
 	slowSeconds = 20.0
 )
 
-// changeOf is the rule of what is worse. A claim is worse when it is nonconformant and
-// was not, or when it held, if only with a known deviation, and is now further down the
-// scale: also what can no longer be shown is worse, or a run that could not test would
-// pass for a good one. It is better when it holds and has come up the scale.
+// changeOf is the rule of what is worse. A claim is worse when it became nonconformant, or
+// when it held, if only with a known deviation, and now ranks lower. A claim that can no
+// longer be shown is worse too: otherwise a run that could not test would pass for a good
+// one. A claim is better when it holds and ranks higher than before.
 func changeOf(before, after Cell) Change {
 	if (before.Verdict == "") != (after.Verdict == "") && after.Verdict != reports.Nonconformant {
 		return Apart
@@ -114,7 +114,7 @@ func Records(records []reports.Record) Comparison {
 				c.Rows = append(c.Rows, Row{ID: result.ID, Subject: result.Subject, Sentence: result.Sentence,
 					Source: result.Source, Cells: make([]Cell, len(records))})
 			}
-			// Of a run whose set-up failed nothing is known to hold, whatever it selected.
+			// When set-up failed, no claim was shown to hold, selected or not.
 			if result.Selected || r.Run.SetupError != "" {
 				c.Rows[i].Cells[n] = Cell{Verdict: result.Verdict, Reason: result.Reason, Measured: result.Measured}
 			}
@@ -197,7 +197,7 @@ func (c Comparison) Conclusion() string {
 			same++
 		}
 	}
-	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d selected in one only, %d the same; %s became slower",
+	return fmt.Sprintf("%s became worse, %d better, %d changed otherwise; %d selected in only one record, %d the same; %s became slower",
 		wording.Plural(c.Count(Worse), "claim"), c.Count(Better), c.Count(Changed), c.Count(Apart), same, wording.Plural(len(c.Slower), "spec"))
 }
 

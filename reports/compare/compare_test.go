@@ -120,7 +120,7 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	g.Expect(changes).To(Equal(map[string]Change{"DELETE-06": Better, "VOL-01": Worse, "CLI-STATUS-01": Changed, "BACKOFF-03": Apart}))
-	g.Expect(c.Conclusion()).To(Equal(fmt.Sprintf("1 claim became worse, 1 better, 1 changed otherwise; 1 selected in one only, %d the same; 0 specs became slower", known-4)))
+	g.Expect(c.Conclusion()).To(Equal(fmt.Sprintf("1 claim became worse, 1 better, 1 changed otherwise; 1 selected in only one record, %d the same; 0 specs became slower", known-4)))
 
 	var text strings.Builder
 	g.Expect(c.Text(&text)).To(Succeed())

@@ -11,10 +11,10 @@ import (
 )
 
 // slowRule is the rule for readers.
-var slowRule = fmt.Sprintf("A spec is slower when it takes, without its documented waits, more than %.0f times as long and more than %.0f s longer, less what all specs together became slower.", slowTimes, slowSeconds)
+var slowRule = fmt.Sprintf("A spec is slower when it takes more than %.0f times as long and more than %.0f s longer than before, without its documented waits. If all specs became slower, that part is taken off first.", slowTimes, slowSeconds)
 
 // worseRule is the rule for readers.
-const worseRule = "Worse is what is nonconformant and was not, and what was conformant or a known deviation and is now lower in this order: conformant, known deviation, inconclusive or not run, nonconformant."
+const worseRule = "A claim is worse when it became nonconformant, or when it was conformant or a known deviation and is now lower in this order: conformant, known deviation, inconclusive or not run, nonconformant."
 
 func joined(texts []string) string { return strings.Join(texts, ", ") }
 

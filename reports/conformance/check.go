@@ -21,13 +21,13 @@ func (c Report) Check() []error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	must(c.Implementation.Project != "", "implementation.project is empty: say whose cluster it was")
+	must(c.Implementation.Project != "", "implementation.project is empty: name the implementation")
 	must(c.Implementation.Version != "", "implementation.version is empty")
 	must(c.Versions.Kubernetes != "", "versions.kubernetes is empty")
 	must(c.Podproof != "", "podproof, its version, is empty")
 	must(!c.Date.IsZero(), "date is empty")
 	must(c.Seconds >= 0, "seconds is %v", c.Seconds)
-	must(slices.Contains(claims.Profiles(), claims.Profile(c.Profile)), "profile is %q; there are quick and full", c.Profile)
+	must(slices.Contains(claims.Profiles(), claims.Profile(c.Profile)), "profile is %q; the profiles are quick and full", c.Profile)
 
 	counted := c.Verdicts.count()
 	for _, n := range []struct {
@@ -77,7 +77,7 @@ func (c Report) checkNames() []error {
 	}
 	for _, known := range claims.All() {
 		if place[known.ID] == "" {
-			problems = append(problems, fmt.Errorf("claim %s is under no verdict: it was left out, or the report is of another podproof (%s)", known.ID, c.Podproof))
+			problems = append(problems, fmt.Errorf("claim %s has no verdict: it was left out, or another podproof (%s) made the report", known.ID, c.Podproof))
 		}
 	}
 	return problems
@@ -104,7 +104,7 @@ func (c Report) checkResult() []error {
 			problems = append(problems, fmt.Errorf("result is %s, but verdicts.nonconformant names %d", c.Result, bad))
 		}
 	default:
-		problems = append(problems, fmt.Errorf("result is %q; it is conformant, nonconformant, inconclusive or not run", c.Result))
+		problems = append(problems, fmt.Errorf("result is %q; it must be conformant, nonconformant, inconclusive or not run", c.Result))
 	}
 	return problems
 }

@@ -45,7 +45,7 @@ type Implementation struct {
 	Contact      []string `json:"contact,omitempty"`
 }
 
-// Versions are those of what was tested, each named once.
+// Versions are the versions under test, each named once.
 type Versions struct {
 	Kubernetes string   `json:"kubernetes"` // of the API server
 	Kubelets   []string `json:"kubelets"`
@@ -93,13 +93,13 @@ var ErrUnpublishable = errors.New("no conformance report can be made")
 func Of(r reports.Record, of Implementation) (Report, error) {
 	c := r.Cluster
 	if c == nil {
-		return Report{}, fmt.Errorf("%w: the record names no cluster, for set-up failed", ErrUnpublishable)
+		return Report{}, fmt.Errorf("%w: the record names no cluster, because set-up failed", ErrUnpublishable)
 	}
 	if of.Project == "" && c.Kind {
 		of.Project = "kind"
 	}
 	if of.Project == "" {
-		return Report{}, fmt.Errorf("%w: say with --project whose cluster it was, as the record cannot", ErrUnpublishable)
+		return Report{}, fmt.Errorf("%w: name the implementation with --project; the record does not know it", ErrUnpublishable)
 	}
 	if of.Version == "" {
 		of.Version = c.ServerVersion
@@ -121,7 +121,7 @@ func Of(r reports.Record, of Implementation) (Report, error) {
 		case !result.Selected:
 			list, claim.Reason = &report.Verdicts.NotSelected, ""
 		case list == nil:
-			return report, fmt.Errorf("%w: claim %s has the verdict %q, which is none", ErrUnpublishable, result.ID, result.Verdict)
+			return report, fmt.Errorf("%w: claim %s has the unknown verdict %q", ErrUnpublishable, result.ID, result.Verdict)
 		}
 		*list = append(*list, claim)
 	}
@@ -143,7 +143,7 @@ func (c Report) YAML() ([]byte, error) {
 	return data, nil
 }
 
-// Parse reads a report; a field that there is not is an error.
+// Parse reads a report. An unknown field is an error.
 func Parse(data []byte) (Report, error) {
 	var c Report
 	var kind struct {
@@ -153,10 +153,10 @@ func Parse(data []byte) (Report, error) {
 		return c, fmt.Errorf("it is not YAML: %w", err)
 	}
 	if kind.Schema != Schema {
-		return c, fmt.Errorf("it has the schema %q where %s is needed: it is no conformance report, or that of another podproof", kind.Schema, Schema)
+		return c, fmt.Errorf("it has the schema %q; this podproof reads conformance reports with the schema %s", kind.Schema, Schema)
 	}
 	if err := yaml.UnmarshalStrict(data, &c); err != nil {
-		return c, fmt.Errorf("it is not as its schema says: %w", err)
+		return c, fmt.Errorf("it does not match its schema: %w", err)
 	}
 	return c, nil
 }

@@ -132,7 +132,7 @@ func TestCheckRefuses(t *testing.T) {
 	}{
 		"one number":        {func(r *Report) { r.Summary.Conformant++ }, "summary.conformant is"},
 		"the sum":           {func(r *Report) { r.Summary.Claims++ }, "but the verdicts add up to"},
-		"a name taken out":  {func(r *Report) { r.Verdicts.Conformant = r.Verdicts.Conformant[1:] }, "claim DEF-01 is under no verdict"},
+		"a name taken out":  {func(r *Report) { r.Verdicts.Conformant = r.Verdicts.Conformant[1:] }, "claim DEF-01 has no verdict"},
 		"a name put in":     {func(r *Report) { r.Verdicts.Conformant[0].ID = "DEF-99" }, "names DEF-99, which this podproof does not know"},
 		"a name twice":      {func(r *Report) { r.Verdicts.Conformant[0] = r.Verdicts.Conformant[1] }, "claim DEF-02 is named twice, under verdicts.conformant and verdicts.conformant"},
 		"a failure":         {func(r *Report) { move(&r.Verdicts.Conformant, &r.Verdicts.Nonconformant) }, "result is conformant, but verdicts.nonconformant names 1"},
@@ -169,7 +169,7 @@ func TestCheckRefuses(t *testing.T) {
 func TestParseConformance(t *testing.T) {
 	for text, want := range map[string]string{
 		"{":            "it is not YAML",
-		"schema: x/v1": `it has the schema "x/v1" where podproof.conformance/v1 is needed`,
+		"schema: x/v1": `it has the schema "x/v1"; this podproof reads`,
 		"schema: podproof.conformance/v1\nprofil: full": "profil",
 	} {
 		_, err := Parse([]byte(text))

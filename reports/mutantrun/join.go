@@ -43,10 +43,9 @@ func Read(dir string) ([]Record, error) {
 	return records, err
 }
 
-// Join makes one record of those of several runs on one Kubernetes version, such
-// as the jobs of a CI matrix. Of a mutant with several results the newest counts, unless
-// it left open what an older one had decided. Mutants of which there is no result are
-// named as what could not be tested.
+// Join merges the records of several runs on one Kubernetes version, such as the jobs of a
+// CI matrix. If a mutant has several results, the newest one counts, unless only an older
+// one is decided. Mutants without a result are named in Error.
 func Join(records []Record) (Record, error) {
 	records = slices.Clone(records)
 	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
@@ -60,7 +59,7 @@ func Join(records []Record) (Record, error) {
 	var broken, failed []string
 	for i, r := range records {
 		if r.ServerVersion != whole.ServerVersion && len(r.Mutants) > 0 {
-			return Record{}, fmt.Errorf("the records are of mutants of Kubernetes %s and of %s; join those of one version", r.ServerVersion, whole.ServerVersion)
+			return Record{}, fmt.Errorf("the records are of Kubernetes %s and %s; join records of one version", r.ServerVersion, whole.ServerVersion)
 		}
 		for _, m := range r.Mutants {
 			if known, twice := results[m.ID]; !twice || m.decided() || !known.decided() {
@@ -92,20 +91,20 @@ func Join(records []Record) (Record, error) {
 		}
 	}
 	if len(results) > 0 {
-		return Record{}, fmt.Errorf("the records have mutants that this podproof has not, %s: join them with the one that ran them, or leave that record out",
+		return Record{}, fmt.Errorf("this podproof does not know the mutants %s: join the records with the podproof that ran them, or leave these records out",
 			strings.Join(slices.Sorted(maps.Keys(results)), ", "))
 	}
 	for i, r := range records {
 		if r.Afterwards == "" && r.Error == "" && slices.Contains(slices.Collect(maps.Values(ran)), i) {
-			broken = append(broken, "run "+r.ID+" has not looked at the cluster after its last mutant: "+
-				"whether that cluster was whole, nobody knows")
+			broken = append(broken, "run "+r.ID+" did not check the cluster after its last mutant, "+
+				"so its results are uncertain")
 		}
 	}
 	if len(left) > 0 {
 		// A run that had not one result is to blame for what is missing, if anything is.
 		broken = append(broken, failed...)
 		whole.Filters = []string{"those that were run"}
-		broken = append(broken, fmt.Sprintf("no result of %s: %s", wording.Plural(len(left), "mutant"), strings.Join(left, ", ")))
+		broken = append(broken, fmt.Sprintf("no result for %s: %s", wording.Plural(len(left), "mutant"), strings.Join(left, ", ")))
 	}
 	whole.Error = strings.Join(broken, "\n")
 	whole.Conclude()

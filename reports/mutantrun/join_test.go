@@ -42,7 +42,7 @@ func TestRecordsOfMutantsAreJoined(t *testing.T) {
 	whole, err = Join([]Record{first, second})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(whole.ExitCode).To(Equal(reports.ExitCouldNotTest))
-	g.Expect(whole.Error).To(Equal("no result of 1 mutant: " + last))
+	g.Expect(whole.Error).To(Equal("no result for 1 mutant: " + last))
 	g.Expect(Text(whole, false)).To(And(ContainSubstring("1 survived"), ContainSubstring(last)))
 
 	third := allKilled("3")
@@ -64,7 +64,7 @@ func TestJoinedRecordsOfRunsThatDidNotComeToTheirEnd(t *testing.T) {
 	whole.Mutants = whole.Mutants[1:]
 	joined, err = Join([]Record{whole, failed})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(joined.Error).To(And(ContainSubstring("run 2: set-up failed"), ContainSubstring("no result of 1 mutant")))
+	g.Expect(joined.Error).To(And(ContainSubstring("run 2: set-up failed"), ContainSubstring("no result for 1 mutant")))
 
 	// Interrupted while the restored cluster was looked at.
 	cut := allKilled("3")
@@ -72,7 +72,7 @@ func TestJoinedRecordsOfRunsThatDidNotComeToTheirEnd(t *testing.T) {
 	cut.Mutants[0].Record = "somewhere"
 	joined, err = Join([]Record{whole, cut})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(joined.Error).To(HavePrefix("run 3 has not looked at the cluster"))
+	g.Expect(joined.Error).To(HavePrefix("run 3 did not check the cluster"))
 	g.Expect(joined.ExitCode).To(Equal(reports.ExitCouldNotTest))
 }
 
@@ -81,10 +81,10 @@ func TestRecordsOfMutantsThatDoNotGoTogether(t *testing.T) {
 	other, foreign := allKilled("2"), allKilled("2")
 	other.ServerVersion = "v1.36.3"
 	_, err := Join([]Record{allKilled("1"), other})
-	g.Expect(err).To(MatchError(ContainSubstring("of Kubernetes v1.37.2 and of v1.36.3")))
+	g.Expect(err).To(MatchError(ContainSubstring("of Kubernetes v1.37.2 and v1.36.3")))
 	foreign.Mutants = append(foreign.Mutants, Result{ID: "not-there", Outcome: Killed})
 	_, err = Join([]Record{foreign})
-	g.Expect(err).To(MatchError(ContainSubstring("mutants that this podproof has not, not-there:")))
+	g.Expect(err).To(MatchError(ContainSubstring("does not know the mutants not-there:")))
 	_, err = Read(t.TempDir())
 	g.Expect(err).To(MatchError(ContainSubstring("there is no mutants.json below")))
 

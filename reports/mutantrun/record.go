@@ -49,15 +49,15 @@ type Record struct {
 type Outcome string
 
 const (
-	// Killed is a mutant that turned all claims red that it had to.
+	// Killed is a mutant that turned all expected claims red.
 	Killed Outcome = "killed"
 	// KilledInPart is one that turned only some of them red.
 	KilledInPart Outcome = "killed in part"
-	// KilledByOthers is one that turned none of them red, but others.
+	// KilledByOthers is one that turned only unexpected claims red.
 	KilledByOthers Outcome = "killed by others"
 	// Survived is one that nothing noticed.
 	Survived Outcome = "survived"
-	// Unseen is one that nothing can notice, as its entry says.
+	// Unseen is one that no spec can notice, as the catalogue says.
 	Unseen Outcome = "cannot be seen"
 	// Undecided is one whose claims do not apply here, or could not be tested.
 	Undecided Outcome = "undecided"
@@ -189,7 +189,7 @@ func (r *Record) Conclude() {
 	}
 }
 
-// inDoubt says whether a claim that the mutant had to turn red could not be tested.
+// inDoubt says whether an expected claim could not be tested.
 func inDoubt(m Result) bool {
 	return slices.ContainsFunc(m.Missed, func(c RedClaim) bool { return c.Verdict == reports.Inconclusive || c.Verdict == reports.NotRun })
 }

@@ -47,8 +47,8 @@ type UpstreamFailure struct {
 	Message string `json:"message"`
 }
 
-// noticed counts the mutants on which both suites came to a result, and those of them
-// that each noticed.
+// noticed counts the mutants with a result of both suites, and how many of them each suite
+// noticed.
 func (r *Record) noticed() (both, podproof, upstream int) {
 	for _, m := range r.Mutants {
 		seen := slices.Contains([]Outcome{Killed, KilledInPart, KilledByOthers}, m.Outcome)
@@ -87,7 +87,7 @@ func upstreamOn(u UpstreamRun) string {
 	}
 	text := fmt.Sprintf("upstream: %s of %s failed", failed, wording.Plural(u.Run, "spec"))
 	if u.CutOff {
-		text += " (ended for its time)"
+		text += " (stopped at its time limit)"
 	}
 	if len(names) > 0 {
 		text += ": " + strings.Join(names, "; ")
@@ -100,7 +100,7 @@ func (p *killings) upstream(s UpstreamSuite) {
 	p.Line("\n%s", p.Paint(terminal.Bold, "upstream's end-to-end suite "+s.Version))
 	const indent = "  "
 	p.WriteString(wording.Wrap(s.Selection, indent, terminal.Columns))
-	p.WriteString(wording.Wrap(fmt.Sprintf("without a mutant: %s, %d failed, %s; on a mutant it is ended after %s",
+	p.WriteString(wording.Wrap(fmt.Sprintf("without a mutant: %s, %d failed, %s; with a mutant it is stopped after %s",
 		wording.Plural(s.Baseline.Run, "spec"), len(s.Baseline.Failed), wording.Duration(s.Baseline.Seconds), wording.Duration(s.BoundSeconds)), indent, terminal.Columns))
 	for _, l := range s.LeftOut {
 		p.WriteString(wording.Wrap("left out: "+l.Spec+": "+wording.Clean(l.Why), indent, terminal.Columns))

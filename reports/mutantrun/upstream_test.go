@@ -28,7 +28,7 @@ func TestTheTwoSuitesAreCountedOnTheSameMutants(t *testing.T) {
 	g.Expect(text).To(ContainSubstring("noticed by podproof: 2 of 4; by upstream's conformance specs on Pods: 2 of 4"))
 	g.Expect(text).To(ContainSubstring("upstream: 1 of 70 specs failed: [sig-node] Pods a"))
 	g.Expect(text).To(ContainSubstring("upstream: none of 70 specs failed"))
-	g.Expect(text).To(ContainSubstring("1 of 70 specs failed (ended for its time)"))
+	g.Expect(text).To(ContainSubstring("1 of 70 specs failed (stopped at its time limit)"))
 	g.Expect(text).To(ContainSubstring("upstream: no result: kubelet ended on node w"))
 	g.Expect(text).To(ContainSubstring("left out: [sig-node] Lease: makes no Pod"))
 

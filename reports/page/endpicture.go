@@ -74,5 +74,5 @@ func endPicture(pods []reports.Timeline) template.HTML {
 		}
 	}
 	drawAxis(p, a)
-	return p.svg(wording.Shorten("Time from the request to delete. "+strings.Join(words, "; "), 300))
+	return p.svg(wording.Shorten("Time since the deletion request. "+strings.Join(words, "; "), 300))
 }

@@ -158,8 +158,8 @@ type claimView struct {
 	Rows  []reports.Measurement // after the first one
 	First *reports.Measurement
 	Span  template.HTMLAttr // of the cells that belong to all of them
-	Specs []specView        // whose place in the page this is
-	Also  []specView        // that are told of at another claim
+	Specs []specView        // shown here
+	Also  []specView        // shown at another claim
 }
 
 type link struct{ Title, URL string }
@@ -175,7 +175,7 @@ type specView struct {
 	Told     []podTold
 	Head     string // of the message
 	Rest     string
-	Home     string // the claim in whose row it is told of, "" for a problem
+	Home     string // the claim whose row shows it, "" for a problem
 }
 
 type podTold struct {
@@ -249,7 +249,7 @@ func facts(r reports.Record) []fact {
 		}
 	}
 	if c := r.Cluster; c != nil {
-		kind := "a cluster that was there"
+		kind := "an existing cluster"
 		if c.Kind {
 			kind = "made by podproof with kind"
 		}
@@ -284,7 +284,7 @@ func facts(r reports.Record) []fact {
 	if run.SpecsSeconds > 0 {
 		add("Specs", fmt.Sprintf("%s in %s", wording.Plural(r.Summary.Specs, "spec"), wording.Duration(run.SpecsSeconds)), wording.Plural(run.Procs, "process")+fmt.Sprintf(", seed %d", run.Seed))
 	}
-	add("Laws", lawsText(r), "each checked on every version of every pod that it is about")
+	add("Laws", lawsText(r), "each checked on every version of every pod that it applies to")
 	var steps []string
 	total := 0.0
 	for _, s := range r.Setup {

@@ -11,7 +11,7 @@ import (
 	"github.com/podproof/podproof/reports/internal/wording"
 )
 
-// pageMaker finds for every spec the one place in the page that tells of it: among the
+// pageMaker finds the one place in the page for every spec: among the
 // problems, or at the first of its claims.
 type pageMaker struct {
 	record   reports.Record

@@ -353,7 +353,7 @@ func middleOut(text string, room int, where string) string {
 	if head == 0 {
 		return wording.Shorten(lines[0], room) + "\n" // a line that nobody would read to its end
 	}
-	return strings.Join(lines[:head], "") + fmt.Sprintf("… %s left out here, all of it is in %s …\n", wording.Plural(tail-head, "line"), where) +
+	return strings.Join(lines[:head], "") + fmt.Sprintf("… %s left out here; the whole text is in %s …\n", wording.Plural(tail-head, "line"), where) +
 		strings.Join(lines[tail:], "") + "\n"
 }
 

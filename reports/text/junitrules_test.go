@@ -175,12 +175,12 @@ func TestJUnitStaysSmall(t *testing.T) {
 	g.Expect(len(text)).To(BeNumerically("<", 300_000))
 	first := file.Suites[0].Cases[0]
 	g.Expect(first.Failure.Text).To(And(HavePrefix(claims.All()[0].Sentence), ContainSubstring("expected this"),
-		HaveSuffix("got that\n"), MatchRegexp(`… \d+ lines left out here, all of it is in evidence/`)))
+		HaveSuffix("got that\n"), MatchRegexp(`… \d+ lines left out here; the whole text is in evidence/`)))
 }
 
 func TestMiddleOut(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(middleOut("a\nb\n", 10, "x")).To(Equal("a\nb\n"))
-	g.Expect(middleOut("a\nb\nc\nd\ne\nf\ng\n", 6, "x")).To(Equal("a\nb\n… 4 lines left out here, all of it is in x …\ng\n"))
+	g.Expect(middleOut("a\nb\nc\nd\ne\nf\ng\n", 6, "x")).To(Equal("a\nb\n… 4 lines left out here; the whole text is in x …\ng\n"))
 	g.Expect(middleOut(strings.Repeat("word ", 50), 20, "x")).To(Equal("word word word…\n"))
 }

@@ -236,7 +236,7 @@ func (p *summary) laws(r reports.Record) {
 	s := r.Summary
 	switch {
 	case checked == 0:
-		p.Line("laws     not checked: no pod came to what they are about")
+		p.Line("laws     not checked: this run had no pod that they apply to")
 	case s.LawsBroken > 0:
 		p.Line("laws     %s", p.Paint(terminal.Red, fmt.Sprintf("%d of %d broken", s.LawsBroken, checked)))
 	default:
@@ -270,7 +270,7 @@ func (p *summary) verdict(r reports.Record) {
 	word, verdict := r.Headline()
 	text := word + ": " + wording.Clean(r.Reason)
 	if r.Run.Interrupted && r.Verdict == reports.Nonconformant {
-		text += " in what had run until then"
+		text += ", in the specs that ran"
 	}
 	lines := "verdict  " + strings.TrimPrefix(wording.Wrap(text, indent, terminal.Columns), indent)
 	p.WriteString(strings.Replace(lines, word, p.Paint(terminal.Bold, p.PaintVerdict(verdict, word)), 1))

@@ -91,7 +91,7 @@ func TestSummaryOfWhatWentWrong(t *testing.T) {
 	g.Expect(text).To(ContainSubstring("NONCONFORMANT  LAW-C\n  C always holds.\n  pod       ns/p\n  spec      Force\n\n    went back\n    to Pending\n"))
 	g.Expect(text).To(ContainSubstring("The run was stopped before this spec had a result."))
 	g.Expect(text).To(ContainSubstring("laws     1 of 1 broken\n"))
-	g.Expect(text).To(ContainSubstring("verdict  INTERRUPTED: 3 claims not as documented in what had run until then\n"))
+	g.Expect(text).To(ContainSubstring("verdict  INTERRUPTED: 3 claims not as documented, in the specs that ran\n"))
 	g.Expect(text).To(ContainSubstring("\nlaws\n  LAW-C"), "a law that does not hold is in the table")
 
 	contradiction := sample.Pass("A-01")

@@ -11,7 +11,7 @@ import (
 )
 
 // DoubtHeading introduces Cluster.Doubt, in every report.
-const DoubtHeading = "Before the specs began, the nodes said what cannot be true"
+const DoubtHeading = "Before the specs began, the nodes reported something that cannot be true"
 
 // FirstLine returns the first line of a message that says something.
 func FirstLine(message string) string {
