@@ -22,7 +22,7 @@ func TestWhatPackagesLink(t *testing.T) {
 		},
 		"observing pods does not depend on making clusters": {
 			[]string{"./framework/spec", "./framework/pod", "./framework/journal", "./framework/law", "./framework/namespace", "./framework/kubectl", "./framework/witness"},
-			[]string{"sigs.k8s.io/kind", module + "framework/ground", module + "framework/setup", module + "framework/options"},
+			[]string{"sigs.k8s.io/kind", "github.com/google/go-containerregistry", module + "framework/ground", module + "framework/setup", module + "framework/options"},
 		},
 		"the journal records and does not judge": {
 			[]string{"./framework/journal"}, []string{module + "fixtures", module + "reports", module + "framework/law", module + "framework/claim"},
@@ -31,7 +31,7 @@ func TestWhatPackagesLink(t *testing.T) {
 			[]string{"./fixtures/..."}, []string{module + "framework", module + "suites"},
 		},
 		"claims and reports need neither a test runner nor a cluster": {
-			[]string{"./fixtures/claims", "./reports/..."}, []string{"github.com/onsi/ginkgo", "k8s.io/client-go", module + "suites"},
+			[]string{"./fixtures/claims", "./reports/..."}, []string{"github.com/onsi/ginkgo", "k8s.io/client-go", module + "framework", module + "suites"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
