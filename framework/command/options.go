@@ -22,11 +22,13 @@ type runFlags struct {
 // optionFlags gives the command a flag for each option, for which wanted holds.
 func optionFlags(cmd *cobra.Command, wanted func(options.Flag) bool) *runFlags {
 	f := &runFlags{}
+	cmd.Flags().SortFlags = false // --help has them in the order of Options
 	for _, o := range options.Flags() {
 		if !wanted(o) {
 			continue
 		}
 		added := cmd.Flags().VarPF(&optionValue{option: o, flags: f}, o.Name, "", o.Usage)
+		added.DefValue = o.Default
 		if o.Switch {
 			added.NoOptDefVal = "true"
 		}

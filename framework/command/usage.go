@@ -27,7 +27,11 @@ func describeUsage(root *cobra.Command) {
 // usage is --help of a command below what it does.
 func usage(cmd *cobra.Command) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Usage:\n  %s\n", cmd.UseLine())
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " COMMAND [flags]"
+	}
+	fmt.Fprintf(&text, "Usage:\n  %s\n", line)
 	if cmd.HasExample() {
 		fmt.Fprintf(&text, "\nExamples:\n%s\n", cmd.Example)
 	}

@@ -32,6 +32,8 @@ type Flag struct {
 	Name, Usage, Group string
 	// Value is what --help calls its value; a switch has none.
 	Value string
+	// Default is its value in Defaults, "" where that is the zero value.
+	Default string
 	// Takes is what the values are: "claims", "versions", or the words themselves.
 	Takes []string
 	// Switch says that it needs no value.
@@ -54,16 +56,19 @@ func MakeVariable(flag string) string {
 var fields = readFields()
 
 func readFields() (all []field) {
-	options := reflect.TypeFor[Options]()
+	options, defaults := reflect.TypeFor[Options](), reflect.ValueOf(Defaults())
 	for i := range options.NumField() {
-		f := options.Field(i)
+		f, otherwise := options.Field(i), ""
+		if value := defaults.Field(i); !value.IsZero() {
+			otherwise = fmt.Sprint(value)
+		}
 		var takes []string
 		if words := f.Tag.Get("takes"); words != "" {
 			takes = strings.Split(words, ",")
 		}
 		all = append(all, field{
 			Flag: Flag{
-				Name: f.Tag.Get("flag"), Usage: f.Tag.Get("usage"), Group: f.Tag.Get("group"), Value: f.Tag.Get("value"), Takes: takes,
+				Name: f.Tag.Get("flag"), Usage: f.Tag.Get("usage"), Group: f.Tag.Get("group"), Value: f.Tag.Get("value"), Default: otherwise, Takes: takes,
 				Switch: f.Type.Kind() == reflect.Bool, InJob: f.Tag.Get("job") == "yes", FromMake: f.Tag.Get("make") != "no",
 			},
 			env: f.Tag.Get("env"), index: i,
