@@ -67,9 +67,6 @@ func (f *mutantFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.check, "check", false, "only say whether the mutants fit the sources of every supported version, or of that of --k8s")
 	completes(cmd, "mutant", []string{"mutants"})
 	completes(cmd, "component", mutants.Components())
-	for _, name := range []string{"list", "join", "check"} {
-		mark(flags, name, notFromMake, "")
-	}
 }
 
 func (f *mutantFlags) run(o options.Options) error {

@@ -157,7 +157,7 @@ func TestStepsOfAWorkflowAreRun(t *testing.T) {
 // nightly,mutants) run, job after job, each on a clean clone of the last commit. That
 // takes hours, and makes clusters, so `make test` leaves it out:
 //
-//	PODPROOF_WORKFLOWS=pull-request,nightly,mutants go test -count=1 -timeout=0 -v -run WorkflowSteps .
+//	PODPROOF_WORKFLOWS=pull-request,nightly,mutants go test -count=1 -timeout=0 -v -run WorkflowSteps ./framework/command
 //
 // Of a matrix it takes the first PODPROOF_WORKFLOWS_VALUES values, or two. Artifacts go
 // from job to job through a directory; other actions do nothing. A narrower run is had by

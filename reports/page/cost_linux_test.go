@@ -16,7 +16,7 @@ import (
 	"github.com/podproof/podproof/reports/internal/sample"
 )
 
-// What a full run costs: see Figures in the README.
+// What a full run costs: see docs/guide/figures.md.
 func TestHTMLOfAFullRunIsSmallAndQuick(t *testing.T) {
 	g := NewWithT(t)
 	r := sample.Full(117, sample.LikeReal)

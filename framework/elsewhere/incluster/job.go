@@ -114,8 +114,8 @@ func fromField(name, path string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
 }
 
-// needs are what all test processes take together, as measured (see the README's
-// figures), so that the specs measure the cluster and not podproof.
+// needs are what all test processes take together, as measured (see docs/guide/figures.md),
+// so that the specs measure the cluster and not podproof.
 func needs() corev1.ResourceRequirements {
 	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
 		corev1.ResourceCPU:    resource.MustParse("200m"),
