@@ -89,6 +89,8 @@ func TestSonobuoyIsToldOfARunThatCannotBe(t *testing.T) {
 		"what failed":          {"--failed=" + written(t, reports.Failed), "a plugin has no record of an earlier run"},
 		"what failed, nothing": {"--failed=" + written(t, reports.Passed), "a plugin has no record of an earlier run"},
 		"several runs":         {"--repeat=2", "Sonobuoy takes the results of one run"},
+		"a flag of nothing":    {"--frobnicate", "unknown flag: --frobnicate"},
+		"an argument":          {"quick", "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

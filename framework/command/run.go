@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/podproof/podproof/framework/fleet"
@@ -23,13 +24,23 @@ the cluster. With a kubeconfig it runs on that cluster instead.`,
 		Example: `  podproof run --profile=quick
   podproof run --focus='BACKOFF-*' --k8s=1.36 --keep
   podproof run --kubeconfig=$HOME/.kube/config --context=staging`,
-		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	flags := everyOption(cmd)
 	nodes := nodesFlags{}
 	nodes.register(cmd, true)
 	sonobuoy := cmd.Flags().Bool("sonobuoy", false, "hand the results over as a plugin of Sonobuoy does")
 	mark(cmd.Flags(), "sonobuoy", notFromMake, "")
+	// Sonobuoy also waits for the results of a run that its flags keep from beginning.
+	refused := func(err error) error {
+		if err == nil || !*sonobuoy {
+			return err
+		}
+		o, _ := options.Source{Lookup: os.LookupEnv}.Over(options.Defaults()) // as far as it goes
+		return exit(run.ForSonobuoy(o, err))
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error { return refused(noArguments(cmd, args)) }
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return refused(wrongFlag(cmd, err)) })
 	cmd.RunE = func(*cobra.Command, []string) error {
 		o, err := flags.read(suites)
 		var choice *fleet.Choice
