@@ -59,10 +59,15 @@ browser:
 	fi; \
 	echo "make: Chromium is missing, so the HTML report is not opened in a browser: install chromium and put it on PATH" >&2
 
+# These tools have a module file of their own, so that importers of podproof do not get
+# their modules.
+lint_tools = -modfile=.github/lint/go.mod
 lint: need-go
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool $(lint_tools) revive -config .github/lint/revive.toml ./...
+	git ls-files | grep -vE '/testdata/|\.png$$|\.sum$$' | xargs $(GO) tool $(lint_tools) misspell -error
 	$(GO) tool actionlint .github/workflows/*.yml
 
 list: build

@@ -111,6 +111,7 @@ type Node struct {
 // State is how one spec ended.
 type State string
 
+// The states of a spec.
 const (
 	Passed State = "passed"
 	Failed State = "failed"
@@ -217,6 +218,7 @@ func (b BrokenLaw) By(s Spec) bool { return strings.HasSuffix(s.Text, b.Spec) }
 // Verdict is what a run says about a claim, or about the cluster as a whole.
 type Verdict string
 
+// The verdicts on a claim or a cluster.
 const (
 	Conformant    Verdict = "conformant"
 	Nonconformant Verdict = "nonconformant"

@@ -24,6 +24,7 @@ type Timeline struct {
 // LaneKind is what a lane of a timeline is about.
 type LaneKind string
 
+// The kinds of lanes.
 const (
 	PhaseLane         LaneKind = "phase"
 	DeletionLane      LaneKind = "deletion" // its moments are the Deletion… states

@@ -39,8 +39,8 @@ func WriteFile(path string, data []byte) error {
 	target, write := path, replace
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		write = func(path string, data []byte) error { return os.WriteFile(path, data, mode) }
-	} else if real, err := filepath.EvalSymlinks(path); err == nil {
-		target = real
+	} else if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		target = resolved
 	}
 	if err := write(target, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

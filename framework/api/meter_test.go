@@ -64,7 +64,7 @@ func TestMeterTellsWhatWasRefused(t *testing.T) {
 	status := func(message string) []byte {
 		return []byte(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"` + message + `"}`)
 	}
-	protobuf, err := runtime.Encode(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Message: "exceeded quota"})
+	encoded, err := runtime.Encode(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), &metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Message: "exceeded quota"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestMeterTellsWhatWasRefused(t *testing.T) {
 		want   string
 	}{
 		"quota":                             {403, status("exceeded quota: small"), "exceeded quota: small"},
-		"quota, as the client asks for it":  {403, protobuf, "exceeded quota"},
+		"quota, as the client asks for it":  {403, encoded, "exceeded quota"},
 		"a webhook with a status of itself": {400, status("admission webhook x denied the request: no"), "admission webhook x denied the request: no"},
 		"no right, in plain text":           {403, []byte("Forbidden"), `403 Forbidden: "Forbidden"`},
 		"a policy with a status of itself":  {422, status("pods p is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no"), "pods p is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: no"},

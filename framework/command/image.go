@@ -94,17 +94,17 @@ func writeImage(ctx context.Context, out, tag string, version versions.Version) 
 		return image, err
 	}
 	if version.Build != "" {
-		workshop, err := workshop.Open(ctx, version.Build, cache, progress.Discard())
+		shop, err := workshop.Open(ctx, version.Build, cache, progress.Discard())
 		if err != nil {
 			return image, err
 		}
-		defer workshop.Close()
-		bench, err := workshop.Bench()
+		defer shop.Close()
+		bench, err := shop.Bench()
 		if err != nil {
 			return image, err
 		}
 		defer os.RemoveAll(bench)
-		if err := workshop.Build(ctx, "kubernetes", []string{"cmd/kubectl"}, nil, bench); err != nil {
+		if err := shop.Build(ctx, "kubernetes", []string{"cmd/kubectl"}, nil, bench); err != nil {
 			return image, err
 		}
 		image.Kubectl = filepath.Join(bench, "kubectl")

@@ -54,13 +54,13 @@ func supportedVersions() []supportedVersion {
 	return all
 }
 
-func writeVersions(w io.Writer, format string, versions []supportedVersion) error {
+func writeVersions(w io.Writer, format string, supported []supportedVersion) error {
 	if format == "json" {
-		return json.NewEncoder(w).Encode(versions)
+		return json.NewEncoder(w).Encode(supported)
 	}
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "MINOR\tBUILT HERE\tKIND'S IMAGE\tBUILT WITH")
-	for _, v := range versions {
+	for _, v := range supported {
 		published := "none"
 		if v.Published != nil {
 			published, _, _ = strings.Cut(*v.Published, "@")

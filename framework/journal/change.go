@@ -151,6 +151,7 @@ func grace(pod *corev1.Pod) string {
 	return fmt.Sprintf(" with grace %ds", *pod.DeletionGracePeriodSeconds)
 }
 
+// ContainerGroup is one kind of containers of a pod with their statuses.
 type ContainerGroup struct {
 	Prefix   string // before a name, such as "init container "
 	Statuses []corev1.ContainerStatus
@@ -203,6 +204,7 @@ func word(is bool, what string) string {
 	return "not " + what
 }
 
+// StateText is a container's state in one phrase, such as for a timeline.
 func StateText(state corev1.ContainerState) string {
 	switch {
 	case state.Running != nil:

@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryVersionIsKept(t *testing.T) {
-	withJournal(t, func(t *testing.T, g *WithT, s *server, j *Journal) {
+	withJournal(t, func(_ *testing.T, g *WithT, s *server, j *Journal) {
 		story := j.Story("web")
 		g.Expect(story.Last()).To(BeNil())
 		w := s.watch("pods")

@@ -146,9 +146,9 @@ func controlPlane(c *kind.Cluster) (string, error) {
 // mountOver has the only container of the pod find a file of its node at the path.
 func mountOver(pod *corev1.PodSpec, file, at string) {
 	const name = "podproof-program"
-	kind := corev1.HostPathFile
+	isFile := corev1.HostPathFile
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
-		HostPath: &corev1.HostPathVolumeSource{Path: file, Type: &kind},
+		HostPath: &corev1.HostPathVolumeSource{Path: file, Type: &isFile},
 	}})
 	mounts := &pod.Containers[0].VolumeMounts
 	*mounts = append(*mounts, corev1.VolumeMount{Name: name, MountPath: at, ReadOnly: true})

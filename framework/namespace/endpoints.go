@@ -51,9 +51,9 @@ func (s *Space) Serve(ctx context.Context, name, label, value string, port int) 
 	if err != nil {
 		return nil, fmt.Errorf("create Service %s: %w", name, err)
 	}
-	slices := s.API.Client.DiscoveryV1().EndpointSlices(s.name)
+	client := s.API.Client.DiscoveryV1().EndpointSlices(s.name)
 	selector := discoveryv1.LabelServiceName + "=" + name
-	list, err := slices.List(ctx, metav1.ListOptions{LabelSelector: selector})
+	list, err := client.List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, fmt.Errorf("list the EndpointSlices of Service %s: %w", name, err)
 	}
@@ -61,7 +61,7 @@ func (s *Space) Serve(ctx context.Context, name, label, value string, port int) 
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = selector
-			return slices.Watch(ctx, o)
+			return client.Watch(ctx, o)
 		},
 	})
 	if err != nil {
@@ -178,10 +178,13 @@ func (s *Service) String() string {
 	return text.String()
 }
 
-// Ready, Serving and Terminating tell whether the pod is an endpoint with that
-// condition true.
-func (e Endpoints) Ready(pod string) bool       { return isTrue(e[pod].Ready) }
-func (e Endpoints) Serving(pod string) bool     { return isTrue(e[pod].Serving) }
+// Ready tells whether the pod is an endpoint with that condition true.
+func (e Endpoints) Ready(pod string) bool { return isTrue(e[pod].Ready) }
+
+// Serving tells whether the pod is an endpoint with that condition true.
+func (e Endpoints) Serving(pod string) bool { return isTrue(e[pod].Serving) }
+
+// Terminating tells whether the pod is an endpoint with that condition true.
 func (e Endpoints) Terminating(pod string) bool { return isTrue(e[pod].Terminating) }
 
 func (e Endpoints) conditions(pod string) string {

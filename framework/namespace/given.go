@@ -130,11 +130,11 @@ func marksLeft(ctx context.Context, connection *api.Connection, namespace string
 	for _, s := range services.Items {
 		left = append(left, "service "+s.Name)
 	}
-	slices, err := connection.Client.DiscoveryV1().EndpointSlices(namespace).List(ctx, marked)
+	endpoints, err := connection.Client.DiscoveryV1().EndpointSlices(namespace).List(ctx, marked)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range slices.Items {
+	for _, s := range endpoints.Items {
 		left = append(left, "endpointslice "+s.Name)
 	}
 	return left, nil

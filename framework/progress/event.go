@@ -3,6 +3,7 @@ package progress
 // Kind says what an Event tells.
 type Kind string
 
+// The kinds of events.
 const (
 	// SpecsTotal tells how many specs the run has, in Total.
 	SpecsTotal Kind = "specs-total"

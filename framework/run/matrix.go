@@ -94,10 +94,10 @@ func (r matrixResult) ranToItsEnd() bool {
 // Matrix runs on each version, shows and writes the comparison, and returns the
 // worst exit code. A failing version does not stop the others; an
 // interrupt, which the run itself sees to, does.
-func Matrix(o options.Options, versions []string) int { return matrix(o, versions, In) }
+func Matrix(o options.Options, chosen []string) int { return matrix(o, chosen, In) }
 
 // matrix is Matrix with any way to run on one version.
-func matrix(o options.Options, versions []string, in func(o options.Options, id, dir string) int) int {
+func matrix(o options.Options, chosen []string, in func(o options.Options, id, dir string) int) int {
 	// Between two runs an interrupt would otherwise end podproof without the comparison.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -110,7 +110,7 @@ func matrix(o options.Options, versions []string, in func(o options.Options, id,
 	}
 	code := 0
 	var results []matrixResult
-	for n, version := range versions {
+	for n, version := range chosen {
 		if ctx.Err() != nil {
 			code = reports.ExitInterrupted
 		}
@@ -118,7 +118,7 @@ func matrix(o options.Options, versions []string, in func(o options.Options, id,
 			results = append(results, matrixResult{version: version, verdict: string(reports.NotRun), reason: "interrupted before its turn"})
 			continue
 		}
-		fmt.Printf("\nKubernetes %s, version %d of %d\n", version, n+1, len(versions))
+		fmt.Printf("\nKubernetes %s, version %d of %d\n", version, n+1, len(chosen))
 		result := matrixResult{version: version}
 		started, versionDir := time.Now(), filepath.Join(dir, version)
 		if err := os.Mkdir(versionDir, 0o755); err != nil {

@@ -34,10 +34,10 @@ func Follow(r io.Reader, enough func(record.Line) bool) error {
 	in := bufio.NewReader(r)
 	for number := 1; ; number++ {
 		text, err := in.ReadBytes('\n')
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("reading line %d: %w", number, err)
 		}
-		cut := err == io.EOF
+		cut := errors.Is(err, io.EOF)
 		if text = bytes.TrimSpace(text); len(text) > 0 {
 			var line record.Line
 			switch parseErr := json.Unmarshal(text, &line); {

@@ -35,6 +35,7 @@ type Row struct {
 // Change is what became of a claim since the first record.
 type Change string
 
+// The changes of a claim.
 const (
 	Same    Change = ""
 	Worse   Change = "worse"
@@ -100,7 +101,7 @@ func changeOf(before, after Cell) Change {
 	}
 }
 
-// Compare compares each of the records but the first with the first.
+// Records compares each of the records but the first with the first.
 func Records(records []reports.Record) Comparison {
 	c := Comparison{}
 	position := map[string]int{}

@@ -85,10 +85,10 @@ type Claim struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// ErrUnpublishable is wrapped by Conformance for a record from which no report can be made.
+// ErrUnpublishable is wrapped by Of for a record from which no report can be made.
 var ErrUnpublishable = errors.New("no conformance report can be made")
 
-// Conformance makes the report of a record. Without a project and a version the
+// Of makes the report of a record. Without a project and a version the
 // implementation of podproof's own kind clusters is kind with that Kubernetes.
 func Of(r reports.Record, of Implementation) (Report, error) {
 	c := r.Cluster

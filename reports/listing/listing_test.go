@@ -84,9 +84,9 @@ func TestPages(t *testing.T) {
 		pages[p.File] = p.Text
 	}
 	g.Expect(pages).To(HaveLen(2 + len(claims.Subjects())))
-	for file, text := range pages {
+	for file, page := range pages {
 		// Every link within docs/ leads to a page or a section that there is.
-		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md)?(#[a-z0-9-]+)?\)`).FindAllStringSubmatch(text, -1) {
+		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md)?(#[a-z0-9-]+)?\)`).FindAllStringSubmatch(page, -1) {
 			to := cmp.Or(link[1], file)
 			g.Expect(pages).To(HaveKey(to), file)
 			if id, section := strings.CutPrefix(link[2], "#"); section {

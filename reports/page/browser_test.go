@@ -80,7 +80,7 @@ func TestBrowser(t *testing.T) {
 
 // pages are the records that are looked at: a real run, a whole one with failures, one with
 // a spec of every fate, and one that could not begin.
-func pages(t *testing.T) map[string]reports.Record {
+func pages(_ *testing.T) map[string]reports.Record {
 	return map[string]reports.Record{
 		"real":   sample.Real(),
 		"full":   sample.Failing(sample.Failing(sample.Full(117, sample.LikeReal), 60), 50),

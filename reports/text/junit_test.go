@@ -50,7 +50,7 @@ func (f junitFile) count() (tests, failures, errors, skipped int) {
 	for _, s := range f.Suites {
 		tests, failures, errors, skipped = tests+s.Tests, failures+s.Failures, errors+s.Errors, skipped+s.Skipped
 	}
-	return
+	return tests, failures, errors, skipped
 }
 
 func TestJUnitOfARun(t *testing.T) {

@@ -101,10 +101,10 @@ type caller struct {
 
 // answers opens many connections and counts the answers by the name of the Pod.
 // Connections without an answer are counted by their error.
-func (c caller) answers(ctx context.Context, url string) map[string]int {
+func (c caller) answers(ctx context.Context, page string) map[string]int {
 	GinkgoHelper()
 	count := map[string]int{}
-	for _, try := range spec.Must(c.Dial(ctx, c.story, firstPort, url, connections)) {
+	for _, try := range spec.Must(c.Dial(ctx, c.story, firstPort, page, connections)) {
 		count[who(try)]++
 	}
 	return count
@@ -138,9 +138,9 @@ func who(try record.Dial) string {
 
 // eventually waits until these Pods answer all of many connections, and each of them
 // answers some. Only trying shows when a node's proxy has followed the EndpointSlice.
-func (c caller) eventually(ctx context.Context, url, whom string, pods ...string) {
+func (c caller) eventually(ctx context.Context, page, whom string, pods ...string) {
 	GinkgoHelper()
-	Eventually(ctx, func() map[string]int { return c.answers(ctx, url) }).WithTimeout(proxyTime).WithPolling(300*time.Millisecond).
+	Eventually(ctx, func() map[string]int { return c.answers(ctx, page) }).WithTimeout(proxyTime).WithPolling(300*time.Millisecond).
 		Should(WithTransform(answered, Equal(pods)), "the answers to %d connections to the Service must come from %s", connections, whom)
 }
 

@@ -86,7 +86,7 @@ func CheckKubeconfig(kubeconfig, kubeContext string) error {
 }
 
 // choose finds the kubeconfig's files and the context in them.
-func choose(kubeconfig, kubeContext string) (files, context string, err error) {
+func choose(kubeconfig, kubeContext string) (files, name string, err error) {
 	found, err := kubeconfigFiles(kubeconfig)
 	if err != nil {
 		return "", "", err
@@ -96,10 +96,10 @@ func choose(kubeconfig, kubeContext string) (files, context string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("kubeconfig %s cannot be used: %w", files, err)
 	}
-	if context, err = pickContext(*config, kubeContext); err != nil {
+	if name, err = pickContext(*config, kubeContext); err != nil {
 		return "", "", fmt.Errorf("kubeconfig %s: %w", files, err)
 	}
-	return files, context, nil
+	return files, name, nil
 }
 
 // kubeconfigFiles are the files that make up a kubeconfig, as absolute paths.

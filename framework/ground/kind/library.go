@@ -217,18 +217,18 @@ var chatter = regexp.MustCompile(`^I[0-9]{4} [0-9:.]+ `)
 // no chatter.
 func errorLines(output string) string {
 	const most = 8
-	var all, errors []string
+	var all, called []string
 	for line := range strings.Lines(output) {
 		if line = strings.TrimSpace(line); line == "" || chatter.MatchString(line) {
 			continue
 		}
 		all = append(all, line)
 		if lower := strings.ToLower(line); strings.HasPrefix(lower, "error") || strings.HasPrefix(lower, "[error") {
-			errors = append(errors, line)
+			called = append(called, line)
 		}
 	}
-	if len(errors) > 0 {
-		all = errors
+	if len(called) > 0 {
+		all = called
 	}
 	return strings.Join(all[max(0, len(all)-most):], "\n")
 }

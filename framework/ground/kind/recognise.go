@@ -45,16 +45,16 @@ func isHere(ctx context.Context, e *engine.Engine, node corev1.Node) bool {
 }
 
 // providerOf returns the engine and the cluster that all nodes name, or "".
-func providerOf(nodes []corev1.Node) (provider, cluster string) {
+func providerOf(nodes []corev1.Node) (provider, name string) {
 	for _, node := range nodes {
 		parts := strings.Split(strings.TrimPrefix(node.Spec.ProviderID, "kind://"), "/")
 		if !strings.HasPrefix(node.Spec.ProviderID, "kind://") || len(parts) != 3 || parts[2] != node.Name {
 			return "", ""
 		}
-		if cluster != "" && (parts[0] != provider || parts[1] != cluster) {
+		if name != "" && (parts[0] != provider || parts[1] != name) {
 			return "", ""
 		}
-		provider, cluster = parts[0], parts[1]
+		provider, name = parts[0], parts[1]
 	}
-	return provider, cluster
+	return provider, name
 }

@@ -62,13 +62,13 @@ esac
 
 // add makes a container that is a node of a cluster; ownerDir "" is that of
 // somebody else's.
-func (e *fakeEngine) add(name, cluster, clusterDir string) {
+func (e *fakeEngine) add(name, inCluster, clusterDir string) {
 	mounts := `{"Source": "/lib/modules", "Destination": "/lib/modules"}`
 	if clusterDir != "" {
 		mounts += fmt.Sprintf(`, {"Source": %q, "Destination": %q}`, filepath.Join(clusterDir, ownerDir), ownerMount)
 	}
 	content := fmt.Sprintf(`{"Name": "/%s", "State": {"Running": true, "StartedAt": "2026-05-01T12:00:00.5Z"},
-		"Config": {"Labels": {%q: %q}}, "Mounts": [%s]}`, name, clusterLabel, cluster, mounts)
+		"Config": {"Labels": {%q: %q}}, "Mounts": [%s]}`, name, clusterLabel, inCluster, mounts)
 	e.g.Expect(os.WriteFile(filepath.Join(e.dir, name+".json"), []byte(content), 0o644)).To(Succeed())
 }
 

@@ -118,8 +118,8 @@ func tried(t *testing.T, trial Request, p *corev1.Pod) error {
 func TestWhatNodesSayOfTheTrial(t *testing.T) {
 	const id = "containerd://1"
 	ours := Request{Images: []string{"r.test/w:1", "r.test/w:1-b"}, Prints: "fake logs"}
-	other, any := ours, ours
-	other.Prints, any.Prints = "0a1b", ""
+	other, unasked := ours, ours
+	other.Prints, unasked.Prints = "0a1b", ""
 	const build = `pod p: the image r.test/w:1 is the build "fake logs", but this podproof needs the build "0a1b"`
 	const noID = "without an ID of its container witness-0, so no container runtime has started it"
 	tests := map[string]struct {
@@ -129,7 +129,7 @@ func TestWhatNodesSayOfTheTrial(t *testing.T) {
 		doubt bool
 	}{
 		"it ran":                    {ours, said(corev1.PodSucceeded, endedOK, id), "", false},
-		"nothing has to be printed": {any, said(corev1.PodSucceeded, endedOK, id), "", false},
+		"nothing has to be printed": {unasked, said(corev1.PodSucceeded, endedOK, id), "", false},
 		"another build ran":         {other, said(corev1.PodSucceeded, endedOK, id), build, false},
 		"nothing ran to its end":    {other, said(corev1.PodSucceeded, endedOK, ""), "node a reports pod p as Succeeded " + noID, true},
 		"nothing runs":              {ours, said(corev1.PodRunning, running, ""), "node a reports pod p as Running " + noID, true},

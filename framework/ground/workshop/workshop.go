@@ -84,15 +84,15 @@ func (w *Workshop) component(name string) (component.Component, error) {
 
 // Version is the version of a component of the node image, such as v1.37.2 for
 // "kubernetes".
-func (w *Workshop) Version(component string) (string, error) {
-	c, err := w.component(component)
+func (w *Workshop) Version(of string) (string, error) {
+	c, err := w.component(of)
 	return c.Version, err
 }
 
 // Source is the text of a file in a module of the component; "" is the component's own
 // module. The error wraps fs.ErrNotExist when there is no such file.
-func (w *Workshop) Source(ctx context.Context, component, module, file string) (string, error) {
-	c, err := w.component(component)
+func (w *Workshop) Source(ctx context.Context, of, module, file string) (string, error) {
+	c, err := w.component(of)
 	if err != nil {
 		return "", err
 	}
@@ -109,8 +109,8 @@ func (w *Workshop) Source(ctx context.Context, component, module, file string) (
 
 // Build compiles programs of the component, such as cmd/kubelet, from the changed
 // sources into the directory out.
-func (w *Workshop) Build(ctx context.Context, component string, programs []string, changed Sources, out string) error {
-	c, err := w.component(component)
+func (w *Workshop) Build(ctx context.Context, of string, programs []string, changed Sources, out string) error {
+	c, err := w.component(of)
 	if err != nil {
 		return err
 	}

@@ -176,12 +176,12 @@ func TestBuildsAtOnceAgreeAndLeaveNothingElse(t *testing.T) {
 // real one for all else.
 func fakeGo(t *testing.T, build string) {
 	t.Helper()
-	real, err := exec.LookPath("go")
+	program, err := exec.LookPath("go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\ncase $1 in\nbuild) %s;;\n*) exec '%s' \"$@\";;\nesac\n", build, real)
+	script := fmt.Sprintf("#!/bin/sh\ncase $1 in\nbuild) %s;;\n*) exec '%s' \"$@\";;\nesac\n", build, program)
 	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

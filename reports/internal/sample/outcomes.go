@@ -5,7 +5,7 @@ import (
 	"github.com/podproof/podproof/reports"
 )
 
-// A small catalogue: two claims for specs, one that only a law proves, one for both,
+// Catalogue is a small one: two claims for specs, one that only a law proves, one for both,
 // one that nothing can show, and the law.
 func Catalogue() []claims.Claim {
 	return []claims.Claim{
@@ -17,25 +17,31 @@ func Catalogue() []claims.Claim {
 	}
 }
 
+// Pass is a spec of the claim that passed.
 func Pass(id string) reports.Spec {
 	return reports.Spec{Text: "good " + id, Claims: []string{id}, State: reports.Passed}
 }
 
+// Fail is a spec of the claim that failed.
 func Fail(id string, kind reports.FailureKind) reports.Spec {
 	return reports.Spec{Text: "bad " + id, Claims: []string{id}, State: reports.Failed, Failure: kind, Message: "because"}
 }
 
+// Skip is a spec of the claim that was skipped.
 func Skip(id, reason string) reports.Spec {
 	return reports.Spec{Text: "skipped " + id, Claims: []string{id}, State: reports.Skipped, SkipReason: reason}
 }
 
+// Deviate is a spec of the claim that found a known deviation.
 func Deviate(id string) reports.Spec {
 	return reports.Spec{Text: "deviating " + id, Claims: []string{id}, State: reports.Deviated, Deviation: &reports.Deviation{
 		Claim: id, Short: "kubernetes/kubernetes#1", Component: "kubelet", Version: "v1.36.3", Summary: "It does not."}}
 }
 
+// InState is a spec of the claim that ended so.
 func InState(id string, s reports.State) reports.Spec {
 	return reports.Spec{Text: string(s), Claims: []string{id}, State: s}
 }
 
+// LawHolds is the law of the small catalogue, unbroken.
 var LawHolds = []reports.Law{{ID: "LAW-C", Pods: 3, Versions: 20}}

@@ -8,6 +8,7 @@ import (
 	"github.com/podproof/podproof/reports"
 )
 
+// Seconds is a value for the optional Seconds of a measurement.
 func Seconds(s float64) *float64 { return &s }
 
 // Specs has one spec of every fate, on claims of the real catalogue.
@@ -33,6 +34,7 @@ func Specs() []reports.Spec {
 	}
 }
 
+// Laws are all laws of the real catalogue, unbroken.
 func Laws() []reports.Law {
 	var all []reports.Law
 	for _, c := range claims.All() {
@@ -43,6 +45,7 @@ func Laws() []reports.Law {
 	return all
 }
 
+// Record is a run with a spec of every fate.
 func Record() reports.Record {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	r := reports.New(claims.All(), reports.Run{

@@ -51,11 +51,11 @@ func editSpec(data []byte) ([]byte, error) {
 	if err := json.Unmarshal(data, &spec); err != nil {
 		return nil, fmt.Errorf("ctr oci spec: %w", err)
 	}
-	process, ok := spec["process"].(map[string]any)
+	program, ok := spec["process"].(map[string]any)
 	if !ok {
 		return nil, errors.New("ctr oci spec: its output has no process")
 	}
-	delete(process, "rlimits")
+	delete(program, "rlimits")
 	return json.MarshalIndent(spec, "", "  ")
 }
 
