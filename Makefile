@@ -71,7 +71,7 @@ lint: need-go
 	$(GO) tool actionlint .github/workflows/*.yml
 
 list: build
-	@bin/podproof list
+	@$(call from_make) exec bin/podproof list
 
 docs: build
 	@bin/podproof list --format=markdown --out=docs

@@ -16,9 +16,21 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case !cmd.HasParent():
-		return options.Usagef("unknown command %q%s; podproof --help lists the commands", args[0], didYouMean(cmd.SuggestionsFor(args[0])))
+		return options.Usagef("unknown command %q%s; podproof --help lists the commands", args[0], didYouMean(nearest(commandNames(cmd), args[0])))
 	}
 	return options.Usagef("unexpected argument %q; %s --help lists the flags", args[0], cmd.CommandPath())
+}
+
+// refuseEmpty refuses a flag that is given without a value, as --failed="$RECORD" is where
+// the variable is not set: as if it had not been given, it could mean much more.
+func refuseEmpty(cmd *cobra.Command) error {
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.Type() != "bool" && strings.Trim(f.Value.String(), ", []") == "" {
+			err = options.Usagef("--%s is empty: give it a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // wrongFlag says what is wrong with a flag, and names the nearest one.
@@ -29,7 +41,19 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	} else if typed, short := singleDash(err.Error()); short {
 		hint = didYouMean(nearest(flagNames(cmd.Flags()), "--"+typed))
 	}
-	return options.Usagef("%v%s; %s --help lists the flags", err, hint, cmd.CommandPath())
+	return options.Usagef("%s%s; %s --help lists the flags", plainly(err), hint, cmd.CommandPath())
+}
+
+// plainly words the error of a flag's value without the names of Go's functions.
+func plainly(err error) string {
+	before, _, number := strings.Cut(err.Error(), "strconv.ParseInt: ")
+	if number {
+		return before + "not a whole number"
+	}
+	if before, _, truth := strings.Cut(err.Error(), "strconv.ParseBool: "); truth {
+		return before + "neither 1 nor 0"
+	}
+	return err.Error()
 }
 
 // singleDash finds the name in the error of a flag that was typed as -name.
@@ -42,6 +66,15 @@ func singleDash(message string) (name string, found bool) {
 	return name, found && len(name) > 1
 }
 
+func commandNames(cmd *cobra.Command) (names []string) {
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
 func flagNames(flags *pflag.FlagSet) (names []string) {
 	flags.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 	return names
@@ -50,6 +83,9 @@ func flagNames(flags *pflag.FlagSet) (names []string) {
 // nearest are the words that are most like the typed one. Cobra finds them as it finds
 // commands.
 func nearest(words []string, typed string) []string {
+	if strings.Trim(typed, "-") == "" {
+		return nil
+	}
 	all := &cobra.Command{SuggestionsMinimumDistance: 2}
 	for _, word := range words {
 		all.AddCommand(&cobra.Command{Use: word, Run: func(*cobra.Command, []string) {}})

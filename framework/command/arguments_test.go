@@ -36,6 +36,12 @@ func TestWhatIsMisspeltIsNamed(t *testing.T) {
 		"a record too few":      {[]string{"compare", "a"}, "compare needs at least two records, and was given 1"},
 		"an unknown claim":      {[]string{"run", "--focus=BACKOF-02"}, "did you mean BACKOFF-02"},
 		"a flag without value":  {[]string{"run", "--profile"}, "flag needs an argument: --profile"},
+		"an empty value":        {[]string{"run", "--failed="}, "--failed is empty: give it a value, or leave it out"},
+		"rights for nothing":    {[]string{"rbac", "--namespaces=,"}, "--namespaces is empty"},
+		"help of what is not":   {[]string{"help", "rnu"}, `unknown command "rnu"; did you mean run?`},
+		"two kinds of list":     {[]string{"mutants", "--list", "--check"}, "exclude each other"},
+		"a number that is none": {[]string{"mutants", "--every=x"}, `invalid argument "x" for "--every" flag: not a whole number`},
+		"results that are none": {[]string{"fleet", "go.mod"}, "it contains no results of nodes"},
 		"a switch with a value": {[]string{"run", "--keep=maybe"}, "neither 1 nor 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +93,12 @@ func TestVariablesOfMakeAreFlags(t *testing.T) {
 	text, _ = said(t, "run")
 	g.Expect(text).To(And(ContainSubstring("NONE-*"), Not(ContainSubstring("not ours"))))
 
+	t.Setenv(makeSays, " ")
+	_, code = said(t, "rbac")
+	g.Expect(code).To(BeZero(), "a blank says that make did not start it")
+	t.Setenv(makeSays, "make HELP")
+	_, code = said(t, "rbac")
+	g.Expect(code).To(Equal(reports.ExitUsage))
 	t.Setenv(makeSays, "make PROFIL")
 	text, code = said(t, "run")
 	g.Expect(code).To(Equal(reports.ExitUsage))

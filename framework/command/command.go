@@ -92,7 +92,6 @@ func newRoot(suites Suites) *cobra.Command {
 			return exit(reports.ExitUsage)
 		},
 		SilenceErrors: true, SilenceUsage: true,
-		SuggestionsMinimumDistance: 2,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true // we have our own, with our own exit codes
 	root.AddGroup(
@@ -102,7 +101,7 @@ func newRoot(suites Suites) *cobra.Command {
 		&cobra.Group{ID: groupElsewhere, Title: "Run in the cluster under test"},
 		&cobra.Group{ID: groupHouse, Title: "Keep house"},
 	)
-	root.SetHelpCommandGroupID(groupHouse)
+	root.SetHelpCommand(newHelp(root))
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
@@ -118,9 +117,31 @@ func newRoot(suites Suites) *cobra.Command {
 	describeUsage(root)
 	root.SetFlagErrorFunc(wrongFlag)
 	for _, c := range root.Commands() {
-		fromMake(c)
+		c.PreRunE = func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd); err != nil {
+				return err
+			}
+			return fromMake(cmd)
+		}
 	}
 	return root
+}
+
+// newHelp is `podproof help COMMAND`, which is COMMAND --help.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show what a command does", GroupID: groupHouse, Example: "  podproof help run",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err == nil && len(rest) > 0 {
+				err = noArguments(root, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // newGinkgo is the hidden command that makes podproof Ginkgo's command line tool.

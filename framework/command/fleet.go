@@ -71,7 +71,7 @@ func readFleets(path string) ([]bynode.Fleet, error) {
 	}
 	fleets, err := bynode.Read(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, options.Usagef("%s: %v; name a %s, or files with the logs of the shards", path, err, bynode.File)
 	}
 	return fleets, nil
 }

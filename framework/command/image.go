@@ -25,7 +25,7 @@ func newImage() *cobra.Command {
   podproof image --out=podproof.tar --kubectl=1.37`,
 		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	out := cmd.Flags().String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (needed)")
+	out := cmd.Flags().String("out", "", "write a docker archive to this `file`, for docker load, ctr images import or kind load image-archive (required)")
 	tag := cmd.Flags().String("tag", "", "`reference` of the image (default: a name of its own, with the build as its tag)")
 	kubectl := cmd.Flags().String("kubectl", "", "also put a kubectl of this Kubernetes `version` into it, built from source, for the claims on kubectl")
 	completes(cmd, "kubectl", []string{"versions"})

@@ -20,22 +20,18 @@ const notFromMake = "podproof_not_from_make"
 // fromMake lets make's variables be the command's flags: `make e2e PROFILE=quick` is
 // --profile=quick. Make passes its variables on in the environment, so that the Makefile
 // need not list them. What is written as a flag beats a variable.
-func fromMake(cmd *cobra.Command) {
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if os.Getenv(makeSays) == "" {
-			return nil
-		}
-		if err := knownToMake(cmd.Flags()); err != nil {
-			return err
-		}
-		var err error
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if err == nil && !f.Changed && f.Annotations[notFromMake] == nil {
-				err = setFromMake(f)
-			}
-		})
-		return err
+func fromMake(cmd *cobra.Command) error {
+	said := strings.Fields(os.Getenv(makeSays))
+	if len(said) == 0 {
+		return nil
 	}
+	err := knownToMake(cmd.Flags(), said[1:]) // the first word is make itself
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if err == nil && !f.Changed && takesFromMake(f) {
+			err = setFromMake(f)
+		}
+	})
+	return err
 }
 
 // setFromMake sets a flag from its variable, where there is one.
@@ -46,22 +42,26 @@ func setFromMake(f *pflag.Flag) error {
 		return nil
 	}
 	if err := f.Value.Set(value); err != nil {
-		return options.Usagef("%s=%s: %v", name, value, err)
+		return options.Usagef("%s=%s: %s", name, value, plainly(err))
 	}
 	f.Changed = true
 	return nil
 }
 
+// takesFromMake tells whether a variable of make sets the flag.
+func takesFromMake(f *pflag.Flag) bool {
+	return f.Annotations[notFromMake] == nil && f.Name != "help"
+}
+
 // knownToMake refuses a variable on make's command line that is none of the flags.
-func knownToMake(flags *pflag.FlagSet) error {
+func knownToMake(flags *pflag.FlagSet, given []string) error {
 	var known []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Annotations[notFromMake] == nil {
+		if takesFromMake(f) {
 			known = append(known, options.MakeVariable(f.Name))
 		}
 	})
-	given := strings.Fields(os.Getenv(makeSays))
-	for _, name := range given[1:] { // the first word is make itself
+	for _, name := range given {
 		if !slices.Contains(known, name) {
 			return options.Usagef("%s is not a setting of this target%s", name, didYouMean(nearest(known, name)))
 		}

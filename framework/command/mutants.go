@@ -70,6 +70,12 @@ func (f *mutantFlags) register(cmd *cobra.Command) {
 }
 
 func (f *mutantFlags) run(o options.Options) error {
+	switch {
+	case f.list && f.check, f.list && f.join != "", f.check && f.join != "":
+		return options.Usagef("--list, --check and --join exclude each other; give one of them")
+	case o.Repeat > 1:
+		return options.Usagef("repeat is %d, and mutants run once each", o.Repeat)
+	}
 	if f.join != "" {
 		return joinMutants(f.join)
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/podproof/podproof/fixtures/versions"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/podproof/podproof/framework/ground/existing"
@@ -36,10 +37,15 @@ func optionFlags(cmd *cobra.Command, wanted func(options.Flag) bool) *runFlags {
 		if !o.FromMake {
 			mark(cmd.Flags(), o.Name, notFromMake, "")
 		}
-		completes(cmd, o.Name, o.Takes)
+		if completes(cmd, o.Name, o.Takes); len(o.Takes) == 0 && !slices.Contains(filesAs, o.Value) {
+			_ = cmd.RegisterFlagCompletionFunc(o.Name, cobra.NoFileCompletions) // it is there
+		}
 	}
 	return f
 }
+
+// filesAs is what --help calls values that are files.
+var filesAs = []string{"FILE", "DIRECTORY", "RECORD"}
 
 // everyOption gives the command all options, and the file that can hold them.
 func everyOption(cmd *cobra.Command) *runFlags {
@@ -160,10 +166,8 @@ func formatFlag(cmd *cobra.Command, formats []string, note string) *string {
 
 // checkFormat refuses an unknown form of a list.
 func checkFormat(format string, formats []string) error {
-	for _, known := range formats {
-		if format == known {
-			return nil
-		}
+	if slices.Contains(formats, format) {
+		return nil
 	}
 	last := len(formats) - 1
 	return options.Usagef("format %q is unknown; the formats are %s and %s", format, strings.Join(formats[:last], ", "), formats[last])

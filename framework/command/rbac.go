@@ -19,6 +19,9 @@ func newRBAC() *cobra.Command {
 	named := cmd.Flags().String("serviceaccount", "", "the account that gets the rights, as `NAMESPACE/NAME` (default: podproof/podproof, or podproof in the first of the given namespaces)")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		namespaces := options.List(*given)
+		if cmd.Flags().Changed("namespaces") && len(namespaces) == 0 {
+			return options.Usagef("namespaces: names nothing; leave --namespaces out for rights in the whole cluster")
+		}
 		if err := options.CheckNamespaces(namespaces); err != nil {
 			return options.Usagef("namespaces: %v", err)
 		}

@@ -64,6 +64,8 @@ func flagGroups(text *strings.Builder, cmd *cobra.Command) {
 		name := own
 		if annotated := f.Annotations[flagGroup]; annotated != nil {
 			name = annotated[0]
+		}
+		if f.Name == "config" { // the command reads options from elsewhere, too
 			fromEnvironment = "\nOptions can also be set by environment variables, such as " + options.Variable("node-image") + " for --node-image.\n"
 		}
 		if groups[name] == nil {

@@ -209,9 +209,9 @@ func (o Options) Validate() error {
 	case o.InCluster && o.Kubeconfig != "":
 		return Usagef("in-cluster and a kubeconfig (%s) contradict each other; unset one of them", o.Kubeconfig)
 	case o.Kubeconfig == "" && o.Context != "":
-		return Usagef("context %q is given without a kubeconfig; give KUBECONFIG too", o.Context)
+		return Usagef("context %q is given without a kubeconfig; give --kubeconfig or KUBECONFIG too", o.Context)
 	case !o.Existing() && o.onExisting() != "":
-		return Usagef("%s given without a kubeconfig; give KUBECONFIG too", o.onExisting())
+		return Usagef("%s given without a kubeconfig; give --kubeconfig or KUBECONFIG too", o.onExisting())
 	case o.WitnessTwin != "" && o.Witness == "":
 		return Usagef("witness-twin %q is given without a witness", o.WitnessTwin)
 	case o.Existing() && (o.Kubernetes != "" || o.NodeImage != ""):

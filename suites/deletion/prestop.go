@@ -59,7 +59,13 @@ var _ = Describe("A preStop hook", func() {
 			ns.Saw(story, name+" hook", lines(itsHook))
 			h, err := compare(itsHook, process, asked)
 			if err != nil {
-				Fail(fmt.Sprintf("container %s: %v\n%s", name, err, story))
+				message := fmt.Sprintf("container %s: %v\n%s", name, err, story)
+				// The kubelet waits for a hook no longer than the grace period, and a slow
+				// node can take all of it to start the hook's process.
+				if h.fromMark >= hookedGrace {
+					spec.Late(message)
+				}
+				Fail(message)
 			}
 			h.left = took
 			hooks[name] = h
@@ -101,21 +107,20 @@ type hooked struct {
 // compare combines what a hook sent with what its process sent. The times are the
 // collector's, and asked is a moment before the deletion.
 func compare(hook, process record.Series, asked record.Request) (hooked, error) {
-	began, ok := hook.First(record.Start)
-	if !ok {
-		return hooked{}, fmt.Errorf("the preStop hook must run before the process gets SIGTERM, but it never reported its start")
-	}
 	term, ok := process.First(record.Signal)
 	if !ok {
 		return hooked{}, fmt.Errorf("the process must get SIGTERM, but it never reported one")
 	}
 	last, _ := process.Last("")
 	h := hooked{
-		toTerm:   term.Since(began),
 		fromMark: time.Duration(term.BT - asked.BT),
 		toEnd:    time.Duration(last.BT - asked.BT),
 	}
-	if h.toTerm < 0 {
+	began, ok := hook.First(record.Start)
+	if !ok {
+		return h, fmt.Errorf("the preStop hook must run before the process gets SIGTERM, but it never reported its start")
+	}
+	if h.toTerm = term.Since(began); h.toTerm < 0 {
 		return h, fmt.Errorf("the preStop hook must run before the process gets SIGTERM, but it started %s after that", -h.toTerm)
 	}
 	if exit, ended := hook.First(record.Exit); ended {
