@@ -38,6 +38,6 @@ func TestIsReserved(t *testing.T) {
 		n.Spec.Taints = []corev1.Taint{{Key: ReservedKey, Value: ReservedValue, Effect: corev1.TaintEffectNoSchedule}}
 	}
 	g.Expect(isReserved(apitest.Node("a", labelled, tainted))).To(BeTrue())
-	g.Expect(isReserved(apitest.Node("a", labelled))).To(BeFalse(), "pods of others may be there")
+	g.Expect(isReserved(apitest.Node("a", labelled))).To(BeFalse(), "other users may have pods there")
 	g.Expect(isReserved(apitest.Node("a", tainted))).To(BeFalse())
 }

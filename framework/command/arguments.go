@@ -36,9 +36,7 @@ func refuseEmpty(cmd *cobra.Command) error {
 // wrongFlag says what is wrong with a flag, and names the nearest one.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	hint := ""
-	if typed, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
-		hint = didYouMean(nearest(flagNames(cmd.Flags()), "--"+typed))
-	} else if typed, short := singleDash(err.Error()); short {
+	if typed, unknown := unknownFlag(err.Error()); unknown {
 		hint = didYouMean(nearest(flagNames(cmd.Flags()), "--"+typed))
 	}
 	return options.Usagef("%s%s; %s --help lists the flags", plainly(err), hint, cmd.CommandPath())
@@ -56,8 +54,11 @@ func plainly(err error) string {
 	return err.Error()
 }
 
-// singleDash finds the name in the error of a flag that was typed as -name.
-func singleDash(message string) (name string, found bool) {
+// unknownFlag finds the name in the error of a flag that was typed as --name or -name.
+func unknownFlag(message string) (name string, found bool) {
+	if name, found := strings.CutPrefix(message, "unknown flag: --"); found {
+		return name, true
+	}
 	_, typed, found := strings.Cut(message, "unknown shorthand flag: ")
 	if found {
 		_, typed, found = strings.Cut(typed, " in -")

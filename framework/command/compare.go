@@ -1,11 +1,11 @@
 package command
 
 import (
-	"github.com/podproof/podproof/reports/compare"
 	"os"
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/compare"
 	"github.com/spf13/cobra"
 )
 

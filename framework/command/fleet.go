@@ -2,13 +2,13 @@ package command
 
 import (
 	"fmt"
-	"github.com/podproof/podproof/reports/bynode"
 	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
 	"github.com/spf13/cobra"
 )
 

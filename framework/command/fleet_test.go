@@ -1,12 +1,12 @@
 package command
 
 import (
-	"github.com/podproof/podproof/reports/bynode"
 	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
 )
 
 func TestShardsAreJoined(t *testing.T) {

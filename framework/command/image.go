@@ -3,12 +3,12 @@ package command
 import (
 	"context"
 	"fmt"
-	"github.com/podproof/podproof/fixtures/versions"
-	"github.com/podproof/podproof/framework/ground/workshop"
 	"os"
 	"path/filepath"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/elsewhere/incluster"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/witness/witnessimage"

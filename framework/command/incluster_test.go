@@ -1,7 +1,6 @@
 package command
 
 import (
-	"github.com/podproof/podproof/reports/files"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 	"github.com/podproof/podproof/suites"
 	"github.com/spf13/cobra"
 )
@@ -35,7 +35,7 @@ func TestInClusterUsage(t *testing.T) {
 		"a plugin of an unknown profile":    {run("sonobuoy", "--profile=fast"), 2},
 		"an image without a file":           {run("image"), 2},
 		"an image where nothing can be":     {run("image", "--out=absent/x"), 2},
-		"an image in the place of another":  {run("image", "--out="+os.DevNull), 2},
+		"an image where a device is":        {run("image", "--out="+os.DevNull), 2},
 		"an image called latest":            {run("image", "--out=x", "--tag=podproof"), 2},
 		"an image with an unknown kubectl":  {run("image", "--out=x", "--kubectl=1.20"), 2},
 		"a Job of shards":                   {run("job", "--nodes=all", "--shards=3", "--image=i:1"), 0},

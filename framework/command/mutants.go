@@ -5,19 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/podproof/podproof/fixtures/versions"
-	"github.com/podproof/podproof/framework/ground/workshop"
-	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/fixtures/versions"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/run/onmutants"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/mutantrun"
 	"github.com/spf13/cobra"
 )
 

@@ -1,11 +1,11 @@
 package command
 
 import (
-	"github.com/podproof/podproof/fixtures/versions"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/ground/existing"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"

@@ -2,12 +2,12 @@ package command
 
 import (
 	"fmt"
-	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 	"github.com/spf13/cobra"
 )
 

@@ -1,14 +1,13 @@
 package command
 
 import (
-	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
-
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 func TestReportMakesTheFilesAgain(t *testing.T) {

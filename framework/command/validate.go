@@ -2,10 +2,10 @@ package command
 
 import (
 	"fmt"
-	"github.com/podproof/podproof/reports/conformance"
 	"os"
 
 	"github.com/podproof/podproof/framework/options"
+	"github.com/podproof/podproof/reports/conformance"
 	"github.com/spf13/cobra"
 )
 

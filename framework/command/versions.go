@@ -3,7 +3,6 @@ package command
 import (
 	"encoding/json"
 	"fmt"
-	"github.com/podproof/podproof/fixtures/versions"
 	"io"
 	"maps"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/spf13/cobra"
 )
 

@@ -43,7 +43,7 @@ func TestLawsHoldForConformantPods(t *testing.T) {
 			Then(Phase(corev1.PodSucceeded), Status(Terminated("c", "id-1", 1, 0))).
 			Then(Status(Terminated("c", "id-0", 0, 0))).
 			Then(Deleting(0)).Deleted(),
-		"the same, and the earlier one was told of as the last state only": NewHistory(Node("w1")).
+		"the same, and the earlier one was seen as the last state only": NewHistory(Node("w1")).
 			Then(Phase(corev1.PodRunning), Status(After(Running("c", "id-1", 1), Ended("id-0", "Completed", 0)))).
 			Then(Deleting(30)).
 			Then(Phase(corev1.PodSucceeded), Status(Terminated("c", "id-1", 1, 0))).

@@ -2,8 +2,6 @@ package oci
 
 import (
 	"archive/tar"
-	"bytes"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,56 +11,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/oci/ocitest"
 )
-
-type entry struct {
-	header  *tar.Header
-	content string
-}
-
-// entries reads an archive by names.
-func entries(t *testing.T, file string) map[string]entry {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := make(map[string]entry)
-	for r := tar.NewReader(bytes.NewReader(data)); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return all
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, twice := all[h.Name]; twice {
-			t.Errorf("%s is in the archive twice", h.Name)
-		}
-		all[h.Name] = entry{h, string(content)}
-	}
-}
-
-func writeFile(t *testing.T, file, content string, mode os.FileMode) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(content), mode); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(file, mode); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestAnArchiveHasEveryDirectoryOnceAndIsTheSameEachTime(t *testing.T) {
 	g, dir := NewWithT(t), t.TempDir()
-	writeFile(t, filepath.Join(dir, "program"), "binary", 0o644)
+	ocitest.WriteFile(t, filepath.Join(dir, "program"), "binary", 0o644)
 	write := func(a *Archive) error {
 		for _, err := range []error{
 			a.Text("kind/version", 0o644, []byte("v1.37.2")),
@@ -83,31 +37,31 @@ func TestAnArchiveHasEveryDirectoryOnceAndIsTheSameEachTime(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(hashFile(second)).To(Equal(one))
 
-	all := entries(t, first)
+	all := ocitest.Entries(t, first)
 	g.Expect(all).To(HaveLen(8))
 	g.Expect(all).To(And(HaveKey("usr/"), HaveKey("usr/bin/"), HaveKey("kind/"), HaveKey("opt/")))
-	g.Expect(all["kind/version"].content).To(Equal("v1.37.2"))
-	g.Expect(all["usr/bin/kubelet"].header.Mode).To(BeEquivalentTo(0o755))
-	g.Expect(all["usr/bin/kubelet"].content).To(Equal("binary"))
-	g.Expect(all["usr/bin/link"].header.Linkname).To(Equal("kubelet"))
-	g.Expect(all["opt/program"].content).To(Equal("binary"))
+	g.Expect(all["kind/version"].Content).To(Equal("v1.37.2"))
+	g.Expect(all["usr/bin/kubelet"].Header.Mode).To(BeEquivalentTo(0o755))
+	g.Expect(all["usr/bin/kubelet"].Content).To(Equal("binary"))
+	g.Expect(all["usr/bin/link"].Header.Linkname).To(Equal("kubelet"))
+	g.Expect(all["opt/program"].Content).To(Equal("binary"))
 }
 
 func TestATreeIsPackedWithItsModesAndLinks(t *testing.T) {
 	g, tree := NewWithT(t), t.TempDir()
-	writeFile(t, filepath.Join(tree, "usr/bin/su"), "su", 0o755|os.ModeSetuid)
+	ocitest.WriteFile(t, filepath.Join(tree, "usr/bin/su"), "su", 0o755|os.ModeSetuid)
 	g.Expect(os.Link(filepath.Join(tree, "usr/bin/su"), filepath.Join(tree, "usr/bin/sv"))).To(Succeed())
 	g.Expect(os.Symlink("usr/bin", filepath.Join(tree, "bin"))).To(Succeed())
-	writeFile(t, filepath.Join(tree, "proc/1/stat"), "", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "proc/1/stat"), "", 0o644)
 	file := filepath.Join(t.TempDir(), "tree.tar")
 	g.Expect(PackTree(file, tree)).To(Succeed())
 
-	all := entries(t, file)
-	g.Expect(all["usr/bin/su"].header.Mode).To(BeEquivalentTo(0o4755))
-	g.Expect(all["usr/bin/su"].header.Typeflag).To(BeEquivalentTo(tar.TypeReg))
-	g.Expect(all["usr/bin/sv"].header.Typeflag).To(BeEquivalentTo(tar.TypeLink))
-	g.Expect(all["usr/bin/sv"].header.Linkname).To(Equal("usr/bin/su"))
-	g.Expect(all["bin"].header.Linkname).To(Equal("usr/bin"))
+	all := ocitest.Entries(t, file)
+	g.Expect(all["usr/bin/su"].Header.Mode).To(BeEquivalentTo(0o4755))
+	g.Expect(all["usr/bin/su"].Header.Typeflag).To(BeEquivalentTo(tar.TypeReg))
+	g.Expect(all["usr/bin/sv"].Header.Typeflag).To(BeEquivalentTo(tar.TypeLink))
+	g.Expect(all["usr/bin/sv"].Header.Linkname).To(Equal("usr/bin/su"))
+	g.Expect(all["bin"].Header.Linkname).To(Equal("usr/bin"))
 	g.Expect(all).To(HaveKey("proc/"))
 	g.Expect(all).NotTo(HaveKey("proc/1/"), "what is mounted at run time stays out")
 }

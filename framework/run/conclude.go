@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/podproof/podproof/reports/files"
-	"github.com/podproof/podproof/reports/text"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +11,8 @@ import (
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // conclude writes the record's files, prints the summary, in a pod also the record, and

@@ -3,9 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"github.com/podproof/podproof/fixtures/versions"
-	"github.com/podproof/podproof/reports/compare"
-	"github.com/podproof/podproof/reports/text"
 	"io"
 	"os"
 	"os/signal"
@@ -16,9 +13,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/compare"
+	"github.com/podproof/podproof/reports/text"
 )
 
 // Files of a matrix run, beside the directories of its versions.

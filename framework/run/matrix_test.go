@@ -3,18 +3,17 @@ package run
 import (
 	"bytes"
 	"errors"
-	"github.com/podproof/podproof/fixtures/versions"
-	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
-
 	"github.com/podproof/podproof/fixtures/claims"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
 )
 
 func TestMatrixRunsOnAllVersionsNewestFirst(t *testing.T) {

@@ -3,8 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"github.com/podproof/podproof/reports/bynode"
-	"github.com/podproof/podproof/reports/files"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +13,8 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
+	"github.com/podproof/podproof/reports/files"
 )
 
 // nodesDir is the directory, under that of a run on several nodes, that has one for each.

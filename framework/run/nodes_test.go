@@ -1,7 +1,6 @@
 package run
 
 import (
-	"github.com/podproof/podproof/reports/bynode"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/bynode"
 )
 
 // onNodes is a run on a cluster with these nodes.

@@ -110,7 +110,7 @@ func mainModule(c Component, of goMod) string {
 	fmt.Fprintf(&mod, "module podproof.test/%s\n\ngo %s\n\nrequire %s %s\n", c.Name, of.Go, c.Module, c.Version)
 	if c.Staging {
 		// The replacements of a dependency do not count, so Kubernetes' own
-		// are repeated, with the published modules in the place of paths.
+		// are repeated, with published modules instead of paths.
 		for _, r := range of.Replace {
 			if strings.HasPrefix(r.New.Path, "./staging/") {
 				fmt.Fprintf(&mod, "replace %[1]s => %[1]s %[2]s\n", r.Old.Path, stagingVersion(c.Version))

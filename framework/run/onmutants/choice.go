@@ -2,12 +2,12 @@ package onmutants
 
 import (
 	"fmt"
-	"github.com/podproof/podproof/fixtures/versions"
 	"slices"
 	"strings"
 
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/fixtures/mutants"
+	"github.com/podproof/podproof/fixtures/versions"
 	"github.com/podproof/podproof/framework/options"
 )
 

@@ -7,9 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/podproof/podproof/framework/ground/workshop"
-	"github.com/podproof/podproof/reports/files"
-	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/podproof/podproof/fixtures/mutants"
 	"github.com/podproof/podproof/framework/ground/kind"
+	"github.com/podproof/podproof/framework/ground/workshop"
 	"github.com/podproof/podproof/framework/mutation"
 	"github.com/podproof/podproof/framework/options"
 	"github.com/podproof/podproof/framework/progress"
@@ -25,6 +23,8 @@ import (
 	"github.com/podproof/podproof/framework/setup"
 	"github.com/podproof/podproof/framework/upstream"
 	"github.com/podproof/podproof/reports"
+	"github.com/podproof/podproof/reports/files"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // Request is what a run of mutants is about.

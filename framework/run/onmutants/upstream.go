@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/podproof/podproof/reports/mutantrun"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/podproof/podproof/framework/progress"
 	"github.com/podproof/podproof/framework/run"
 	"github.com/podproof/podproof/framework/upstream"
+	"github.com/podproof/podproof/reports/mutantrun"
 )
 
 // Bounds of one run of upstream's specs. Some of them wait for minutes by their nature,

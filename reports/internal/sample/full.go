@@ -118,8 +118,7 @@ func Pod(subject, name string, start time.Time) reports.Timeline {
 	return t
 }
 
-// Failing makes the spec fail as the cluster's fault, in the way that it is told of
-// after a real one.
+// Failing makes the spec fail as the cluster's fault, with the message of a real failure.
 func Failing(r reports.Record, spec int) reports.Record {
 	s := r.Specs[spec]
 	s.State, s.Failure, s.Message = reports.Failed, reports.ClusterFailure, "expected the last beat 1.8 s to 6 s after SIGTERM\ngot 0.04 s <b>&\n\nstory of pod x:\n  +0.000s ADDED: phase Pending"

@@ -1,9 +1,6 @@
 package build
 
 import (
-	"archive/tar"
-	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,63 +9,18 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	. "github.com/onsi/gomega"
-
 	"github.com/podproof/podproof/framework/oci"
+	"github.com/podproof/podproof/framework/oci/ocitest"
 )
-
-type entry struct {
-	header  *tar.Header
-	content string
-}
-
-// entries reads an archive by names.
-func entries(t *testing.T, file string) map[string]entry {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := make(map[string]entry)
-	for r := tar.NewReader(bytes.NewReader(data)); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return all
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, twice := all[h.Name]; twice {
-			t.Errorf("%s is in the archive twice", h.Name)
-		}
-		all[h.Name] = entry{h, string(content)}
-	}
-}
-
-func writeFile(t *testing.T, file, content string, mode os.FileMode) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(content), mode); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(file, mode); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestCleaningStaysInsideTheTree(t *testing.T) {
 	g, tree, outside := NewWithT(t), t.TempDir(), t.TempDir()
-	writeFile(t, filepath.Join(outside, "precious"), "", 0o644)
-	writeFile(t, filepath.Join(tree, "var/cache/apt/archives/x.deb"), "", 0o644)
-	writeFile(t, filepath.Join(tree, "etc/systemd/system/multi-user.target.wants/x.service"), "", 0o644)
-	writeFile(t, filepath.Join(tree, "etc/systemd/journald.conf"), "[Journal]\n", 0o644)
-	writeFile(t, filepath.Join(tree, "etc/resolv.conf"), "nameserver of this machine", 0o644)
-	writeFile(t, filepath.Join(tree, "usr/sbin/keep"), "", 0o755)
+	ocitest.WriteFile(t, filepath.Join(outside, "precious"), "", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "var/cache/apt/archives/x.deb"), "", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "etc/systemd/system/multi-user.target.wants/x.service"), "", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "etc/systemd/journald.conf"), "[Journal]\n", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "etc/resolv.conf"), "nameserver of this machine", 0o644)
+	ocitest.WriteFile(t, filepath.Join(tree, "usr/sbin/keep"), "", 0o755)
 	g.Expect(os.MkdirAll(filepath.Join(tree, "var/log"), 0o755)).To(Succeed())
 	g.Expect(os.Symlink(filepath.Join(outside, "precious"), filepath.Join(tree, "var/log/link"))).To(Succeed())
 
@@ -102,12 +54,12 @@ func TestKindsFilesAreWhatABuildReliesOn(t *testing.T) {
 	g, kind := NewWithT(t), kindDir(t)
 	file := filepath.Join(t.TempDir(), "kind.tar")
 	g.Expect(oci.WriteFile(file, func(a *oci.Archive) error { return addKindFiles(a, kind) })).To(Succeed())
-	all := entries(t, file)
-	g.Expect(all["usr/local/bin/entrypoint"].header.Mode).To(BeEquivalentTo(0o755))
-	g.Expect(all["kind/bin/mount-product-files.sh"].header.Mode).To(BeEquivalentTo(0o755))
-	g.Expect(all["etc/systemd/system/kubelet.service.d/10-kubeadm.conf"].header.Mode).To(BeEquivalentTo(0o644))
-	g.Expect(all["etc/systemd/system/multi-user.target.wants/kubelet.service"].header.Linkname).To(Equal("/etc/systemd/system/kubelet.service"))
-	g.Expect(all["kind/manifests/default-storage.yaml"].content).To(ContainSubstring("is-default-class"))
+	all := ocitest.Entries(t, file)
+	g.Expect(all["usr/local/bin/entrypoint"].Header.Mode).To(BeEquivalentTo(0o755))
+	g.Expect(all["kind/bin/mount-product-files.sh"].Header.Mode).To(BeEquivalentTo(0o755))
+	g.Expect(all["etc/systemd/system/kubelet.service.d/10-kubeadm.conf"].Header.Mode).To(BeEquivalentTo(0o644))
+	g.Expect(all["etc/systemd/system/multi-user.target.wants/kubelet.service"].Header.Linkname).To(Equal("/etc/systemd/system/kubelet.service"))
+	g.Expect(all["kind/manifests/default-storage.yaml"].Content).To(ContainSubstring("is-default-class"))
 	g.Expect(all).To(HaveKey("etc/kubernetes/manifests/"))
 	g.Expect(pauseImage(kind)).To(MatchRegexp(`^[a-z0-9.-]+/pause:\d+\.\d+`))
 }
@@ -137,7 +89,7 @@ func TestTheBaseSpecIsEdited(t *testing.T) {
 
 func TestTheControlPlanesImagesAreKubeadms(t *testing.T) {
 	g, kubeadm := NewWithT(t), filepath.Join(t.TempDir(), "kubeadm")
-	writeFile(t, kubeadm, "#!/bin/sh\n[ \"$*\" = 'config images list --kubernetes-version v1.37.2' ] && "+
+	ocitest.WriteFile(t, kubeadm, "#!/bin/sh\n[ \"$*\" = 'config images list --kubernetes-version v1.37.2' ] && "+
 		"printf 'r.test/etcd:3.7.0-0\\nr.test/coredns/coredns:v1.14.6\\nr.test/pause:3.10.2\\n'\n", 0o755)
 	etcd, coredns, pause := program{path: "/etcd"}, program{path: "/coredns"}, program{path: "/pause"}
 	programs := map[string]program{"etcd": etcd, "coredns": coredns, "pause": pause}
@@ -154,7 +106,7 @@ func TestTheControlPlanesImagesAreKubeadms(t *testing.T) {
 
 func TestAProgramsImageRunsIt(t *testing.T) {
 	g, dir := NewWithT(t), t.TempDir()
-	writeFile(t, filepath.Join(dir, "etcd"), "binary", 0o755)
+	ocitest.WriteFile(t, filepath.Join(dir, "etcd"), "binary", 0o755)
 	archive := filepath.Join(dir, "images.tar")
 	g.Expect(writeImages(archive, dir, map[string]program{"r.test/etcd:3.7.0-0": {file: filepath.Join(dir, "etcd"), path: "/usr/local/bin/etcd"}})).To(Succeed())
 	image, err := tarball.ImageFromPath(archive, nil)
@@ -162,7 +114,7 @@ func TestAProgramsImageRunsIt(t *testing.T) {
 	config, err := image.ConfigFile()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(config.Config.Entrypoint).To(Equal([]string{"/usr/local/bin/etcd"}))
-	all := entries(t, filepath.Join(dir, "etcd.tar"))
-	g.Expect(all["usr/local/bin/etcd"].content).To(Equal("binary"))
-	g.Expect(all["usr/local/bin/etcd"].header.Mode).To(BeEquivalentTo(0o755))
+	all := ocitest.Entries(t, filepath.Join(dir, "etcd.tar"))
+	g.Expect(all["usr/local/bin/etcd"].Content).To(Equal("binary"))
+	g.Expect(all["usr/local/bin/etcd"].Header.Mode).To(BeEquivalentTo(0o755))
 }

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/framework/oci/ocitest"
 )
 
 // fakeContainerd is a containerd that does what the script says.
 func fakeContainerd(t *testing.T, script string) string {
 	program := filepath.Join(t.TempDir(), "containerd")
-	writeFile(t, program, "#!/bin/sh\n"+script, 0o755)
+	ocitest.WriteFile(t, program, "#!/bin/sh\n"+script, 0o755)
 	return program
 }
 
