@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/reports"
+	"github.com/spf13/cobra"
 )
 
 // said runs podproof in a process of its own and returns what it prints and its exit code.
@@ -92,6 +93,14 @@ func TestVariablesOfMakeAreFlags(t *testing.T) {
 	t.Setenv("FOCUS", "NONE-*")
 	text, _ = said(t, "run")
 	g.Expect(text).To(And(ContainSubstring("NONE-*"), Not(ContainSubstring("not ours"))))
+
+	t.Setenv(makeSays, "make MUTANT")
+	t.Setenv("MUTANT", "")
+	cmd := &cobra.Command{}
+	cmd.Flags().String("mutant", "", "")
+	g.Expect(fromMake(cmd)).To(Succeed())
+	_, code = said(t, "rbac")
+	g.Expect(code).To(BeZero(), "what podproof starts was not started by make")
 
 	t.Setenv(makeSays, " ")
 	_, code = said(t, "rbac")

@@ -19,11 +19,16 @@ const notFromMake = "podproof_not_from_make"
 
 // fromMake lets make's variables be the command's flags: `make e2e PROFILE=quick` is
 // --profile=quick. Make passes its variables on in the environment, so that the Makefile
-// need not list them. What is written as a flag beats a variable.
+// need not list them. What is written as a flag beats a variable. The processes that
+// podproof starts are not make's any more: `make mutants MUTANT=…` runs specs, whose
+// command has no --mutant to set.
 func fromMake(cmd *cobra.Command) error {
 	said := strings.Fields(os.Getenv(makeSays))
 	if len(said) == 0 {
 		return nil
+	}
+	if err := os.Unsetenv(makeSays); err != nil {
+		return err
 	}
 	err := knownToMake(cmd.Flags(), said[1:]) // the first word is make itself
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
