@@ -239,8 +239,7 @@ func ownEnvironment(ctx SpecContext) *setup.Environment {
 }
 
 var _ = SynchronizedAfterSuite(func() {}, func(ctx SpecContext) {
-	// Asked for when the specs are over, so that none of them has to wait for it.
-	run.gates = spec.Gates(ctx)
+	run.gates = spec.Gates()
 	if run.env != nil && run.env.Cluster != nil && run.env.Stays() {
 		ground, err := run.env.Ground()
 		spec.Do(err)

@@ -27,8 +27,18 @@ const (
 )
 
 // Measure puts a measured value beside the documented one. It asserts
-// nothing: the spec does.
-func Measure(m reports.Measurement) { addEntry(entryMeasured, m) }
+// nothing: the spec does. A measurement without a claim is of the one that the spec
+// proves.
+func Measure(m reports.Measurement) {
+	if m.Claim == "" {
+		proven := Of(ginkgo.CurrentSpecReport().Labels())
+		if len(proven) != 1 {
+			ginkgo.Fail(fmt.Sprintf("podproof's own mistake: the measurement %q names no claim, and the spec proves %d", m.What, len(proven)))
+		}
+		m.Claim = proven[0].ID
+	}
+	addEntry(entryMeasured, m)
+}
 
 // MeasureTime is Measure for a time, in seconds with one or two decimals.
 func MeasureTime(id, what, documented string, measured time.Duration, ok bool) {

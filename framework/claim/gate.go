@@ -20,6 +20,9 @@ type Facts struct {
 	Capabilities []string
 	// Sources says, by capability, how it was found, or why it is not there.
 	Sources map[string]string
+	// Gates are the feature gates that claims name, on or off. One of which that is not
+	// known is not among them.
+	Gates map[string]bool
 }
 
 // NotApplicable returns why a claim, or one of the named parts of it, cannot be
@@ -32,6 +35,9 @@ func (f Facts) NotApplicable(c claims.Claim, parts ...string) string {
 	}
 	if c.Until != "" && version.MustParseGeneric(minor).GreaterThan(version.MustParseGeneric(c.Until)) {
 		return fmt.Sprintf("%s holds up to Kubernetes %s; the cluster is %s", c.ID, c.Until, minor)
+	}
+	if on, known := f.Gates[c.Gate]; known && !on {
+		return fmt.Sprintf("%s needs the feature gate %s, which is off", c.ID, c.Gate)
 	}
 	if reason := f.lacking(c.ID, c.Needs); reason != "" {
 		return reason

@@ -103,12 +103,16 @@ func TestGatesNameTheirReason(t *testing.T) {
 		"too old":     {claims.Claim{ID: "X-01", Since: "1.36"}, "X-01 holds since Kubernetes 1.36; the cluster is 1.35"},
 		"too new":     {claims.Claim{ID: "X-01", Until: "1.34"}, "X-01 holds up to Kubernetes 1.34; the cluster is 1.35"},
 		"not to have": {claims.Claim{ID: "X-01", Needs: []string{claims.NeedCgroupV2}}, "X-01 needs cgroup-v2, which this cluster does not provide"},
+		"gate off":    {claims.Claim{ID: "X-01", Gate: "Off"}, "X-01 needs the feature gate Off, which is off"},
+		"gate on":     {claims.Claim{ID: "X-01", Gate: "On"}, ""},
+		"gate hidden": {claims.Claim{ID: "X-01", Gate: "Hidden"}, ""},
 		"to have":     {claims.Claim{ID: "X-01", Needs: []string{claims.NeedSecondNode}}, ""},
 		"part":        {client, "X-01 with kubectl needs kubectl, which this cluster does not provide: none on PATH"},
 		"other part":  {otherPart, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Oldest: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Sources: map[string]string{claims.NeedKubectl: "none on PATH"}}
+			facts := Facts{Server: version.MustParseGeneric("1.35.4"), Oldest: version.MustParseGeneric("1.35.4"), Capabilities: []string{claims.NeedSecondNode}, Sources: map[string]string{claims.NeedKubectl: "none on PATH"},
+				Gates: map[string]bool{"Off": false, "On": true}}
 			NewWithT(t).Expect(facts.NotApplicable(c.claim, "with kubectl")).To(Equal(c.want))
 		})
 	}

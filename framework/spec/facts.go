@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/cluster"
@@ -61,6 +62,7 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	} else {
 		found(claims.NeedSecondNode, false, "", "no two of the nodes can run pods")
 	}
+	f.Gates, gatesUnknown = gates(ctx, g)
 	found(claims.NeedCgroupV2, g.Cluster.Cgroup == "v2", "the nodes use cgroup v2", "the cgroup version of the nodes is "+cmp.Or(g.Cluster.Cgroup, "unknown"))
 	// A cluster can be tested without a kubectl; what is lost are the parts of
 	// claims that need one.
@@ -105,38 +107,68 @@ func maybeTooOld(c claims.Claim, server *version.Version) bool {
 // gateTime bounds how long the API server may take to tell of its feature gates.
 const gateTime = 5 * time.Second
 
-// Gates says of the feature gates that claims name whether they are on, or why that is
-// not known. It is for the record; a claim whose gate is off is found out by its specs.
-func Gates(ctx context.Context) map[string]string {
-	if ground == nil {
-		return nil // set-up did not get that far
+// gates asks the API server for the feature gates that claims name.
+func gates(ctx context.Context, g *namespace.Ground) (map[string]bool, error) {
+	names := gateNames()
+	if len(names) == 0 {
+		return nil, nil
 	}
+	if g.Cluster.Confined() {
+		return nil, errConfined
+	}
+	ctx, cancel := context.WithTimeout(ctx, gateTime)
+	defer cancel()
+	return g.API.Gates(ctx, names)
+}
+
+func gateNames() []string {
 	var names []string
 	for _, c := range claims.All() {
 		if c.Gate != "" && !slices.Contains(names, c.Gate) {
 			names = append(names, c.Gate)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, gateTime)
-	defer cancel()
-	var on map[string]bool
-	err := errConfined
-	if !ground.Cluster.Confined() {
-		on, err = ground.API.Gates(ctx, names)
+	return names
+}
+
+// Gates says of the feature gates that claims name whether they are on, or why that is
+// not known. It is for the record; claims whose gate is off are not judged.
+func Gates() map[string]string {
+	if ground == nil {
+		return nil // set-up did not get that far
 	}
 	said := map[string]string{}
-	for _, name := range names {
-		state, known := on[name]
+	for _, name := range gateNames() {
+		on, known := facts.Gates[name]
 		switch {
-		case err != nil:
-			said[name] = "not known: " + err.Error()
+		case gatesUnknown != nil:
+			said[name] = "not known: " + gatesUnknown.Error()
 		case !known:
 			said[name] = "not known to the API server"
-		case state:
+		case on:
 			said[name] = "on"
 		default:
 			said[name] = "off"
 		}
 	}
 	return said
+}
+
+// WithoutGate ends a spec whose cluster does not do what a feature gate of its claim
+// switches on, such as keep a field of the Pod: a failure when the gate is known to be on.
+func WithoutGate(found string) {
+	GinkgoHelper()
+	for _, c := range claim.Of(CurrentSpecReport().Labels()) {
+		on := facts.Gates[c.Gate]
+		switch {
+		case c.Gate == "":
+		case on:
+			Fail(fmt.Sprintf("%s, although the feature gate %s is on", found, c.Gate))
+		case ground.Cluster.Confined():
+			Skip(fmt.Sprintf("%s, as it must while the feature gate %s is off; a run in given namespaces cannot see whether it is off", found, c.Gate))
+		default:
+			Inconclusive("%s, and its metrics do not show whether its feature gate %s is off", found, c.Gate)
+		}
+	}
+	Fail(found)
 }

@@ -34,6 +34,8 @@ const (
 var (
 	ground *namespace.Ground
 	facts  claim.Facts
+	// gatesUnknown is why the feature gates are not among the facts.
+	gatesUnknown error
 	// runDir is the run's directory, for evidence.
 	runDir string
 	// late says of the running spec that it failed because something was late.
@@ -223,6 +225,22 @@ func Do(err error) {
 	}
 	late = late || errors.Is(err, context.DeadlineExceeded)
 	Fail(err.Error())
+}
+
+// Inconclusive ends the spec because it cannot judge the cluster: what is in the way is
+// on our side, or the claim is not about such a cluster. The reason is a sentence for
+// people who read the report, "the machine is too busy: …".
+func Inconclusive(format string, args ...any) {
+	GinkgoHelper()
+	reason := fmt.Sprintf(format, args...)
+	claim.Inconclusive(reason)
+	Fail(reason)
+}
+
+// TooBusy is Inconclusive for a machine that did not keep up with the spec.
+func TooBusy(format string, args ...any) {
+	GinkgoHelper()
+	Inconclusive("the machine is too busy: "+format, args...)
 }
 
 // Late fails the spec because something came later than it may, or not in its time. On

@@ -95,6 +95,7 @@ func section(out *strings.Builder, e Entry) {
 	item("needs", strings.Join(e.Needs, ", "))
 	item("also speaks for", strings.Join(e.SpeaksFor, ", "))
 	item("cannot be shown", e.Unreachable)
+	item("the specs vary", e.Varies)
 	item("note", e.Note)
 	if e.Article != "" {
 		item("the article says", fmt.Sprintf("“%s” That is %s. %s", e.Article, e.ArticleVerdict, e.ArticleWhy))

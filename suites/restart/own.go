@@ -1,9 +1,6 @@
 package restart
 
 import (
-	"fmt"
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/claim"
@@ -35,19 +32,7 @@ var _ = Describe("The restart policy", func() {
 		)
 		always := spec.Must(ns.Create(ctx, p))
 		if p.Spec.Containers[0].RestartPolicy == nil {
-			// An API server does this while its feature gate is off.
-			if ns.Cluster.Confined() {
-				Skip("the API server drops the restart policy of a container, as it must while the feature gate ContainerRestartRules is off; a run in given namespaces cannot see whether it is off")
-			}
-			metrics := string(spec.Must(ns.API.Client.CoreV1().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)))
-			on, known := gateIsOn(metrics, "ContainerRestartRules")
-			if !known {
-				unknown := "the API server drops the restart policy of a container, and its metrics do not show whether its feature gate ContainerRestartRules is off"
-				claim.Inconclusive(unknown)
-				Fail(unknown)
-			}
-			Expect(on).To(BeFalse(), "the API server must keep the restart policy of a container while its feature gate ContainerRestartRules is on\n%s", always)
-			Skip("the feature gate ContainerRestartRules is off: the API server drops the restart policy of a container")
+			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
 		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever),
 			ns.Witness("own-always", fails, pod.RestartContainer(corev1.ContainerRestartPolicyAlways)),
@@ -71,15 +56,3 @@ var _ = Describe("The restart policy", func() {
 		Expect(never).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
 	})
 })
-
-// gateIsOn reports whether a feature gate is on by the text of a component's /metrics, and
-// whether the text mentions the gate at all.
-// https://kubernetes.io/docs/reference/instrumentation/metrics/
-func gateIsOn(metrics, gate string) (on, known bool) {
-	for line := range strings.Lines(metrics) {
-		if strings.HasPrefix(line, fmt.Sprintf("kubernetes_feature_enabled{name=%q,", gate)) {
-			return strings.HasSuffix(strings.TrimSpace(line), " 1"), true
-		}
-	}
-	return false, false
-}
