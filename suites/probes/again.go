@@ -13,7 +13,6 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
-	corev1 "k8s.io/api/core/v1"
 )
 
 var _ = Describe("After a restart a startup probe", func() {
@@ -53,6 +52,9 @@ var _ = Describe("After a restart a startup probe", func() {
 	})
 })
 
+// patientFailures is a failureThreshold that takes seconds to reach.
+const patientFailures = 6
+
 // guarded starts a Pod whose containers have all three probes, each with a startup probe
 // that fails in every instance until the spec makes it pass, and lets them start.
 func (s space) guarded(ctx SpecContext, targets ...target) *journal.Story {
@@ -62,7 +64,8 @@ func (s space) guarded(ctx SpecContext, targets ...target) *journal.Story {
 	for _, t := range targets {
 		options = append(options, t.container(s, http.StatusServiceUnavailable, others,
 			pod.Startup(t.probe(), pod.Threshold(slowFailures)),
-			pod.Liveness(pod.HTTPGet(t.web, livePath), pod.Timeout(unhurried), pod.Threshold(1)),
+			// More failures than come while a process ends by itself, or begins.
+			pod.Liveness(pod.HTTPGet(t.web, livePath), pod.Timeout(unhurried), pod.Threshold(patientFailures)),
 			pod.Readiness(pod.HTTPGet(t.web, readyPath), pod.Timeout(unhurried))))
 	}
 	story := spec.Must(s.Create(ctx, pod.New("guarded", options...)))
@@ -78,8 +81,7 @@ func (s space) guarded(ctx SpecContext, targets ...target) *journal.Story {
 // startup probe has failed a few times.
 func (s space) awaitGuarded(ctx SpecContext, story *journal.Story, t target, restarts int32) {
 	GinkgoHelper()
-	runs := afterRestarts(t.name, restarts, "running", journal.State{Holds: func(*corev1.Pod) bool { return true }})
-	spec.Must(story.Await(ctx, runs))
+	spec.Must(story.Await(ctx, instance(t.name, restarts)))
 	spec.Must(s.FollowLog(ctx, story, t.name, fmt.Sprintf("%d startup probes", enough), func(lines []record.Line) bool {
 		return len(t.arrived(lines, isFailure)) >= enough
 	}))

@@ -122,6 +122,11 @@ func (s space) expectHeldBack(ctx SpecContext, story *journal.Story, t target, r
 	}
 }
 
+// instance holds while the instance of a container after so many restarts runs.
+func instance(container string, restarts int32) journal.State {
+	return afterRestarts(container, restarts, "running", pod.ContainerRunning(container))
+}
+
 // afterRestarts narrows a state to the running instance of a container after so many
 // restarts.
 func afterRestarts(container string, restarts int32, word string, state journal.State) journal.State {
