@@ -54,7 +54,8 @@ func HTML(r reports.Record) ([]byte, error) {
 
 const (
 	// largestPage is what a page may have in bytes as long as something can be left out.
-	largestPage = 300_000
+	// That is enough for a picture of each spec of a full run.
+	largestPage = 350_000
 	// mostPodsOfASpec bounds one picture.
 	mostPodsOfASpec = 12
 )

@@ -120,22 +120,18 @@ func TestSpecIsToldOfInOnePlace(t *testing.T) {
 	g.Expect(page).To(ContainSubstring(`Tested by <a href="#s2">`), "the row of a claim that failed leads to its problem")
 }
 
-func TestDocumentationOfTheServersVersion(t *testing.T) {
+func TestThePageLinksToTheDocumentationOfTheServersVersion(t *testing.T) {
 	g := NewWithT(t)
-	const page = "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"
-	for server, want := range map[string]string{
-		"v1.37.2":      page,
-		"v1.38.0":      page,
-		"v1.36.3+k3s1": "https://v1-36.docs.kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase",
-		"v1.33.1":      "https://v1-33.docs.kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase",
-		"v1.32.9":      page, // no longer kept
-		"":             page,
-		"unknown":      page,
-	} {
-		g.Expect(documentationFor(page, server)).To(Equal(want), server)
+	on := func(server string) string {
+		r := reports.New(claims.All(), reports.Run{}, []reports.Spec{sample.Pass("RESTART-01"), sample.Pass("DELETE-02")}, nil)
+		r.Cluster = &reports.Cluster{ServerVersion: server}
+		return htmlOf(t, r)
 	}
-	const code = "https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/kubelet.go"
-	g.Expect(documentationFor(code, "v1.36.3")).To(Equal(code))
+	const termination, rules = "pods/pod-lifecycle/#pod-termination-flow", "pods/pod-lifecycle/#container-restart-rules"
+	g.Expect(on("v1.36.3")).To(And(ContainSubstring("https://v1-36.docs.kubernetes.io/docs/concepts/workloads/"+termination), Not(ContainSubstring("pods/pod-termination/"))))
+	g.Expect(on("v1.37.2")).NotTo(ContainSubstring(termination))
+	g.Expect(on("v1.34.4")).To(ContainSubstring(rules))
+	g.Expect(on("v1.33.1")).NotTo(ContainSubstring(rules), "a link to what a version does not have must be left out")
 }
 
 func TestThePageNamesTheMutantsOfAClaim(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/podproof/podproof/fixtures/claims"
 	"github.com/podproof/podproof/reports"
 	"github.com/podproof/podproof/reports/internal/wording"
 )
@@ -123,11 +124,14 @@ func (p *pageMaker) plain(c reports.ClaimResult) claimView {
 	if p.record.Cluster != nil {
 		server = p.record.Cluster.ServerVersion
 	}
-	for _, s := range c.Sources {
-		v.Links = append(v.Links, link{s.Title, documentationFor(s.URL, server)})
+	sources := c.Sources
+	if len(sources) == 0 && c.Source != "" {
+		sources = []claims.Source{{Title: "documentation", URL: c.Source}}
 	}
-	if len(v.Links) == 0 && c.Source != "" {
-		v.Links = []link{{"documentation", documentationFor(c.Source, server)}}
+	for _, s := range sources {
+		if url := claims.Documentation(s.URL, server); url != "" {
+			v.Links = append(v.Links, link{s.Title, url})
+		}
 	}
 	return v
 }
