@@ -205,8 +205,8 @@ func Port(name string, number int) ContainerOption {
 	}
 }
 
-// RestartContainer gives the container a restart policy of its own, instead of
-// the pod's (https://kubernetes.io/docs/concepts/workloads/pods/container-restarts/).
+// RestartContainer gives the container a restart policy of its own instead of the pod's
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules).
 func RestartContainer(policy corev1.ContainerRestartPolicy) ContainerOption {
 	return func(c *corev1.Container) { c.RestartPolicy = &policy }
 }
