@@ -110,6 +110,11 @@ func (s *Space) Witness(name string, args []string, opts ...pod.ContainerOption)
 	return pod.Container(name, s.Cluster.WitnessImage, args, opts...)
 }
 
+// Sidecar is an init container of the witness image that goes on beside the containers.
+func (s *Space) Sidecar(name string, args []string, opts ...pod.ContainerOption) pod.Option {
+	return pod.Sidecar(name, s.Cluster.WitnessImage, args, opts...)
+}
+
 // Create creates the pod in the namespace and returns its story. The pod is
 // filled in with what the API server answered.
 func (s *Space) Create(ctx context.Context, p *corev1.Pod) (*journal.Story, error) {

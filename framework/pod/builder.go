@@ -198,6 +198,13 @@ func EnvField(name, fieldPath string) ContainerOption {
 	}
 }
 
+// Port names a port of the container.
+func Port(name string, number int) ContainerOption {
+	return func(c *corev1.Container) {
+		c.Ports = append(c.Ports, corev1.ContainerPort{Name: name, ContainerPort: int32(number)})
+	}
+}
+
 // RestartContainer gives the container a restart policy of its own instead of the pod's
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restart-rules).
 func RestartContainer(policy corev1.ContainerRestartPolicy) ContainerOption {

@@ -58,6 +58,19 @@ func InitialDelay(seconds int32) ProbeOption {
 	return func(p *corev1.Probe) { p.InitialDelaySeconds = seconds }
 }
 
+// NamedPort makes an HTTP or TCP probe name its port, which is one that the container gives
+// the name by Port. A gRPC probe can only number it.
+func NamedPort(name string) ProbeOption {
+	return func(p *corev1.Probe) {
+		switch {
+		case p.HTTPGet != nil:
+			p.HTTPGet.Port = intstr.FromString(name)
+		case p.TCPSocket != nil:
+			p.TCPSocket.Port = intstr.FromString(name)
+		}
+	}
+}
+
 // Secure makes an HTTP probe one by HTTPS.
 func Secure() ProbeOption {
 	return func(p *corev1.Probe) { p.HTTPGet.Scheme = corev1.URISchemeHTTPS }

@@ -2,7 +2,9 @@ package probes
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,7 +14,6 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
-	"github.com/podproof/podproof/reports"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -29,46 +30,36 @@ var _ = Describe("An HTTP probe", func() {
 
 	It("is a GET request from outside of the Pod, each on a connection of its own", claim.Proves("PROBE-HTTP-01"), func(ctx SpecContext) {
 		const probes = 3
-		const path, query, secure = "/asked", "by=the-kubelet", "by-https"
+		const query, secure = "by=the-kubelet", "by-https"
+		ask := func(path string) *corev1.Probe { return pod.HTTPGet(httpPort, path+"?"+query, pod.Timeout(unhurried)) }
 		story := spec.Must(ns.Create(ctx, pod.New("asked",
-			ns.Witness(server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort), witness.Script(path, witness.Always(200)), witness.Script(secure, witness.Always(200))),
-				pod.Readiness(pod.HTTPGet(httpPort, path+"?"+query))),
+			ns.Witness(server, witness.Serve(witness.HTTP(httpPort), witness.HTTPS(httpsPort), witness.Script(secure, witness.Always(200)), witness.Script(readyPath, witness.Always(200)),
+				witness.Script(livePath, witness.Always(200)), witness.Script(startPath, witness.Times(probes, 503), witness.Always(200))),
+				pod.Readiness(ask(readyPath)), pod.Liveness(ask(livePath)), pod.Startup(ask(startPath), pod.Threshold(slowFailures))),
 			ns.Witness(secure, witness.Run(), pod.Readiness(asking(secure, overHTTPS))),
 		)))
 		p := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
 		expectTurn(ctx, story, server, true, "200", nil)
 		expectTurn(ctx, story, secure, true, "200, by HTTPS with a certificate that nobody signed", nil)
 
-		// Only probes use this path: a request for it is a probe, whatever headers it has.
-		lines := spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of %s", probes, path), func(lines []record.Line) bool {
-			return len(requestsFor(lines, path)) >= probes
+		// Only probes use these paths: a request for one is a probe, whatever headers it has.
+		paths := map[string]string{"readiness": readyPath, "liveness": livePath, "startup": startPath}
+		lines := spec.Must(ns.FollowLog(ctx, story, server, fmt.Sprintf("%d probes of each kind", probes), func(lines []record.Line) bool {
+			return !slices.ContainsFunc(slices.Collect(maps.Values(paths)), func(path string) bool { return len(requestsFor(lines, path)) < probes })
 		}))
 		node := spec.Must(ns.API.Client.CoreV1().Nodes().Get(ctx, p.Spec.NodeName, metav1.GetOptions{}))
-		kubelet := spec.Must(version.ParseGeneric(node.Status.NodeInfo.KubeletVersion))
-		address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(httpPort))
 		connections := map[string]bool{}
-		var from string
-		for _, line := range requestsFor(lines, path) {
-			probe := line.Request
-			Expect(probe.Method).To(Equal("GET"), "the method of a probe")
-			Expect(probe.Query).To(Equal(query), "a probe must send the query in its path too")
-			Expect(probe.Local).To(Equal(address), "a probe must go to the Pod's IP and the port that it names")
-			Expect(probe.Host).To(Equal(address), "the Host header of a probe that sets none")
-			// Some vendors' builds have a + after the minor version.
-			Expect(probe.Header["User-Agent"]).To(ConsistOf(MatchRegexp(`^kube-probe/%d\.%d\+?$`, kubelet.Major(), kubelet.Minor())), "the User-Agent of a probe by kubelet %s", node.Status.NodeInfo.KubeletVersion)
-			Expect(probe.Header["Accept"]).To(Equal([]string{"*/*"}), "the Accept header of a probe that sets none")
-			Expect(probe.Header).NotTo(HaveKey("Accept-Encoding"), "a probe must not ask for a compressed answer")
-			Expect(probe.Close).To(BeTrue(), "a probe must request that its connection be closed")
-			Expect(connections).NotTo(HaveKey(probe.Remote), "two probes must not use the same connection")
-			connections[probe.Remote] = true
-
-			from, _, _ = net.SplitHostPort(probe.Remote)
-			Expect(net.ParseIP(from)).NotTo(BeNil(), "the witness must have recorded the source of %q", probe.Remote)
-			Expect(net.ParseIP(from).IsLoopback()).To(BeFalse(), "a probe must come from outside the Pod, not from %s", from)
-			Expect(p.Status.PodIPs).NotTo(ContainElement(corev1.PodIP{IP: from}), "a probe must come from outside the Pod")
+		for kind, path := range paths {
+			for _, line := range requestsFor(lines, path) {
+				Expect(line.Request.Query).To(Equal(query), "a %s probe must send the query in its path too", kind)
+				expectGET(line.Request, kind, p, node)
+				Expect(connections).NotTo(HaveKey(line.Request.Remote), "two probes must not use the same connection")
+				connections[line.Request.Remote] = true
+			}
 		}
 		// The source address depends on how the node routes to its Pods.
-		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-01", What: "where a probe comes from", Documented: "the node", Measured: whose(from, node), OK: true})
+		from, _, _ := net.SplitHostPort(requestsFor(lines, readyPath)[0].Request.Remote)
+		spec.Measured("where a probe comes from", "the node", whose(from, node), true)
 	})
 
 	It("passes on every status from 200 to 299, however long the body", claim.Proves("PROBE-HTTP-02"), func(ctx SpecContext) {
@@ -111,7 +102,7 @@ var _ = Describe("An HTTP probe", func() {
 		}
 		// Some or all of these events can get lost: the kubelet drops most of many warnings
 		// about one Pod. The success of the redirects does not depend on them.
-		claim.Measure(reports.Measurement{Claim: "PROBE-HTTP-03", What: "events ProbeWarning, of 15 redirects that are not followed", Documented: "one for each, at best", Measured: strconv.Itoa(warnings), OK: true})
+		spec.Measured("events ProbeWarning, of 15 redirects that are not followed", "one for each, at best", strconv.Itoa(warnings), true)
 	})
 
 	It("fails on 101 and on every status from 400 up, and when there is no answer in time", claim.Proves("PROBE-HTTP-04"), func(ctx SpecContext) {
@@ -167,6 +158,28 @@ var _ = Describe("An HTTP probe", func() {
 		Expect(ends).NotTo(ContainElement(HaveField("Query", ten)), "the probe must give up on a chain of 10 redirects before its end\n%s", t.story)
 	})
 })
+
+// startPath is the path of a startup probe, see livePath.
+const startPath = "/start"
+
+// expectGET checks the request of an HTTP probe without headers of its own.
+func expectGET(probe *record.Request, kind string, p *corev1.Pod, node *corev1.Node) {
+	GinkgoHelper()
+	kubelet := spec.Must(version.ParseGeneric(node.Status.NodeInfo.KubeletVersion))
+	address := net.JoinHostPort(p.Status.PodIP, strconv.Itoa(httpPort))
+	Expect(probe.Method).To(Equal("GET"), "the method of a %s probe", kind)
+	Expect(probe.Local).To(Equal(address), "a %s probe must go to the Pod's IP and the port that it names", kind)
+	Expect(probe.Host).To(Equal(address), "the Host header of a %s probe that sets none", kind)
+	// Some vendors' builds have a + after the minor version.
+	Expect(probe.Header["User-Agent"]).To(ConsistOf(MatchRegexp(`^kube-probe/%d\.%d\+?$`, kubelet.Major(), kubelet.Minor())), "the User-Agent of a %s probe by kubelet %s", kind, node.Status.NodeInfo.KubeletVersion)
+	Expect(probe.Header["Accept"]).To(Equal([]string{"*/*"}), "the Accept header of a %s probe that sets none", kind)
+	Expect(probe.Header).NotTo(HaveKey("Accept-Encoding"), "a %s probe must not ask for a compressed answer", kind)
+	Expect(probe.Close).To(BeTrue(), "a %s probe must request that its connection be closed", kind)
+	from, _, _ := net.SplitHostPort(probe.Remote)
+	Expect(net.ParseIP(from)).NotTo(BeNil(), "the witness must have recorded the source of %q", probe.Remote)
+	Expect(net.ParseIP(from).IsLoopback()).To(BeFalse(), "a %s probe must come from outside the Pod, not from %s", kind, from)
+	Expect(p.Status.PodIPs).NotTo(ContainElement(corev1.PodIP{IP: from}), "a %s probe must come from outside the Pod", kind)
+}
 
 // whose describes an IP by the node's addresses.
 func whose(ip string, node *corev1.Node) string {

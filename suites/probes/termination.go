@@ -67,9 +67,7 @@ var _ = Describe("While a Pod terminates", func() {
 		})
 		for _, t := range targets {
 			if late && ns.alive(ctx, story, t) != nil {
-				busy := "the machine is too busy: the containers were reported as not ready only shortly before they ended"
-				claim.Inconclusive(busy)
-				Fail(busy)
+				spec.TooBusy("the containers were reported as not ready only shortly before they ended")
 			}
 			ns.expectAlive(ctx, story, t, "the endpoint must follow the readiness probe, not the end of the container")
 		}
@@ -160,9 +158,7 @@ func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story,
 			spec.Do(err)
 		}
 		if err != nil && time.Since(failing) < farewell/2 {
-			busy := fmt.Sprintf("the machine is too busy: the probes of container %s could be made to fail only shortly before it ended", t.name)
-			claim.Inconclusive(busy)
-			Fail(busy)
+			spec.TooBusy("the probes of container %s could be made to fail only shortly before it ended", t.name)
 		}
 		if !spec.AsDocumented(claimOf(t), "", story, func() {
 			Expect(journal.IsUnmet(err)).To(BeFalse(), "a readiness probe %s must go on and have its effect while a Pod terminates: %v", t.words, err)
@@ -172,7 +168,7 @@ func (s space) expectNotReadyWhileRunning(ctx SpecContext, story *journal.Story,
 		}) {
 			return
 		}
-		claim.MeasureTime(claimOf(t), fmt.Sprintf("failing readiness probe %s to not ready, period 1 s", t.words), "no time is documented", version.At.Sub(failing), true)
+		spec.Observed(fmt.Sprintf("failing readiness probe %s to not ready, period 1 s", t.words), "no time is documented", version.At.Sub(failing))
 	}
 	Expect(story).To(pod.BeNow(pod.NotReady()), "a Pod with a container that is not ready must not be Ready")
 }

@@ -33,14 +33,15 @@ var _ = Describe("A probe", func() {
 	ns := space{spec.Namespace()}
 
 	It("has exactly one of four mechanisms", claim.Proves("PROBE-00"), func(ctx SpecContext) {
-		// try sends the API server a Pod whose three probes have these mechanisms, without
-		// creating it.
+		// try sends the API server a Pod whose container and sidecar have three probes with
+		// these mechanisms, without creating it.
 		try := func(chosen ...handler) (*corev1.Pod, error) {
 			probe := &corev1.Probe{}
 			for _, m := range chosen {
 				m.add(&probe.ProbeHandler)
 			}
-			p := pod.New("probed", ns.Witness("w", witness.Run(), pod.Liveness(probe), pod.Readiness(probe), pod.Startup(probe)))
+			all := []pod.ContainerOption{pod.Liveness(probe), pod.Readiness(probe), pod.Startup(probe)}
+			p := pod.New("probed", ns.Sidecar("s", witness.Run(), all...), ns.Witness("w", witness.Run(), all...))
 			return ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		}
 		// refused expects a 422 that names a field of each of the three probes.
@@ -48,8 +49,10 @@ var _ = Describe("A probe", func() {
 			GinkgoHelper()
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but its creation returned: %v", what, err)
 			for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
-				// Admission may have put a container before it.
-				Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.containers\[\d+\]\.%s$`, kind+field))), "a Pod whose probes have %s must be refused for its %s too", what, kind)
+				for _, containers := range []string{"containers", "initContainers"} {
+					// Admission may have put a container before it.
+					Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.%s\[\d+\]\.%s$`, containers, kind+field))), "a Pod whose probes have %s must be refused for the %s in its %s too", what, kind, containers)
+				}
 			}
 		}
 
@@ -58,8 +61,7 @@ var _ = Describe("A probe", func() {
 			Expect(err).NotTo(HaveOccurred(), "a Pod whose probes have the mechanism %s must be accepted", one.name)
 			var want corev1.ProbeHandler
 			one.add(&want)
-			kept := accepted.Spec.Containers[slices.IndexFunc(accepted.Spec.Containers, func(c corev1.Container) bool { return c.Name == "w" })]
-			for _, probe := range []*corev1.Probe{kept.LivenessProbe, kept.ReadinessProbe, kept.StartupProbe} {
+			for _, probe := range probesOf(accepted, "w", "s") {
 				Expect(probe).NotTo(BeNil(), "the API server must keep a probe with %s", one.name)
 				got := []bool{probe.Exec != nil, probe.HTTPGet != nil, probe.TCPSocket != nil, probe.GRPC != nil}
 				Expect(got).To(Equal([]bool{want.Exec != nil, want.HTTPGet != nil, want.TCPSocket != nil, want.GRPC != nil}), "the API server must keep the mechanism %s of a probe and add no other", one.name)
@@ -74,3 +76,14 @@ var _ = Describe("A probe", func() {
 		refused(err, "no mechanism", "")
 	})
 })
+
+// probesOf are the three probes of each of the named containers.
+func probesOf(p *corev1.Pod, names ...string) []*corev1.Probe {
+	var all []*corev1.Probe
+	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		if slices.Contains(names, c.Name) {
+			all = append(all, c.LivenessProbe, c.ReadinessProbe, c.StartupProbe)
+		}
+	}
+	return all
+}
