@@ -128,7 +128,7 @@ const (
 // from there on.
 func rotate(ctx SpecContext, ns *spec.Space, story *journal.Story, f *follower) (atRest bool) {
 	GinkgoHelper()
-	old := head(ctx, ns, story)
+	old, _ := head(ctx, ns, story)
 	for written := 0; written < fillSize; written += fillStep * fillLine {
 		f.expectLine(ctx, say(ctx, ns, story, talkPort, fillStep))
 	}
@@ -136,11 +136,9 @@ func rotate(ctx SpecContext, ns *spec.Space, story *journal.Story, f *follower) 
 	for seen := 0; time.Now().Before(deadline) && ctx.Err() == nil; {
 		// Only a look shows that a log was rotated. The second look is for the runtime, which
 		// takes a moment from the new file to writing there.
-		now := head(ctx, ns, story)
-		if now != old {
+		if now, known := head(ctx, ns, story); known && now != old {
 			if seen++; seen == 2 {
-				atRest = now == ""
-				break
+				return now == ""
 			}
 		}
 		time.Sleep(lookAgain)
@@ -153,13 +151,14 @@ func rotate(ctx SpecContext, ns *spec.Space, story *journal.Story, f *follower) 
 	return false
 }
 
-// head is the beginning of the log's present file; what cannot be read, as while the files
-// are changed, is taken for the old one.
-func head(ctx SpecContext, ns *spec.Space, story *journal.Story) string {
-	GinkgoHelper()
+// head is the beginning of the log's present file, "" when that is empty. While the files
+// are changed there is none for a moment.
+func head(ctx SpecContext, ns *spec.Space, story *journal.Story) (text string, known bool) {
 	// Enough for the times and the number of the first line.
 	options := &corev1.PodLogOptions{Container: "talker", LimitBytes: new(int64(100))}
-	return string(spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).GetLogs(story.Name(), options).DoRaw(ctx)))
+	raw, err := ns.API.Client.CoreV1().Pods(ns.Name()).GetLogs(story.Name(), options).DoRaw(ctx)
+	text = string(raw)
+	return text, err == nil && (text == "" || strings.HasPrefix(text, "{"))
 }
 
 // say makes the witness on the port write lines, several of them long ones, and returns the
