@@ -111,6 +111,16 @@ func Volume(name string) Option {
 	}
 }
 
+// VolumeInMemory adds an emptyDir that is kept in the memory of the node.
+func VolumeInMemory(name string) Option {
+	return func(pod *corev1.Pod) {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+			Name:         name,
+			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}},
+		})
+	}
+}
+
 // OnNode puts the pod on a node past the scheduler.
 func OnNode(node string) Option {
 	return func(pod *corev1.Pod) { pod.Spec.NodeName = node }
@@ -177,6 +187,12 @@ func Mount(volume, path string) ContainerOption {
 // MountReadOnly mounts a volume of the pod so that the container cannot write.
 func MountReadOnly(volume, path string) ContainerOption {
 	return mount(corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: true})
+}
+
+// MountSubPath mounts a directory of a volume of the pod, which the kubelet makes if it is
+// not there, instead of the whole volume.
+func MountSubPath(volume, directory, path string) ContainerOption {
+	return mount(corev1.VolumeMount{Name: volume, SubPath: directory, MountPath: path})
 }
 
 func mount(m corev1.VolumeMount) ContainerOption {

@@ -67,6 +67,10 @@ func collect(ctx context.Context, space *namespace.Space) {
 	claim.Evidence(relative)
 }
 
+// mostOfLog bounds how much of one log is kept. The longest are those that a spec fills
+// until the kubelet rotates them.
+const mostOfLog = int64(2 << 20)
+
 // logTime bounds how long one log may take: that of a node which cannot be reached
 // must not keep the others from being collected.
 const logTime = 4 * time.Second
@@ -74,7 +78,7 @@ const logTime = 4 * time.Second
 func rawLog(ctx context.Context, space *namespace.Space, story *journal.Story, container string, previous bool) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, logTime)
 	defer cancel()
-	stream, err := space.API.Client.CoreV1().Pods(space.Name()).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Previous: previous, Timestamps: true}).Stream(ctx)
+	stream, err := space.API.Client.CoreV1().Pods(space.Name()).GetLogs(story.Name(), &corev1.PodLogOptions{Container: container, Previous: previous, Timestamps: true, LimitBytes: new(mostOfLog)}).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -55,10 +55,10 @@ func Bind(port int, options ...PortOption) []string {
 // Dial is a container that gets the http URL n times, each time with a
 // connection of its own, logs each try (record.Dialled), and ends: with 0 when
 // all were answered, whatever the status, or else with 1.
-func Dial(url string, n int, options ...Common) []string {
+func Dial(url string, n int, options ...DialOption) []string {
 	args := []string{"dial", "--url=" + url, "--times=" + strconv.Itoa(n)}
 	for _, o := range options {
-		args = append(args, o...)
+		args = append(args, o.dialArgs()...)
 	}
 	return args
 }
@@ -123,6 +123,8 @@ type (
 	ServeOption interface{ serveArgs() []string }
 	// PortOption is an option of Collect and Bind.
 	PortOption interface{ portArgs() []string }
+	// DialOption is an option of Dial.
+	DialOption interface{ dialArgs() []string }
 	// CheckOption is an option of Check.
 	CheckOption interface{ checkArgs() []string }
 
@@ -132,16 +134,20 @@ type (
 	Living []string
 	// Ending is an option of Run and Check.
 	Ending []string
+	// Sending is an option of Run and Dial.
+	Sending []string
 
 	runOnly   []string
 	serveOnly []string
 	checkOnly []string
+	dialOnly  []string
 )
 
 func (a Common) runArgs() []string      { return a }
 func (a Common) serveArgs() []string    { return a }
 func (a Common) portArgs() []string     { return a }
 func (a Common) checkArgs() []string    { return a }
+func (a Common) dialArgs() []string     { return a }
 func (a Living) runArgs() []string      { return a }
 func (a Living) serveArgs() []string    { return a }
 func (a Living) portArgs() []string     { return a }
@@ -150,6 +156,9 @@ func (a Ending) checkArgs() []string    { return a }
 func (a runOnly) runArgs() []string     { return a }
 func (a serveOnly) serveArgs() []string { return a }
 func (a checkOnly) checkArgs() []string { return a }
+func (a dialOnly) dialArgs() []string   { return a }
+func (a Sending) runArgs() []string     { return a }
+func (a Sending) dialArgs() []string    { return a }
 
 // ID is the name that the lines carry. Without it that is the hostname, so
 // containers of one pod that share a file or a collector need it.
@@ -218,9 +227,12 @@ func Beat(d time.Duration) RunOption { return runOnly{"--beat=" + d.String()} }
 
 // BeatTo sends every line, heartbeats too, to the UDP port of a Collect
 // container.
-func BeatTo(ip string, udpPort int) RunOption {
-	return runOnly{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
+func BeatTo(ip string, udpPort int) Sending {
+	return Sending{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
 }
+
+// AndDial gets another URL after the first one, as often.
+func AndDial(url string) DialOption { return dialOnly{"--url=" + url} }
 
 // HTTP answers the pages of the package's documentation on a port.
 func HTTP(port int) ServeOption { return serveOnly{"--http=" + onAll(port)} }

@@ -14,6 +14,7 @@
 //	/chain/N             redirects N times, then 200; the query goes along
 //	/set                 path= answers code= from now on, with location=, delay= and body= like /status, or hangs up for hang-up=1
 //	/PATH                what Script or /set say for PATH, else 404
+//	/say                 logs times= lines (default 1), each with size= bytes of text (default 0), and answers the number (Seq) of the last one
 //	/exit                ends the process with code= (default 0), after= a duration
 //	/full                a TCP port in mode ListenOnly that has a connection takes no further ones: their clients get no answer
 //	/requests (collect)  []record.Request that have arrived, of path= or all

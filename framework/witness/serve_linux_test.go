@@ -246,11 +246,31 @@ func TestDialTellsWhatHappened(t *testing.T) {
 	g.Expect(witness.Select(lines, record.Dialled)).To(HaveExactElements(HaveField("Dial.Status", 404), HaveField("Dial.Status", 404)))
 	_, code = start(t, witness.Dial(fmt.Sprintf("http://127.0.0.1:%d/", nobody), 1)).wait()
 	g.Expect(code).To(Equal(1))
+	there, nowhere := fmt.Sprintf("http://127.0.0.1:%d/", p), fmt.Sprintf("http://127.0.0.1:%d/", nobody)
+	lines, code = start(t, witness.Dial(nowhere, 1, witness.AndDial(there))).wait()
+	g.Expect(code).To(Equal(1), "each URL must answer")
+	g.Expect(witness.Select(lines, record.Dialled)).To(HaveExactElements(HaveField("Dial.OK", false), HaveField("Dial.OK", true)))
 
 	var info record.Info
 	t.Setenv("POD_IP", "10.1.2.3")
 	askJSON(t, p, "/info", url.Values{"env": {"PATH,POD_IP"}}, &info)
 	g.Expect(info.Env).To(HaveKey("PATH"))
+}
+
+func TestServeSaysWhatIsAskedFor(t *testing.T) {
+	g := NewWithT(t)
+	p := port(t)
+	server := start(t, witness.Serve(witness.HTTP(p)))
+	server.await(record.Listening, 1)
+	_, body := ask(t, p, "/say", url.Values{"times": {"3"}, "size": {"20000"}}, "test")
+	server.await(record.Said, 3)
+	said := witness.Select(server.soFar(), record.Said)
+	g.Expect(said).To(HaveEach(HaveField("Text", HaveLen(20000))))
+	g.Expect(string(body)).To(HavePrefix(fmt.Sprint(said[2].Seq)))
+	for _, query := range []url.Values{{"times": {"many"}}, {"times": {"10000000"}, "size": {"10000000"}}} {
+		status, _ := ask(t, p, "/say", query, "test")
+		g.Expect(status).To(Equal(http.StatusBadRequest), "%v", query)
+	}
 }
 
 func TestTCPModes(t *testing.T) {

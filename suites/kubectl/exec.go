@@ -43,38 +43,35 @@ var _ = Describe("kubectl exec", func() {
 		story := runner(ctx, ns)
 		soon, cancel := context.WithTimeout(ctx, execTime)
 		defer cancel()
-		// The second line follows the answer to the first one, so a stdin that is
-		// passed on only as a whole does not pass.
-		stdin, typed := io.Pipe()
-		heard, output := io.Pipe()
-		ended := make(chan struct{})
-		var got namespace.Executed
-		var err error
-		go func() {
-			defer close(ended)
-			got, err = ns.ExecWith(soon, story, namespace.Execution{Container: "w", Command: witness.Talk(-1, answer, aside), Stdin: stdin, Output: output})
-			output.Close()
-			stdin.Close()
-		}()
-		fmt.Fprintln(typed, "first")
-		_ = witness.Follow(heard, func(l record.Line) bool { return l.Event == record.Heard })
-		fmt.Fprintln(typed, "second")
-		typed.Close()
-		_, _ = io.Copy(io.Discard, heard)
-		<-ended
-		spec.Do(err)
+		got := converse(soon, ns, story, "w", "first", "second")
 		expectTalk(got.Stdout, false, "first", "second")
 		Expect(got.Stderr).To(Equal(aside+"\n"), "the stderr of the command must come back, separate from stdout\n%s", story)
 		Expect(got.Code).To(Equal(answer), "the exit code of the command must come back\n%s", story)
 
 		By("asking for a terminal")
 		// stdin stays open, because its end would hang up the terminal.
-		stdin, typed = io.Pipe()
+		stdin, typed := io.Pipe()
 		defer typed.Close()
 		go fmt.Fprintln(typed, "typed")
 		got = spec.Must(ns.ExecWith(soon, story, namespace.Execution{Container: "w", Command: witness.Talk(1, answer, ""), Stdin: stdin, TTY: true}))
 		expectTalk(got.Stdout, true, "typed")
 		Expect(got.Code).To(Equal(answer), "the exit code of a command in a terminal must come back\n%s", story)
+	})
+
+	It("does so in a container that was restarted, with much input and with each exit code", claim.Proves("CLI-EXEC-01"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Volume("state"),
+			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 1), witness.Forever)), pod.Mount("state", "/state")))))
+		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))
+		soon, cancel := context.WithTimeout(ctx, execTime)
+		defer cancel()
+		got := spec.Must(ns.ExecWith(soon, story, namespace.Execution{Container: "w", Command: witness.Talk(-1, 0, aside), Stdin: strings.NewReader(strings.Join(much(), "\n"))}))
+		expectTalk(got.Stdout, false, much()...)
+		Expect(got.Stderr).To(Equal(aside+"\n"), "the stderr of the command must come back\n%s", story)
+		Expect(got.Code).To(BeZero(), "the exit code of a command that succeeds must be 0\n%s", story)
+		for _, code := range []int{1, 137, 255} {
+			got = spec.Must(ns.ExecWith(soon, story, namespace.Execution{Container: "w", Command: witness.Talk(0, code, "")}))
+			Expect(got.Code).To(Equal(code), "the exit code of the command must come back\n%s", story)
+		}
 	})
 
 	It("does so with kubectl after --, and not without", claim.ProvesPart("CLI-EXEC-01", withKubectl), func(ctx SpecContext) {
@@ -90,6 +87,9 @@ var _ = Describe("kubectl exec", func() {
 		expectTalk(got.Stdout, true, "typed")
 		Expect(got.Code).To(Equal(answer), "kubectl exec -it must exit with the command's exit code\n%s", got)
 
+		got = spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", story.Name(), "--"}, witness.Talk(0, 0, ""))...))
+		Expect(got.Code).To(BeZero(), "kubectl must exit with 0 when the command does\n%s", got)
+
 		By("leaving out --")
 		got = spec.Must(ns.RunKubectl(ctx, "", "exec", story.Name(), "/witness", "version"))
 		Expect(got.Code).NotTo(BeZero(), "kubectl exec must refuse a command that does not follow --\n%s", got)
@@ -98,24 +98,26 @@ var _ = Describe("kubectl exec", func() {
 	})
 
 	It("runs in the container that is named, and not in one that does not run", claim.Proves("CLI-EXEC-02"), func(ctx SpecContext) {
-		story := several(ctx, ns, "")
-		for _, name := range []string{"first", "second"} {
+		story := several(ctx, ns)
+		for _, name := range []string{"beside", "first", "second", "last"} {
 			got := spec.Must(ns.ExecWith(ctx, story, namespace.Execution{Container: name, Command: whoami}))
 			Expect(containerOf(got.Stdout)).To(Equal(name), "a command must run in the named container\n%s", story)
 		}
-		got, err := ns.ExecWith(ctx, story, namespace.Execution{Container: "ended", Command: whoami})
-		Expect(err).To(HaveOccurred(), "a command in a container that has ended must be refused, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
-		Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", story)
+		for _, name := range []string{"prepares", "ended"} {
+			got, err := ns.ExecWith(ctx, story, namespace.Execution{Container: name, Command: whoami})
+			Expect(err).To(HaveOccurred(), "a command in container %s, which has ended, must be refused, but it returned exit code %d and %q\n%s", name, got.Code, got.Stdout, story)
+			Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", story)
+		}
 		// The same request succeeds for another container, so the container is the reason.
 		spec.Must(ns.ExecWith(ctx, story, namespace.Execution{Container: "second", Command: whoami}))
 
 		// Only kubectl has a default container, the API has none.
-		got, err = ns.ExecWith(ctx, story, namespace.Execution{Command: whoami})
+		got, err := ns.ExecWith(ctx, story, namespace.Execution{Command: whoami})
 		Expect(err).To(HaveOccurred(), "without a container name the API must refuse to choose among several, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
 	})
 
 	It("with kubectl runs in the first container, or the one that an annotation names, unless -c does", claim.ProvesPart("CLI-EXEC-02", withKubectl), func(ctx SpecContext) {
-		plain, annotated := several(ctx, ns, ""), several(ctx, ns, "second")
+		plain, annotated := several(ctx, ns), annotated(ctx, ns)
 		for _, c := range []struct {
 			story     *journal.Story
 			flags     []string
@@ -123,24 +125,62 @@ var _ = Describe("kubectl exec", func() {
 		}{
 			{plain, nil, "first"},
 			{plain, []string{"-c", "second"}, "second"},
-			{annotated, nil, "second"},
+			{plain, []string{"-c", "beside"}, "beside"},
+			{annotated, nil, "last"},
 			{annotated, []string{"-c", "first"}, "first"},
 		} {
 			got := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", c.story.Name()}, c.flags, []string{"--"}, whoami)...))
 			Expect(got.Code).To(BeZero(), "%s", got)
 			Expect(containerOf(got.Stdout)).To(Equal(c.container), "kubectl exec %s must run in container %s of the Pod %s\n%s", strings.Join(c.flags, " "), c.container, c.story.Name(), got)
 		}
-		got := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", plain.Name(), "-c", "ended", "--"}, whoami)...))
-		Expect(got.Code).NotTo(BeZero(), "kubectl exec in a container that has ended must fail\n%s", got)
-		Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", got)
+		for _, ended := range []string{"prepares", "ended"} {
+			got := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", plain.Name(), "-c", ended, "--"}, whoami)...))
+			Expect(got.Code).NotTo(BeZero(), "kubectl exec in container %s, which has ended, must fail\n%s", ended, got)
+			Expect(got.Stdout).To(BeEmpty(), "no command may run in place of a container that has ended\n%s", got)
+		}
 	})
 })
 
+// runner is a Pod with one container, which runs.
 func runner(ctx SpecContext, ns *spec.Space) *journal.Story {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New("runner", ns.Witness("w", witness.Run()))))
 	spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
 	return story
+}
+
+// converse runs a command in the container that hears both lines. The second one follows
+// the answer to the first, so a stdin that is passed on only as a whole does not pass.
+func converse(ctx context.Context, ns *spec.Space, story *journal.Story, container, first, second string) namespace.Executed {
+	GinkgoHelper()
+	stdin, typed := io.Pipe()
+	heard, output := io.Pipe()
+	ended := make(chan struct{})
+	var got namespace.Executed
+	var err error
+	go func() {
+		defer close(ended)
+		got, err = ns.ExecWith(ctx, story, namespace.Execution{Container: container, Command: witness.Talk(-1, answer, aside), Stdin: stdin, Output: output})
+		output.Close()
+		stdin.Close()
+	}()
+	fmt.Fprintln(typed, first)
+	_ = witness.Follow(heard, func(l record.Line) bool { return l.Event == record.Heard })
+	fmt.Fprintln(typed, second)
+	typed.Close()
+	_, _ = io.Copy(io.Discard, heard)
+	<-ended
+	spec.Do(err)
+	return got
+}
+
+// much is more than fits into one message between the API server and the container.
+func much() []string {
+	lines := make([]string, 1000)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("line %d of what is said on stdin, which is long enough to fill it", i+1)
+	}
+	return lines
 }
 
 // name is the environment variable with the container's own name.
@@ -149,18 +189,30 @@ const name = "CONTAINER"
 // whoami is the command that prints that name.
 var whoami = witness.Command(witness.Inform(name))
 
-// several is a Pod with two containers that run and one that has ended.
-func several(ctx SpecContext, ns *spec.Space, byDefault string) *journal.Story {
+// several is a Pod with an init container that has ended, a sidecar, three containers that
+// run, the second one for the second time, and one that has ended.
+func several(ctx SpecContext, ns *spec.Space) *journal.Story {
 	GinkgoHelper()
-	p := pod.New(strings.TrimSuffix("several-"+byDefault, "-"), pod.Restart(corev1.RestartPolicyNever),
+	p := pod.New("several", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume("state"),
+		pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0)), pod.Env(name, "prepares")),
+		pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(), pod.Env(name, "beside")),
 		ns.Witness("first", witness.Run(), pod.Env(name, "first")),
-		ns.Witness("second", witness.Run(), pod.Env(name, "second")),
-		ns.Witness("ended", witness.Run(witness.For(0)), pod.Env(name, "ended")))
-	if byDefault != "" {
-		p.Annotations = map[string]string{defaultContainer: byDefault}
-	}
+		ns.Witness("second", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 1), witness.Forever)), pod.Env(name, "second"), pod.Mount("state", "/state")),
+		ns.Witness("ended", witness.Run(witness.For(0)), pod.Env(name, "ended")),
+		ns.Witness("last", witness.Run(), pod.Env(name, "last")))
 	story := spec.Must(ns.Create(ctx, p))
-	spec.Must(story.Await(ctx, pod.All(pod.ContainerRunning("first"), pod.ContainerRunning("second"), pod.ContainerTerminated("ended"))))
+	spec.Must(story.Await(ctx, pod.All(pod.ContainerRunning("first"), pod.Restarted("second", 1), pod.ContainerRunning("second"),
+		pod.ContainerTerminated("ended"), pod.ContainerRunning("last"), pod.ContainerRunning("beside"))))
+	return story
+}
+
+// annotated is a Pod with two containers and an annotation that names the last one.
+func annotated(ctx SpecContext, ns *spec.Space) *journal.Story {
+	GinkgoHelper()
+	p := pod.New("annotated", ns.Witness("first", witness.Run(), pod.Env(name, "first")), ns.Witness("last", witness.Run(), pod.Env(name, "last")))
+	p.Annotations = map[string]string{defaultContainer: "last"}
+	story := spec.Must(ns.Create(ctx, p))
+	spec.Must(story.Await(ctx, pod.AllRunning()))
 	return story
 }
 

@@ -1,6 +1,8 @@
 package kubectl
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/fixtures/manifests"
@@ -40,12 +42,16 @@ var _ = Describe("The minimal Pod manifest", func() {
 		}
 	})
 
-	It("asks for a pull each time when its image has no tag", claim.Proves("YAML-01"), func(ctx SpecContext) {
+	It("asks for a pull each time when its image has no tag and no digest", claim.Proves("YAML-01"), func(ctx SpecContext) {
 		untagged := witness.Untagged(ns.Cluster.WitnessImage)
-		for _, image := range []string{untagged, untagged + ":latest"} {
+		digest := "@sha256:" + strings.Repeat("0123456789abcdef", 4)
+		for image, policy := range map[string]corev1.PullPolicy{
+			untagged: corev1.PullAlways, untagged + ":latest": corev1.PullAlways, "localhost:5000/minimal": corev1.PullAlways,
+			untagged + ":later": corev1.PullIfNotPresent, untagged + digest: corev1.PullIfNotPresent,
+		} {
 			// A dry run returns the Pod with its defaults and stores nothing.
 			answered := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, minimal(image), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
-			Expect(answered.Spec.Containers).To(ContainElement(And(HaveField("Image", image), HaveField("ImagePullPolicy", corev1.PullAlways))), "the default of imagePullPolicy for the image %s", image)
+			Expect(answered.Spec.Containers).To(ContainElement(And(HaveField("Image", image), HaveField("ImagePullPolicy", policy))), "the default of imagePullPolicy for the image %s", image)
 		}
 	})
 })

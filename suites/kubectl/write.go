@@ -23,7 +23,7 @@ var _ = Describe("kubectl run", func() {
 	ns := spec.PrivilegedNamespace()
 
 	It("--dry-run=client -o yaml prints a Pod and creates none, and what it prints can be created", claim.Proves("CLI-RUN-01"), func(ctx SpecContext) {
-		printed := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--dry-run=client", "-o", "yaml"}, ns.FitFlags(), []string{"--"}, witness.Run())...))
+		printed := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"run", "dry", "--image=" + ns.Cluster.WitnessImage, "--env=GREETING=hello", "--port=8080", "--dry-run=client", "-o", "yaml"}, ns.FitFlags(), []string{"--"}, witness.Run())...))
 		Expect(printed.Code).To(BeZero(), "%s", printed)
 		var p corev1.Pod
 		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "kubectl must print a Pod\n%s", printed)
@@ -31,6 +31,7 @@ var _ = Describe("kubectl run", func() {
 		Expect(p.Name).To(Equal("dry"), "%s", printed)
 		Expect(p.Labels).To(HaveKeyWithValue("run", "dry"), "the Pod must have the label run\n%s", printed)
 		expectRun(p, ns.Cluster.WitnessImage, printed.String())
+		Expect(p.Spec.Containers[0]).To(greeting, "the Pod must have the environment and the port\n%s", printed)
 		expectAbsent(ctx, ns, "dry", "a dry run must not create the Pod")
 
 		ns.Announce(&p)
@@ -39,6 +40,7 @@ var _ = Describe("kubectl run", func() {
 		story := ns.Journal().Story("dry")
 		now := spec.Must(story.Await(ctx, pod.AllRunning())).Pod
 		expectRun(*now, ns.Cluster.WitnessImage, story.String())
+		Expect(now.Spec.Containers[0]).To(greeting, "the Pod must have the environment and the port\n%s", story)
 	})
 
 	It("creates a bare Pod that is always restarted, unless --restart says otherwise", claim.Proves("CLI-RUN-02"), func(ctx SpecContext) {
@@ -58,11 +60,16 @@ var _ = Describe("kubectl run", func() {
 			got := spec.Must(ns.RunKubectl(ctx, "", "run", "chosen", image, "--restart="+string(policy), "--dry-run=server", "-o", "jsonpath={.kind} {.spec.restartPolicy}"))
 			Expect(got.Stdout).To(Equal("Pod "+string(policy)), "--restart must set the restart policy of the Pod\n%s", got)
 		}
-		got := spec.Must(ns.RunKubectl(ctx, "", "run", "wrong", image, "--restart=Bogus"))
-		Expect(got.Code).NotTo(BeZero(), "kubectl must refuse an unknown restart policy\n%s", got)
-		expectAbsent(ctx, ns, "wrong", "an unknown restart policy must not create a Pod")
+		for _, unknown := range []string{"Bogus", "never"} {
+			got := spec.Must(ns.RunKubectl(ctx, "", "run", "wrong", image, "--restart="+unknown))
+			Expect(got.Code).NotTo(BeZero(), "kubectl must refuse the unknown restart policy %s\n%s", unknown, got)
+			expectAbsent(ctx, ns, "wrong", "an unknown restart policy must not create a Pod")
+		}
 	})
 })
+
+// greeting matches a container with the environment and the port that kubectl run was given.
+var greeting = And(HaveField("Env", ConsistOf(corev1.EnvVar{Name: "GREETING", Value: "hello"})), HaveField("Ports", HaveExactElements(HaveField("ContainerPort", int32(8080)))))
 
 // expectRun checks a Pod against the arguments of kubectl run.
 func expectRun(p corev1.Pod, image, shown string) {
@@ -83,13 +90,25 @@ func expectAbsent(ctx SpecContext, ns *spec.Space, name, must string) {
 var _ = Describe("kubectl create", func() {
 	ns := spec.Namespace()
 
-	It("creates a Pod, but no second one of its name", claim.Proves("CLI-CREATE-01"), func(ctx SpecContext) {
-		// The Pod need not be scheduled for this.
-		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
-		story := spec.Must(ns.Create(ctx, first.DeepCopy()))
-		_, err := ns.Create(ctx, another(ns, first))
-		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod under a taken name must be refused as AlreadyExists, but it returned: %v", err)
-		expectUntouched(ctx, ns, story)
+	It("creates a Pod, but no second one of its name, also when the first has ended or is being deleted", claim.Proves("CLI-CREATE-01"), func(ctx SpecContext) {
+		// Two of the Pods need not be scheduled for this.
+		once := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
+		leaving := pod.New("leaving", pod.Gated(), pod.Held(), ns.Witness("w", witness.Run()))
+		ended := pod.New("ended", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0))))
+		stories := map[*corev1.Pod]*journal.Story{}
+		for _, p := range []*corev1.Pod{once, leaving, ended} {
+			stories[p] = spec.Must(ns.Create(ctx, p.DeepCopy()))
+		}
+		spec.Do(ns.Delete(ctx, stories[leaving], -1))
+		spec.Must(stories[leaving].Await(ctx, pod.BeingDeleted()))
+		spec.Must(stories[ended].Await(ctx, pod.InPhase(corev1.PodSucceeded)))
+		for first, story := range stories {
+			for range 2 {
+				_, err := ns.Create(ctx, another(ns, first))
+				Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "creating a Pod under the taken name %s must be refused as AlreadyExists, but it returned: %v", first.Name, err)
+			}
+			expectUntouched(ctx, ns, story)
+		}
 	})
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
@@ -122,7 +141,9 @@ func expectUntouched(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	now := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{}))
 	first := story.Versions()[0].Pod
 	Expect(now.UID).To(Equal(first.UID), "the Pod must still be the one that was created first\n%s", story)
-	Expect(now.Spec).To(Equal(first.Spec), "the Pod's spec must not have changed since its creation\n%s", story)
+	wanted := first.Spec.DeepCopy()
+	wanted.NodeName = now.Spec.NodeName // the scheduler sets it
+	Expect(now.Spec).To(Equal(*wanted), "the Pod's spec must not have changed since its creation\n%s", story)
 	Expect(now.Labels).To(Equal(first.Labels), "the Pod's labels must not have changed since its creation\n%s", story)
 }
 
@@ -130,24 +151,33 @@ var _ = Describe("kubectl apply", func() {
 	ns := spec.Namespace()
 
 	It("changes nothing for what is the same, an image in place, and refuses an environment", claim.Proves("CLI-APPLY-01"), func(ctx SpecContext) {
-		p := pod.New("applied", ns.Witness("w", witness.Run(), pod.Env("GREETING", "hello")))
+		p := pod.New("applied", ns.Witness("neighbour", witness.Run()), ns.Witness("w", witness.Run(), pod.Env("GREETING", "hello")),
+			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(), pod.Env("GREETING", "hello")))
 		story := spec.Must(ns.Create(ctx, p))
-		ready := spec.Must(story.Await(ctx, pod.Ready()))
-		patch := func(container string) (*corev1.Pod, error) {
+		spec.Must(story.Await(ctx, pod.Ready()))
+		patch := func(list, container, change string) (*corev1.Pod, error) {
 			return ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, p.Name, types.StrategicMergePatchType,
-				[]byte(`{"spec":{"containers":[{"name":"w",`+container+`}]}}`), metav1.PatchOptions{})
+				[]byte(`{"spec":{"`+list+`":[{"name":"`+container+`",`+change+`}]}}`), metav1.PatchOptions{})
 		}
-		same := spec.Must(patch(`"image":"` + ns.Cluster.WitnessImage + `"`))
-		// The kubelet may have written a status in between. Since Kubernetes 1.33 each
-		// change of the spec has its own generation.
-		Expect(same.Spec).To(Equal(ready.Pod.Spec), "a patch with the current values must change nothing\n%s", story)
-		Expect(same.Generation).To(Equal(ready.Pod.Generation), "a patch with the current values must not create a new generation\n%s", story)
+		// The second round is that of a Pod that was changed before.
+		for round, image := range []string{ns.Cluster.WitnessTwin, ns.Cluster.WitnessImage} {
+			now := spec.Must(ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, p.Name, metav1.GetOptions{}))
+			same := spec.Must(patch("containers", "w", `"image":"`+now.Spec.Containers[1].Image+`"`))
+			// The kubelet may have written a status in between. Since Kubernetes 1.33 each
+			// change of the spec has its own generation.
+			Expect(same.Spec).To(Equal(now.Spec), "a patch with the current values must change nothing\n%s", story)
+			Expect(same.Generation).To(Equal(now.Generation), "a patch with the current values must not create a new generation\n%s", story)
 
-		_, err := patch(`"env":[{"name":"GREETING","value":"goodbye"}]`)
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a change of a container's environment must be refused as Invalid (422), but it returned: %v\n%s", err, story)
-
-		spec.Must(patch(`"image":"` + ns.Cluster.WitnessTwin + `"`))
-		expectRestartedInPlace(ctx, ns, story)
+			for list, container := range map[string]string{"containers": "w", "initContainers": "beside"} {
+				_, err := patch(list, container, `"env":[{"name":"GREETING","value":"goodbye"}]`)
+				Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a change of the environment of container %s must be refused as Invalid (422), but it returned: %v\n%s", container, err, story)
+			}
+			spec.Must(patch("containers", "w", `"image":"`+image+`"`))
+			expectRestartedInPlace(ctx, ns, story, "w", image, int32(round+1))
+		}
+		spec.Must(patch("initContainers", "beside", `"image":"`+ns.Cluster.WitnessTwin+`"`))
+		expectRestartedInPlace(ctx, ns, story, "beside", ns.Cluster.WitnessTwin, 1)
+		Expect(story).To(pod.NeverBe(pod.Restarted("neighbour", 1)), "a container whose image stays must not restart")
 	})
 
 	It("-f does so with kubectl", claim.ProvesPart("CLI-APPLY-01", withKubectl), func(ctx SpecContext) {
@@ -163,30 +193,39 @@ var _ = Describe("kubectl apply", func() {
 		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied created\n"), "kubectl apply must create a Pod that does not exist")
 		story := ns.Journal().Story("applied")
 		spec.Must(story.Await(ctx, pod.Ready()))
-		Expect(apply(build(ns.Cluster.WitnessImage, "hello"))).To(Equal("pod/applied unchanged\n"), "applying the same manifest again must change nothing\n%s", story)
-
-		refused := spec.Must(ns.RunKubectl(ctx, build(ns.Cluster.WitnessImage, "goodbye"), "apply", "-f", "-"))
-		Expect(refused.Code).To(Equal(1), "applying another environment must fail\n%s", refused)
-		Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must say that the server forbids the change\n%s", refused)
-
-		Expect(apply(build(ns.Cluster.WitnessTwin, "hello"))).To(Equal("pod/applied configured\n"), "applying another image must change the Pod\n%s", story)
-		expectRestartedInPlace(ctx, ns, story)
+		for round, images := range [][2]string{{ns.Cluster.WitnessImage, ns.Cluster.WitnessTwin}, {ns.Cluster.WitnessTwin, ns.Cluster.WitnessImage}} {
+			old, image := images[0], images[1]
+			Expect(apply(build(old, "hello"))).To(Equal("pod/applied unchanged\n"), "applying the same manifest again must change nothing\n%s", story)
+			refused := spec.Must(ns.RunKubectl(ctx, build(old, "goodbye"), "apply", "-f", "-"))
+			Expect(refused.Code).To(Equal(1), "applying another environment must fail\n%s", refused)
+			Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must say that the server forbids the change\n%s", refused)
+			Expect(apply(build(image, "hello"))).To(Equal("pod/applied configured\n"), "applying another image must change the Pod\n%s", story)
+			expectRestartedInPlace(ctx, ns, story, "w", image, int32(round+1))
+		}
 	})
 })
 
 // expectRestartedInPlace waits for the container with the other image and checks the rest
 // of the Pod.
-func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Story, container, image string, restarts int32) {
 	GinkgoHelper()
-	now := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w")))).Pod
-	first := story.Versions()[0].Pod
+	now := spec.Must(story.Await(ctx, pod.All(pod.Restarted(container, restarts), pod.ContainerRunning(container)))).Pod
+	versions := story.Versions()
+	first := versions[0].Pod
 	Expect(now.UID).To(Equal(first.UID), "the Pod must stay the same when its image changes\n%s", story)
-	Expect(now.Spec.Containers[0]).To(And(HaveField("Image", ns.Cluster.WitnessTwin), HaveField("Env", first.Spec.Containers[0].Env)),
-		"the Pod must have the new image and its old environment\n%s", story)
+	for _, c := range slices.Concat(now.Spec.Containers, now.Spec.InitContainers) {
+		if c.Name == container {
+			Expect(c.Image).To(Equal(image), "container %s must have the new image\n%s", container, story)
+		}
+		for _, e := range c.Env {
+			Expect(e.Value).To(Equal("hello"), "container %s must have its old environment\n%s", c.Name, story)
+		}
+	}
 	Expect(story).To(pod.NeverBe(pod.BeingDeleted()), "the Pod must not be replaced when its image changes")
-	before, after := story.Versions(), pod.Status(now, "w")
-	for _, v := range before {
-		if s := pod.Status(v.Pod, "w"); s != nil && s.State.Running != nil && s.RestartCount == 0 {
+	after := pod.Status(now, container)
+	Expect(after.RestartCount).To(Equal(restarts), "another image must restart the container once\n%s", story)
+	for _, v := range versions {
+		if s := pod.Status(v.Pod, container); s != nil && s.State.Running != nil && s.RestartCount == restarts-1 {
 			Expect(after.ImageID).NotTo(Equal(s.ImageID), "the container must restart with the other image\n%s", story)
 			Expect(after.ContainerID).NotTo(Equal(s.ContainerID), "the container must be a new one\n%s", story)
 		}

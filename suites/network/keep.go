@@ -19,50 +19,70 @@ import (
 var _ = Describe("A Pod's address", func() {
 	ns := spec.Namespace()
 
-	It("is the Pod's over restarts of its container and beyond its end, and not its replacement's", claim.Proves("NET-04"), func(ctx SpecContext) {
-		const port, dials = 8080, 20
-		serving := ns.Witness("w", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/")))
-		story := spec.Must(ns.Create(ctx, pod.New("kept", pod.Restart(corev1.RestartPolicyOnFailure), serving)))
+	It("is the Pod's over restarts of its containers and beyond its end, and not its replacement's", claim.Proves("NET-04"), func(ctx SpecContext) {
+		const dials = 20
+		serving := []pod.Option{
+			ns.Witness("w", witness.Serve(witness.HTTP(portA)), pod.Readiness(pod.HTTPGet(portA, "/"))),
+			ns.Witness("other", witness.Serve(witness.HTTP(portB)), pod.Readiness(pod.HTTPGet(portB, "/"))),
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("kept", append(serving, pod.Restart(corev1.RestartPolicyOnFailure))...)))
 		failed := spec.Must(ns.Create(ctx, pod.New("failed", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1))))))
 		ready := spec.Must(story.Await(ctx, pod.Ready()))
-		ip := ready.Pod.Status.PodIP
 
 		// The packets on the loopback interface distinguish a network namespace from
 		// every other one: they are counted from its creation, while inode numbers and
 		// addresses are reused.
-		spec.Must(ns.Dial(ctx, story, port, fmt.Sprintf("http://127.0.0.1:%d/status/204", port), dials))
-		before := loopbackPackets(ctx, ns, story, port)
+		spec.Must(ns.Dial(ctx, story, portA, fmt.Sprintf("http://127.0.0.1:%d/status/204", portA), dials))
+		before := loopbackPackets(ctx, ns, story, portA)
 		Expect(before).To(BeNumerically(">=", dials), "the loopback interface must have counted its requests")
+		after := expectKept(ctx, ns, story, ready, before)
 
-		By("ending the container twice with exit code 1")
-		after := ready
-		for restarts := int32(1); restarts <= 2; restarts++ {
-			spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
-			after = spec.Must(story.AwaitAfter(ctx, after, pod.All(pod.Restarted("w", restarts), pod.Ready())))
-			Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", before), "after restart %d the container must still be in the network namespace of the Pod\n%s", restarts, story)
-			Expect(after.Pod.Status.PodIP).To(Equal(ip), "after restart %d the Pod must still have its IP\n%s", restarts, story)
-		}
-
-		By("ending the container with exit code 0")
-		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "0"}))
+		By("ending the containers with exit code 0")
+		spec.Must(ns.Get(ctx, story, portA, "/exit", map[string]string{"code": "0"}))
+		spec.Must(ns.Get(ctx, story, portB, "/exit", map[string]string{"code": "0"}))
 		spec.Must(story.AwaitAfter(ctx, after, pod.InPhase(corev1.PodSucceeded)))
 		spec.Must(failed.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		expectKeptToTheEnd(ctx, ns, story)
+		expectKeptToTheEnd(ctx, ns, failed)
 
-		// The kubelet releases a Pod only after it has removed the Pod's network, so the
-		// last version of a deleted Pod is later than that.
-		for _, s := range []*journal.Story{story, failed} {
-			spec.Do(ns.Delete(ctx, s, -1))
-			spec.Must(s.AwaitGone(ctx))
-			spec.Do(s.Err())
-			Expect(lostIP(s.Versions())).To(BeEmpty(), "a Pod must keep its IP until it is gone, even after it has ended\n%s", s)
-		}
-
-		By("creating a Pod with the same name on the same node")
-		again := spec.Must(ns.Create(ctx, pod.New("kept", pod.OnNode(ready.Pod.Spec.NodeName), serving)))
+		By("creating a Pod with the same name on the same node, and deleting it while it runs")
+		again := spec.Must(ns.Create(ctx, pod.New("kept", append(serving, pod.OnNode(ready.Pod.Spec.NodeName))...)))
 		spec.Must(again.Await(ctx, pod.Ready()))
-		Expect(loopbackPackets(ctx, ns, again, port)).To(BeNumerically("<", dials), "the replacement of a Pod must have its own network namespace\n%s", again)
+		Expect(loopbackPackets(ctx, ns, again, portA)).To(BeNumerically("<", dials), "the replacement of a Pod must have its own network namespace\n%s", again)
+		expectKeptToTheEnd(ctx, ns, again)
 	})
 })
+
+// expectKept restarts the containers, the first one twice, and looks each time at the Pod's
+// address and network namespace.
+func expectKept(ctx SpecContext, ns *spec.Space, story *journal.Story, after journal.Version, packets int) journal.Version {
+	GinkgoHelper()
+	ip := after.Pod.Status.PodIP
+	for _, end := range []struct {
+		container string
+		port      int
+		restarts  int32
+	}{{"w", portA, 1}, {"other", portB, 1}, {"w", portA, 2}} {
+		spec.Must(ns.Get(ctx, story, end.port, "/exit", map[string]string{"code": "1"}))
+		after = spec.Must(story.AwaitAfter(ctx, after, pod.All(pod.Restarted(end.container, end.restarts), pod.Ready())))
+		for _, port := range []int{portA, portB} {
+			Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", packets), "after restart %d of container %s the container on port %d must still be in the network namespace of the Pod\n%s", end.restarts, end.container, port, story)
+		}
+		Expect(after.Pod.Status.PodIP).To(Equal(ip), "after restart %d of container %s the Pod must still have its IP\n%s", end.restarts, end.container, story)
+	}
+	return after
+}
+
+// expectKeptToTheEnd deletes the Pod, which must keep its IP until it is gone. The kubelet
+// releases a Pod only after it has removed the Pod's network, so the last version of a
+// deleted Pod is later than that.
+func expectKeptToTheEnd(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	spec.Do(ns.Delete(ctx, story, -1))
+	spec.Must(story.AwaitGone(ctx))
+	spec.Do(story.Err())
+	Expect(lostIP(story.Versions())).To(BeEmpty(), "a Pod must keep its IP until it is gone, also after it has ended\n%s", story)
+}
 
 // loopbackPackets is the number of packets that have arrived on the loopback interface
 // in the network namespace of the witness on the port.

@@ -31,15 +31,21 @@ var _ = Describe("A Pod", func() {
 	ns := spec.Namespace()
 
 	It("groups one or more containers on one node", claim.Proves("DEF-02"), func(ctx SpecContext) {
-		_, err := ns.Create(ctx, pod.New("without"))
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers must be refused as invalid, but the API server returned: %v", err)
-		Expect(err).To(MatchError(ContainSubstring("spec.containers: Required value")))
+		initOnly := pod.New("without", pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()))
+		for _, without := range []*corev1.Pod{pod.New("without"), initOnly} {
+			_, err := ns.Create(ctx, without)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers (init containers: %d) must be refused as invalid, but the API server returned: %v", len(without.Spec.InitContainers), err)
+			Expect(err).To(MatchError(ContainSubstring("spec.containers: Required value")))
+		}
 
 		stories := map[int]*journal.Story{}
 		for _, n := range []int{1, 2, 5} {
 			var containers []pod.Option
 			for i := range n {
 				containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Run()))
+			}
+			if n == 2 {
+				containers = append(containers, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(0))), pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run()))
 			}
 			stories[n] = spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("of-%d", n), containers...)))
 		}
@@ -57,39 +63,66 @@ var _ = Describe("A Pod", func() {
 	})
 
 	It("lends its one network namespace to all its containers", claim.Proves("NET-02"), func(ctx SpecContext) {
-		const portA, portB = 8080, 8081
 		story := spec.Must(ns.Create(ctx, pod.New("shared",
+			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(portBeside)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portBeside, "/"))),
 			ns.Witness("a", witness.Serve(witness.HTTP(portA)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portA, "/"))),
 			ns.Witness("b", witness.Serve(witness.HTTP(portB)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portB, "/"))),
+			ns.Witness("udp", witness.Collect(portSeries, portUDP)),
 		)))
-		ready := spec.Must(story.Await(ctx, pod.Ready()))
+		ready := spec.Must(story.Await(ctx, pod.All(pod.Ready(), pod.AllRunning())))
 		ip := ready.Pod.Status.PodIP
-
-		before := expectOneNetwork(ctx, ns, story, ip, portA, portB)
+		before := expectOneNetwork(ctx, ns, story, ip)
 
 		By("competing for a port")
-		// The command reports and keeps a port that it gets; otherwise it ends.
-		trying, cancel := context.WithTimeout(ctx, bindTime)
-		defer cancel()
-		output, code, err := ns.Exec(trying, story, "b", witness.Command(witness.Bind(portA))...)
-		said, _ := witness.ReadLog(strings.NewReader(output))
-		Expect(said).NotTo(ContainElement(HaveField("Event", record.Listening)), "container b must not get port %d, which container a holds, but it did\n%s", portA, story)
-		if trying.Err() != nil {
-			claim.Inconclusive(fmt.Sprintf("a command in container b neither ended within %s nor got the port", bindTime))
-		}
-		spec.Do(err)
-		Expect(code).To(Equal(witness.BindFailed), "container b must not get port %d, which container a holds; it said: %s", portA, output)
-		Expect(output).To(ContainSubstring("EADDRINUSE"))
+		expectTaken(ctx, ns, story, "b", witness.Bind(portA))
+		expectTaken(ctx, ns, story, "a", witness.Bind(portBeside))
+		spec.Must(ns.AwaitListening(ctx, story, "udp", 2))
+		expectTaken(ctx, ns, story, "a", witness.Collect(portFree, portUDP))
 
-		By("checking the network after a restart of a container")
-		_, err = ns.Get(ctx, story, portA, "/exit", map[string]string{"code": "1"})
-		spec.Do(err)
-		again := spec.Must(story.AwaitAfter(ctx, ready, pod.All(pod.Restarted("a", 1), pod.Ready())))
-		Expect(again.Pod.Status.PodIP).To(Equal(ip), "the Pod's IP must outlive a container\n%s", story)
-		after := expectOneNetwork(ctx, ns, story, ip, portA, portB)
-		Expect(after.Namespaces["net"]).To(Equal(before.Namespaces["net"]), "the network namespace must outlive a container\n%s", story)
+		By("restarting the containers, one after the other")
+		for _, c := range []struct {
+			name string
+			port int
+		}{{"a", portA}, {"beside", portBeside}, {"b", portB}} {
+			spec.Must(ns.Get(ctx, story, c.port, "/exit", map[string]string{"code": "1"}))
+			again := spec.Must(story.AwaitAfter(ctx, ready, pod.All(pod.Restarted(c.name, 1), pod.Ready())))
+			Expect(again.Pod.Status.PodIP).To(Equal(ip), "the Pod's IP must outlive container %s\n%s", c.name, story)
+			after := expectOneNetwork(ctx, ns, story, ip)
+			Expect(after).To(Equal(before), "the network namespace must outlive container %s\n%s", c.name, story)
+			ready = again
+		}
 	})
 })
+
+// The ports of the containers that share a network.
+const (
+	portBeside = 8079 + iota
+	portA
+	portB
+	portSeries
+	portUDP
+	portFree
+)
+
+// expectTaken runs a command in the container that takes a port which another one holds.
+func expectTaken(ctx SpecContext, ns *spec.Space, story *journal.Story, container string, binding []string) {
+	GinkgoHelper()
+	// The command reports and keeps a port that it gets; otherwise it ends.
+	trying, cancel := context.WithTimeout(ctx, bindTime)
+	defer cancel()
+	output, code, err := ns.Exec(trying, story, container, witness.Command(binding)...)
+	said, _ := witness.ReadLog(strings.NewReader(output))
+	taken := witness.Select(said, record.BindFailed)
+	if len(taken) == 0 {
+		Expect(witness.Select(said, record.Listening)).To(BeEmpty(), "container %s must not get a port that another container holds, but it did (%v)\n%s", container, binding, story)
+		if trying.Err() != nil {
+			spec.TooBusy("a command in container %s neither ended within %s nor got the port", container, bindTime)
+		}
+		spec.Do(err)
+	}
+	Expect(code).To(Equal(witness.BindFailed), "container %s must not get a port that another container holds (%v); it said: %s", container, binding, output)
+	Expect(taken).To(ContainElement(HaveField("Errno", "EADDRINUSE")), "container %s must not get the port because it is in use; it said: %s", container, output)
+}
 
 var _ = Describe("A Pod's address", func() {
 	ns := spec.PrivilegedNamespace() // for the Pod on its node's network
@@ -98,11 +131,14 @@ var _ = Describe("A Pod's address", func() {
 		const pods = 3
 		var stories []*journal.Story
 		for i := range pods {
-			stories = append(stories, spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("own-%d", i), ns.Witness("w", witness.Serve(witness.HTTP(8080)), pod.Readiness(pod.HTTPGet(8080, "/")))))))
+			containers := []pod.Option{ns.Witness("w", witness.Serve(witness.HTTP(portA)), pod.Readiness(pod.HTTPGet(portA, "/")))}
+			if i == pods-1 {
+				containers = append(containers, ns.Witness("other", witness.Run()), pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run()))
+			}
+			stories = append(stories, spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("own-%d", i), containers...))))
 		}
 		host := spec.Must(ns.Create(ctx, pod.New("host", pod.HostNetwork(), ns.Witness("w", witness.Run()))))
 
-		var ips []string
 		seen := map[string]string{}
 		for _, story := range stories {
 			p := spec.Must(story.Await(ctx, pod.HasIP())).Pod
@@ -111,55 +147,78 @@ var _ = Describe("A Pod's address", func() {
 			Expect(p.Status.PodIPs[0].IP).To(Equal(ip), "podIPs must begin with podIP\n%s", story)
 			Expect(seen).NotTo(HaveKey(ip), "two live Pods must not have the same IP; Pod %s has this one too\n%s", seen[ip], story)
 			seen[ip] = p.Name
-			ips = append(ips, ip)
 		}
 		// The control: with hostNetwork the address is the node's.
 		p := spec.Must(host.Await(ctx, pod.Ready())).Pod
-		// The nodes are listed now because a Pod's node may have joined during the run.
-		nodeIPs := map[string]bool{}
-		for _, n := range spec.Must(ns.API.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})).Items {
-			for _, a := range n.Status.Addresses {
-				// A node without an internal address uses its external one.
-				// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/util/node/node.go (GetNodeHostIPs)
-				if ip := net.ParseIP(a.Address); ip != nil && (a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP) {
-					nodeIPs[ip.String()] = true
-				}
-			}
-		}
+		nodes := nodeIPs(ctx, ns)
 		for ip, name := range seen {
-			Expect(nodeIPs).NotTo(HaveKey(ip), "the IP of the Pod %s must not be a node's", name)
+			Expect(nodes).NotTo(HaveKey(ip), "the IP of the Pod %s must not be a node's", name)
 		}
 		Expect(p.Status.PodIP).To(Equal(p.Status.HostIP), "a Pod on its node's network must have its node's IP\n%s", host)
-		Expect(nodeIPs).To(HaveKey(p.Status.PodIP))
+		Expect(nodes).To(HaveKey(p.Status.PodIP))
 
-		for i, story := range stories {
-			spec.Must(story.Await(ctx, pod.Ready()))
+		for _, story := range stories {
+			p := spec.Must(story.Await(ctx, pod.Ready())).Pod
 			var inside record.Info
-			getJSON(ctx, ns, story, 8080, "/info", nil, &inside)
-			Expect(addresses(inside)).To(ContainElement(ips[i]), "the Pod must have the address that the API shows")
+			getJSON(ctx, ns, story, portA, "/info", nil, &inside)
+			Expect(addresses(inside)).To(ContainElement(p.Status.PodIP), "the Pod must have the address that the API shows")
 		}
 	})
 })
 
-// expectOneNetwork asks both containers what they see and lets each reach the other on
-// localhost.
-func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip string, portA, portB int) record.Info {
+// nodeIPs are the addresses of the nodes now: a Pod's node may have joined during the run.
+func nodeIPs(ctx SpecContext, ns *spec.Space) map[string]bool {
 	GinkgoHelper()
-	var a, b record.Info
-	getJSON(ctx, ns, story, portA, "/info", map[string]string{"env": "POD_IP"}, &a)
-	getJSON(ctx, ns, story, portB, "/info", map[string]string{"env": "POD_IP"}, &b)
-	Expect(addresses(a)).To(ContainElement(ip), "container a must have the Pod's IP")
-	Expect(addresses(b)).To(ConsistOf(addresses(a)), "both containers must have the same addresses")
-	Expect(a.Namespaces["net"]).NotTo(BeZero())
-	Expect(b.Namespaces["net"]).To(Equal(a.Namespaces["net"]), "both containers must be in the same network namespace")
-	Expect(a.Env["POD_IP"]).To(Equal(ip), "the downward API must give container a the Pod's IP")
-	Expect(b.Env["POD_IP"]).To(Equal(ip), "the downward API must give container b the Pod's IP")
+	ips := map[string]bool{}
+	for _, n := range spec.Must(ns.API.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})).Items {
+		for _, a := range n.Status.Addresses {
+			// A node without an internal address uses its external one.
+			// https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/util/node/node.go (GetNodeHostIPs)
+			if ip := net.ParseIP(a.Address); ip != nil && (a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP) {
+				ips[ip.String()] = true
+			}
+		}
+	}
+	return ips
+}
 
-	toB := spec.Must(ns.Dial(ctx, story, portA, fmt.Sprintf("http://127.0.0.1:%d/info", portB), 1))[0]
-	Expect(toB.Status).To(Equal(200), "container a must reach container b on localhost: %s", toB.Error)
-	toA := spec.Must(ns.Dial(ctx, story, portB, fmt.Sprintf("http://127.0.0.1:%d/info", portA), 1))[0]
-	Expect(toA.Status).To(Equal(200), "container b must reach container a on localhost: %s", toA.Error)
-	return a
+// expectOneNetwork asks the containers what they see, lets each reach the next one on
+// localhost, and returns their network namespace.
+func expectOneNetwork(ctx SpecContext, ns *spec.Space, story *journal.Story, ip string) uint64 {
+	GinkgoHelper()
+	serving := []int{portA, portB, portBeside}
+	var first record.Info
+	for i, port := range serving {
+		var here record.Info
+		getJSON(ctx, ns, story, port, "/info", map[string]string{"env": "POD_IP"}, &here)
+		if i == 0 {
+			first = here
+			Expect(addresses(here)).To(ContainElement(ip), "the containers must have the Pod's IP\n%s", story)
+			Expect(here.Namespaces["net"]).NotTo(BeZero())
+		}
+		Expect(addresses(here)).To(ConsistOf(addresses(first)), "the container on port %d must have the same addresses as the others\n%s", port, story)
+		Expect(here.Namespaces["net"]).To(Equal(first.Namespaces["net"]), "the container on port %d must be in the same network namespace as the others\n%s", port, story)
+		Expect(here.Env["POD_IP"]).To(Equal(ip), "the downward API must give the container on port %d the Pod's IP\n%s", port, story)
+
+		next := serving[(i+1)%len(serving)]
+		reached := spec.Must(ns.Dial(ctx, story, port, fmt.Sprintf("http://127.0.0.1:%d/info", next), 1))[0]
+		Expect(reached.Status).To(Equal(200), "the container on port %d must reach the one on port %d on localhost: %s\n%s", port, next, reached.Error, story)
+	}
+	expectHeard(ctx, ns, story)
+	return first.Namespaces["net"]
+}
+
+// expectHeard sends lines from container a by UDP to localhost, where container udp takes
+// them.
+func expectHeard(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	spec.Must(ns.AwaitListening(ctx, story, "udp", 2))
+	_, code, err := ns.Exec(ctx, story, "a", witness.Command(witness.Run(witness.For(0), witness.ID("from-a"), witness.BeatTo("127.0.0.1", portUDP)))...)
+	spec.Do(err)
+	Expect(code).To(BeZero(), "sending datagrams to localhost\n%s", story)
+	var series record.Series
+	getJSON(ctx, ns, story, portSeries, "/series", map[string]string{"id": "from-a", "quiet": "200ms"}, &series)
+	Expect(series.Arrivals).NotTo(BeEmpty(), "container udp must get the datagrams that container a sends to localhost\n%s", story)
 }
 
 func getJSON(ctx SpecContext, ns *spec.Space, story *journal.Story, port int, path string, query map[string]string, into any) {
