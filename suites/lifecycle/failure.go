@@ -47,30 +47,24 @@ var _ = Describe("A Pod that fails", func() {
 	It("in its init container becomes Failed, or stays Pending where that is restarted", claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
 		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
 			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy),
-				pod.InitContainer("well", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
 				pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run()),
 				pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short), witness.ExitCode(1))),
 				ns.Witness("w", witness.Run()))))
 		}
-		never := start("init-to-be-left", corev1.RestartPolicyNever)
-		again := []*journal.Story{start("init-always", corev1.RestartPolicyAlways), start("init-on-failure", corev1.RestartPolicyOnFailure)}
+		never, always := start("init-to-be-left", corev1.RestartPolicyNever), start("init-to-be-restarted", corev1.RestartPolicyAlways)
 		left := spec.Must(never.Await(ctx, pod.InPhase(corev1.PodFailed))).Pod
 		Expect(pod.ExitCodes(never, "init")).To(Equal([]int32{1}), "the init container must have ended once, with exit code 1\n%s", never)
 		Expect(pod.Status(left, "w").ContainerID).To(BeEmpty(), "no container may start after a failed init container\n%s", never)
 		Expect(never).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodFailed))
 
-		for _, story := range again {
-			spec.Must(story.Await(ctx, pod.Restarted("init", 1)))
-			Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and restarts")
-		}
+		spec.Must(always.Await(ctx, pod.Restarted("init", 1)))
+		Expect(always).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and restarts")
 	})
 
 	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
-		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
-			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy), ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1))))))
-		}
-		always, onFailure := start("always", corev1.RestartPolicyAlways), start("on-failure", corev1.RestartPolicyOnFailure)
-		never := start("never", corev1.RestartPolicyNever)
+		fails := ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))
+		always := spec.Must(ns.Create(ctx, pod.New("to-be-restarted", pod.Restart(corev1.RestartPolicyAlways), fails)))
+		never := spec.Must(ns.Create(ctx, pod.New("to-be-left", pod.Restart(corev1.RestartPolicyNever), fails)))
 
 		failed, restarted := pod.InPhase(corev1.PodFailed), pod.Restarted("w", 1)
 		failed.Never = func(p *corev1.Pod) string {
@@ -82,12 +76,10 @@ var _ = Describe("A Pod that fails", func() {
 		spec.Must(never.Await(ctx, failed))
 		Expect(pod.ExitCodes(never, "w")).To(Equal([]int32{1}), "the container must have ended once, with exit code 1\n%s", never)
 
-		for _, story := range []*journal.Story{always, onFailure} {
-			spec.Must(story.Await(ctx, pod.Restarted("w", 2)))
-			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
-			Expect(story).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
-			Expect(pod.ExitCodes(story, "w")).To(HaveEach(int32(1)), "every instance must have failed\n%s", story)
-		}
+		spec.Must(always.Await(ctx, pod.Restarted("w", 2)))
+		Expect(always).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(1)), "every instance must have failed\n%s", always)
 	})
 })
 

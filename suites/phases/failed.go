@@ -66,7 +66,6 @@ var _ = Describe("A Pod becomes Failed", func() {
 
 	It("after its deadline only when all its processes have ended", claim.Proves("PHASE-FAIL-04"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("slow-to-end", pod.Restart(corev1.RestartPolicyOnFailure),
-			pod.Sidecar("helper", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(0)))),
 			ns.Witness("slow", witness.Serve(witness.HTTP(port), witness.OnTerm(witness.LingerThen(lingers, 0)))),
 			ns.Witness("obeys", witness.Run(witness.OnTerm(witness.ExitWith(0)))),
 		)))
@@ -77,8 +76,8 @@ var _ = Describe("A Pod becomes Failed", func() {
 		if lives := stillAnswers(ctx, ns, story, failed.Pod, "slow"); lives != "" {
 			Fail(fmt.Sprintf("a Pod must not be Failed while one of its processes lives, but %s\n%s", lives, story))
 		}
-		end := spec.Must(story.AwaitWithin(ctx, settled, failedByDeadline("slow", "obeys", "helper"))).Pod
-		expectAllEnded(end, map[string]int32{"slow": 0, "obeys": 0, "helper": 0}, story)
+		end := spec.Must(story.AwaitWithin(ctx, settled, failedByDeadline("slow", "obeys"))).Pod
+		expectAllEnded(end, map[string]int32{"slow": 0, "obeys": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})
 
@@ -89,15 +88,14 @@ var _ = Describe("A Pod becomes Failed", func() {
 		bySignal := func(signal string) []string { return witness.Run(witness.For(short), witness.KillSelf(signal)) }
 		// The kernel protects the first process of a namespace from its own signals, so
 		// the witness must not be that process. It does not protect it from lack of memory.
-		killed := start("killed", pod.ShareProcesses(), ns.Witness("w", bySignal("KILL")), ends(ns, "other", 0))
+		killed := start("killed", pod.ShareProcesses(), pod.InitContainer("w", ns.Cluster.WitnessImage, bySignal("KILL")), ns.Witness("other", witness.Run()))
 		terminated := start("terminated", pod.ShareProcesses(), ends(ns, "other", 0), ns.Witness("w", bySignal("TERM")))
-		initial := start("init-killed", pod.ShareProcesses(), pod.InitContainer("w", ns.Cluster.WitnessImage, bySignal("KILL")), ns.Witness("other", witness.Run()))
 		greedy := start("greedy", ns.Witness("w", witness.TakeMemory(demanded), limitMemory))
 
 		for _, c := range []struct {
 			story *journal.Story
 			code  int32
-		}{{killed, 128 + 9}, {terminated, 128 + 15}, {initial, 128 + 9}, {greedy, 128 + 9}} {
+		}{{killed, 128 + 9}, {terminated, 128 + 15}, {greedy, 128 + 9}} {
 			end := awaitEnd(ctx, c.story, corev1.PodFailed, "w")
 			expectAllEnded(end, map[string]int32{"w": c.code}, c.story)
 			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))

@@ -52,6 +52,7 @@ var _ = Describe("A Pod's phase", func() {
 
 	It("is Pending or Failed while a Pod that never got a node is being deleted", claim.Proves("PHASE-00").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Held(), ns.Witness("w", witness.Run()))))
+		spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonSchedulingGated)))
 		spec.Do(ns.Delete(ctx, story, -1))
 		spec.Must(story.Await(ctx, pod.BeingDeleted()))
 		cells, shown, err := ns.Row(ctx, story.Name())

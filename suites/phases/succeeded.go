@@ -2,7 +2,8 @@ package phases
 
 import (
 	"encoding/json"
-	"time"
+	"maps"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -18,16 +19,16 @@ import (
 var _ = Describe("A Pod becomes Succeeded", func() {
 	ns := spec.Namespace()
 
-	It("when its containers end with 0, unless its policy is Always", claim.Proves("PHASE-SUC-01").Waiting(0), func(ctx SpecContext) {
+	It("when its containers end with 0, unless its policy is Always", claim.Proves("PHASE-SUC-01"), func(ctx SpecContext) {
 		always := spec.Must(ns.Create(ctx, pod.New("always", pod.Restart(corev1.RestartPolicyAlways), ends(ns, "w", 0))))
 		// An instance that failed does not count once its container has ended well.
 		onFailure := spec.Must(ns.Create(ctx, pod.New("on-failure", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
 			ends(ns, "w", 0), lives(ns, "second-try", witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)))))
 		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever),
 			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short))),
-			ends(ns, "w", 0), ends(ns, "other", 0))))
+			ends(ns, "w", 0))))
 
-		for story, containers := range map[*journal.Story][]string{onFailure: {"w"}, never: {"init", "w", "other"}} {
+		for story, containers := range map[*journal.Story][]string{onFailure: {"w"}, never: {"init", "w"}} {
 			end := awaitEnd(ctx, story, corev1.PodSucceeded, containers...)
 			for _, c := range containers {
 				expectAllEnded(end, map[string]int32{c: 0}, story)
@@ -46,32 +47,29 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 		Expect(pod.ExitCodes(always, "w")).To(HaveEach(int32(0)), "each instance must have ended with 0\n%s", always)
 	})
 
-	It("or Failed, by the exit codes of all its containers, when it is deleted, also under Always", claim.Proves("PHASE-SUC-01"), claim.Proves("PHASE-FAIL-01").Waiting(2*time.Second), func(ctx SpecContext) {
-		obeys := func(name string, code int) pod.Option {
-			return ns.Witness(name, witness.Run(witness.OnTerm(witness.ExitWith(code))))
-		}
-		start := func(name string, policy corev1.RestartPolicy, containers ...pod.Option) *journal.Story {
-			return spec.Must(ns.Create(ctx, pod.New(name, append(containers, pod.Held(), pod.Restart(policy))...)))
+	It("or Failed, by the exit codes of all its containers, when it is deleted, also under Always", claim.Proves("PHASE-SUC-01"), claim.Proves("PHASE-FAIL-01").Waiting(0), func(ctx SpecContext) {
+		start := func(name string, codes map[string]int32) *journal.Story {
+			options := []pod.Option{pod.Held(), pod.Restart(corev1.RestartPolicyAlways)}
+			for _, container := range slices.Sorted(maps.Keys(codes)) {
+				options = append(options, ns.Witness(container, witness.Run(witness.OnTerm(witness.ExitWith(int(codes[container]))))))
+			}
+			return spec.Must(ns.Create(ctx, pod.New(name, options...)))
 		}
 		type deleted struct {
 			story *journal.Story
 			codes map[string]int32
 			phase corev1.PodPhase
 		}
-		cases := []deleted{
-			{start("well", corev1.RestartPolicyAlways, obeys("first", 0), obeys("last", 0)), map[string]int32{"first": 0, "last": 0}, corev1.PodSucceeded},
-			{start("first-badly", corev1.RestartPolicyAlways, obeys("first", 1), obeys("last", 0)), map[string]int32{"first": 1, "last": 0}, corev1.PodFailed},
-			// The last container ignores SIGTERM and is killed after the grace period, which
-			// on a busy machine can be too short for the first one.
-			{start("last-killed", corev1.RestartPolicyOnFailure, pod.Grace(2), obeys("first", 0), ns.Witness("last", witness.Run(witness.OnTerm(witness.Ignore)))), map[string]int32{"last": 128 + 9}, corev1.PodFailed},
-		}
+		well, badly := map[string]int32{"first": 0}, map[string]int32{"first": 0, "middle": 1, "third": 0}
+		cases := []deleted{{start("well", well), well, corev1.PodSucceeded}, {start("badly", badly), badly, corev1.PodFailed}}
 		for _, c := range cases {
-			spec.Must(ns.AwaitStarted(ctx, c.story, "first"))
-			spec.Must(ns.AwaitStarted(ctx, c.story, "last"))
+			for container := range c.codes {
+				spec.Must(ns.AwaitStarted(ctx, c.story, container))
+			}
 			spec.Do(ns.Delete(ctx, c.story, -1))
 		}
 		for _, c := range cases {
-			end := awaitEnd(ctx, c.story, c.phase, "first", "last")
+			end := awaitEnd(ctx, c.story, c.phase, slices.Collect(maps.Keys(c.codes))...)
 			expectAllEnded(end, c.codes, c.story)
 			Expect(c.story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, c.phase))
 		}
@@ -105,13 +103,15 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		// The kubelet drops a status in which a container runs again that must not be
 		// restarted. So the containers themselves report their starts to a collector.
 		collector := startCollector(ctx, ns)
-		succeeded := collector.tellingPod(ctx, ns, "succeeded", corev1.RestartPolicyNever, witness.For(short))
+		succeeded := spec.Must(ns.Create(ctx, pod.New("succeeded", collector.node, pod.Restart(corev1.RestartPolicyNever),
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, collector.tells("succeeded-sidecar")),
+			ns.Witness("w", collector.tells("succeeded-w", witness.For(short))))))
 		// Only the phase prevents a restart of this one, not the policy.
-		failed := collector.tellingPod(ctx, ns, "failed", corev1.RestartPolicyAlways)
+		failed := spec.Must(ns.Create(ctx, pod.New("failed", collector.node, pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", collector.tells("failed-w")))))
 		spec.Must(ns.AwaitStarted(ctx, failed, "w"))
 		passDeadline(ctx, ns, failed)
 		awaitEnd(ctx, succeeded, corev1.PodSucceeded, "w")
-		spec.Must(failed.AwaitWithin(ctx, settled, failedByDeadline("w", "sidecar")))
+		spec.Must(failed.AwaitWithin(ctx, settled, failedByDeadline("w")))
 
 		By("giving the kubelet a reason to check them again")
 		for _, story := range []*journal.Story{succeeded, failed} {
@@ -129,8 +129,8 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 
 		for _, story := range []*journal.Story{succeeded, failed} {
 			Expect(changeAfterEnd(story.Versions())).To(Succeed(), "a Pod that has ended must not change\n%s", story)
-			for _, container := range []string{"w", "sidecar"} {
-				collector.expectOneStart(ctx, ns, story, container)
+			for _, container := range allContainers(story.Last()) {
+				collector.expectOneStart(ctx, ns, story, container.Name)
 			}
 		}
 	})
@@ -153,14 +153,9 @@ func startCollector(ctx SpecContext, ns *spec.Space) collector {
 	return collector{story, ready.Status.PodIP, pod.OnNode(ready.Spec.NodeName)}
 }
 
-// tellingPod is a Pod whose container w and whose sidecar report all that they do.
-func (c collector) tellingPod(ctx SpecContext, ns *spec.Space, name string, policy corev1.RestartPolicy, of ...witness.RunOption) *journal.Story {
-	GinkgoHelper()
-	tells := func(container string, options ...witness.RunOption) []string {
-		return witness.Run(append(options, witness.ID(name+"-"+container), witness.BeatTo(c.ip, heard))...)
-	}
-	return spec.Must(ns.Create(ctx, pod.New(name, c.node, pod.Restart(policy),
-		pod.Sidecar("sidecar", ns.Cluster.WitnessImage, tells("sidecar")), ns.Witness("w", tells("w", of...)))))
+// tells is a process that reports all that it does under that name.
+func (c collector) tells(id string, options ...witness.RunOption) []string {
+	return witness.Run(append(options, witness.ID(id), witness.BeatTo(c.ip, heard))...)
 }
 
 // expectOneStart expects a process to have reported exactly one start.

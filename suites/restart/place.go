@@ -47,17 +47,17 @@ var _ = Describe("A restart", func() {
 		Expect(witness.Select(lines, record.Start)[0].Index).To(HaveValue(Equal(2)), "the Pod's emptyDir must be the same for all instances of the container\n%s", story)
 	})
 
-	It("of an init container or a sidecar takes place in the Pod, too, and shows how it ended", claim.Proves("RESTART-08").Waiting(0), func(ctx SpecContext) {
-		onFailure := pod.Restart(corev1.RestartPolicyOnFailure)
-		initial := spec.Must(ns.Create(ctx, pod.New("init", onFailure, pod.Volume(state),
-			pod.InitContainer("again", ns.Cluster.WitnessImage, witness.Run(witness.Schedule("/state/n", witness.ExitAfter(short, 4), witness.Forever)), pod.Mount(state, "/state")),
+	It("of an init container or a sidecar takes place in the Pod, too, and shows how it ended", claim.Proves("RESTART-08").Waiting(0), claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
+		once := func(code int) []string {
+			return witness.Run(witness.Schedule(fmt.Sprintf("/state/%d", code), witness.ExitAfter(short, code), witness.Forever))
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("init", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, once(0), pod.Mount(state, "/state")),
+			pod.InitContainer("init", ns.Cluster.WitnessImage, once(4), pod.Mount(state, "/state")),
 			ns.Witness("w", witness.Run()))))
-		helped := spec.Must(ns.Create(ctx, pod.New("helped", onFailure, pod.Volume(state),
-			pod.Sidecar("again", ns.Cluster.WitnessImage, witness.Run(witness.Schedule("/state/n", witness.ExitAfter(short, 0), witness.Forever)), pod.Mount(state, "/state")),
-			ns.Witness("w", witness.Run()))))
-		ns.expectRestartInPlace(ctx, initial, "again", 4)
-		ns.expectRestartInPlace(ctx, helped, "again", 0)
-		Expect(helped).To(pod.NeverBe(pod.Restarted("w", 1)), "a restart of a sidecar must leave the container alone")
+		ns.expectRestartInPlace(ctx, story, "sidecar", 0)
+		ns.expectRestartInPlace(ctx, story, "init", 4)
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and restarts")
 	})
 })
 
