@@ -13,8 +13,6 @@ import (
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // unreachableImage is in a registry on the node itself, on a port where nothing
@@ -29,8 +27,9 @@ var pullFailed = []string{"ErrImagePull", "RegistryUnavailable"}
 var _ = Describe("A Pod that fails", func() {
 	ns := spec.Namespace()
 
-	It("to start stays Pending, under the policy Never too, and can still start", claim.Proves("LC-03"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever), pod.Container("w", unreachableImage, witness.Run(witness.For(300*time.Millisecond))))))
+	It("to start stays Pending, under the policy Never and with a failed container, too, and can still start", claim.Proves("LC-03"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("without-image", pod.Restart(corev1.RestartPolicyNever),
+			ns.Witness("ended", witness.Run(witness.For(short), witness.ExitCode(1))), pod.Container("w", unreachableImage, witness.Run(witness.For(short))))))
 		// The kubelet tries to pull the image twice. By the second failure it has
 		// reacted to the first one.
 		first := spec.Must(story.Await(ctx, pendingFor(pullFailed...)))
@@ -39,16 +38,17 @@ var _ = Describe("A Pod that fails", func() {
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
 		By("giving the container an existing image")
-		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Patch(ctx, story.Name(), types.JSONPatchType, []byte(`[{"op":"replace","path":"/spec/containers/0/image","value":"`+ns.Cluster.WitnessImage+`"}]`), metav1.PatchOptions{})
-		spec.Do(err)
-		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
-		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+		spec.Must(ns.SetImage(ctx, story, "w", ns.Cluster.WitnessImage))
+		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		Expect(pod.ExitCodes(story, "w")).To(Equal([]int32{0}), "the container must have run once, after it got an image\n%s", story)
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 	})
 
 	It("in its init container becomes Failed, or stays Pending where that is restarted", claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
 		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
 			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy),
-				pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1))),
+				pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run()),
+				pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short), witness.ExitCode(1))),
 				ns.Witness("w", witness.Run()))))
 		}
 		never, always := start("init-to-be-left", corev1.RestartPolicyNever), start("init-to-be-restarted", corev1.RestartPolicyAlways)
@@ -62,7 +62,7 @@ var _ = Describe("A Pod that fails", func() {
 	})
 
 	It("after its start becomes Failed only when it is not to be restarted", claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
-		fails := ns.Witness("w", witness.Run(witness.For(300*time.Millisecond), witness.ExitCode(1)))
+		fails := ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))
 		always := spec.Must(ns.Create(ctx, pod.New("to-be-restarted", pod.Restart(corev1.RestartPolicyAlways), fails)))
 		never := spec.Must(ns.Create(ctx, pod.New("to-be-left", pod.Restart(corev1.RestartPolicyNever), fails)))
 

@@ -18,10 +18,15 @@ func ended(p *corev1.Pod) bool {
 // atRest reports whether the Pod and all its containers have ended. The status of a
 // container may come after the phase, see failedByDeadline.
 func atRest(p *corev1.Pod) bool {
-	return ended(p) && !slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
+	return ended(p) && !slices.ContainsFunc(allContainers(p), func(c corev1.Container) bool {
 		s := pod.Status(p, c.Name)
 		return s == nil || s.State.Terminated == nil
 	})
+}
+
+// allContainers are also the init containers and sidecars.
+func allContainers(p *corev1.Pod) []corev1.Container {
+	return slices.Concat(p.Spec.InitContainers, p.Spec.Containers)
 }
 
 // changeAfterEnd says in which version an ended Pod had changed: it was in another phase,
@@ -52,7 +57,7 @@ func sameEnd(end, now *corev1.Pod) error {
 	if now.Status.Phase != end.Status.Phase {
 		return fmt.Errorf("its phase went from %s to %s", end.Status.Phase, now.Status.Phase)
 	}
-	for _, c := range end.Spec.Containers {
+	for _, c := range allContainers(end) {
 		before, after := pod.Status(end, c.Name), pod.Status(now, c.Name)
 		switch {
 		case after == nil:

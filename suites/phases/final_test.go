@@ -25,6 +25,12 @@ func TestChangeAfterEnd(t *testing.T) {
 	end := at(corev1.PodSucceeded, "a", 0, terminated)
 	bare := at(corev1.PodSucceeded, "a", 0, terminated)
 	bare.Status.ContainerStatuses = nil
+	withSidecar := func(state corev1.ContainerState) *corev1.Pod {
+		p := at(corev1.PodSucceeded, "a", 0, terminated)
+		p.Spec.InitContainers = []corev1.Container{{Name: "sidecar"}}
+		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar", ContainerID: "s", State: state}}
+		return p
+	}
 
 	for name, c := range map[string]struct {
 		pods []*corev1.Pod
@@ -41,6 +47,9 @@ func TestChangeAfterEnd(t *testing.T) {
 		"goes back":         {[]*corev1.Pod{start, end, at(corev1.PodRunning, "a", 0, terminated)}, "from Succeeded to Running"},
 		"changes its mind":  {[]*corev1.Pod{start, end, at(corev1.PodFailed, "a", 0, terminated), end}, "from Succeeded to Failed"},
 		"loses its status":  {[]*corev1.Pod{start, end, bare}, "lost its status"},
+		"sidecar stays":     {[]*corev1.Pod{start, withSidecar(terminated), withSidecar(terminated)}, ""},
+		"sidecar again":     {[]*corev1.Pod{start, withSidecar(terminated), withSidecar(running)}, "container sidecar is no longer terminated"},
+		"sidecar goes on":   {[]*corev1.Pod{start, withSidecar(running), withSidecar(running)}, "has not ended"},
 		"status comes late": {[]*corev1.Pod{start, at(corev1.PodFailed, "a", 0, running), at(corev1.PodFailed, "a", 0, terminated), at(corev1.PodFailed, "a", 0, terminated)}, ""},
 		"goes on running":   {[]*corev1.Pod{start, at(corev1.PodFailed, "a", 0, running), at(corev1.PodFailed, "a", 0, running)}, "has not ended"},
 	} {

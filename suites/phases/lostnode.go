@@ -68,7 +68,7 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		} {
 			_, err := within(ctx, step.most, story, whileRunning(step.state))
 			if errors.Is(err, context.DeadlineExceeded) {
-				claim.Inconclusive("the control plane did not handle the Pods on a lost node, see PHASE-UNK-02")
+				spec.Inconclusive("the control plane did not handle the Pods on a lost node, see PHASE-UNK-02")
 			}
 			spec.Do(err)
 			cells, shown, err := ns.Row(ctx, story.Name())
@@ -82,78 +82,25 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 	})
 
 	It("is not Ready, is evicted after its toleration, and ends when its node is removed", claim.Proves("PHASE-UNK-02"), func(ctx SpecContext) {
-		elsewhere := spec.Must(ns.Create(ctx, pod.New("elsewhere", pod.Grace(1), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
-		evicted := spec.Must(ns.Create(ctx, onReservedNode("evicted", toleration, ns.Witness("w", witness.Run()))))
-		patient := spec.Must(ns.Create(ctx, onReservedNode("patient", time.Hour, ns.Witness("w", witness.Run(witness.Beat(500*time.Millisecond))))))
-		for _, story := range []*journal.Story{elsewhere, evicted, patient} {
-			spec.Must(story.Await(ctx, pod.Ready()))
-		}
-		unbound := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Held(), ns.Witness("w", witness.Run()))))
-		node, lost := loseNode(ctx, ns, evicted, patient)
-		lastSign := spec.Must(ns.API.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, node, metav1.GetOptions{})).Spec.RenewTime
+		o := &outage{ns: ns}
+		o.prepare(ctx)
+		o.node, o.lost = loseNode(ctx, ns, o.evicted, o.patient)
 
 		By("waiting until the node counts as lost")
-		givenUp := ready(awaitNode(ctx, ns, node, unheardOf, "to have condition Ready=Unknown", func(n *corev1.Node) bool {
-			return ready(n).Status == corev1.ConditionUnknown
-		})).LastTransitionTime
-		measure("node lost to its Ready condition Unknown", "50 s after its last sign of life, that is 40 to 60 s", time.Since(lost), true)
-		// The time of the condition is cut to whole seconds.
-		silent := givenUp.Sub(lastSign.Time)
-		measure("last sign of life of the node to its Ready condition Unknown", "at least 50 s", silent, silent >= silence-time.Second)
-		Expect(silent).To(BeNumerically(">=", silence-time.Second), "a node must not count as lost before it has been silent for %s (last sign of life %s, counted as lost %s)", silence, lastSign, givenUp)
-		tainted := unreachable(awaitNode(ctx, ns, node, soon, "to have the taint node.kubernetes.io/unreachable:NoExecute", func(n *corev1.Node) bool {
-			return unreachable(n) != nil
-		})).TimeAdded.Time
-		measure("node lost to taint unreachable:NoExecute", "at once when the node is Unknown", time.Since(lost), true)
-		for _, story := range []*journal.Story{evicted, patient} {
-			notReady := spec.Must(within(ctx, soon, story, unended(pod.Condition(corev1.PodReady, corev1.ConditionFalse, ""))))
-			measure("node lost to Ready of Pod "+story.Name()+" False", "at once when the node is Unknown", notReady.At.Sub(lost), true)
-		}
-		Expect(elsewhere).To(pod.BeNow(pod.Ready()))
+		tainted := o.awaitLost(ctx)
+		o.expectNotReady(ctx)
 
-		By("waiting for the eviction of the Pod with a toleration of 10 s")
-		deleted := spec.Must(within(ctx, toleration+soon, evicted, unended(pod.BeingDeleted())))
-		measure("node lost to deletionTimestamp of the Pod", "10 s after the taint", deleted.At.Sub(lost), true)
-		asked := deleted.Pod.DeletionTimestamp.Add(-gracePeriod)
-		tolerated := asked.Sub(tainted)
-		// Both times are cut to whole seconds.
-		measure("taint to eviction of the Pod", "tolerationSeconds: 10 s", tolerated, tolerated >= toleration-time.Second)
-		Expect(tolerated).To(BeNumerically(">=", toleration-time.Second), "the Pod must not be evicted before its tolerationSeconds of %s have passed (tainted %s, evicted %s)\n%s", toleration, tainted, asked, evicted)
-		expectDisruption(deleted.Pod, "DeletionByTaintManager", evicted)
-
-		// The control: on a live node the same deletion, which begins later, completes.
-		spec.Do(ns.Delete(ctx, elsewhere, -1))
-		spec.Must(elsewhere.AwaitGone(ctx))
-		// The garbage collector ends a deleted Pod without a node. In the same round it has
-		// already checked the Pod on the lost node.
-		spec.Do(ns.Delete(ctx, unbound, -1))
-		spec.Must(unbound.AwaitWithin(ctx, collecting+soon, pod.InPhase(corev1.PodFailed)))
-		for _, story := range []*journal.Story{evicted, patient} {
-			Expect(story.Deleted()).To(BeFalse(), "the object of a Pod on a lost node must stay, because nothing shows that the Pod has ended\n%s", story)
-			Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodFailed)))
-		}
-		Expect(patient).To(pod.NeverBe(pod.BeingDeleted()))
+		By("waiting for the eviction of the Pods with a toleration of 10 s")
+		o.expectEvicted(ctx, tainted)
+		o.expectKept(ctx)
 
 		By("removing the Node object")
 		removed := time.Now()
-		spec.Do(ns.API.Client.CoreV1().Nodes().Delete(ctx, node, metav1.DeleteOptions{}))
-		for _, story := range []*journal.Story{evicted, patient} {
-			failed := spec.Must(within(ctx, collected, story, pod.InPhase(corev1.PodFailed)))
-			took := failed.At.Sub(removed)
-			measure("Node object removed to Pod "+story.Name()+" Failed", "40 s of quarantine, and up to twice 20 s between two looks", took, took > quarantine)
-			expectDisruption(failed.Pod, "DeletionByPodGC", story)
-			gone := spec.Must(goneWithin(ctx, soon, story))
-			measure("Node object removed to Pod "+story.Name()+" gone", "at once when it is Failed", gone.At.Sub(removed), true)
-			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose node was removed must end as Failed\n%s", story)
-			Expect(pod.ExitCodes(story, "w")).To(BeEmpty(), "no container of the Pod may be reported as ended, because nothing shows that it has\n%s", story)
-		}
-		measure("life so far of a process whose Pod is gone", "goes on", expectLives(ctx, ns, node, patient), true)
+		spec.Do(ns.API.Client.CoreV1().Nodes().Delete(ctx, o.node, metav1.DeleteOptions{}))
+		o.expectCollected(ctx, removed)
+		spec.Observed("life so far of a process whose Pod is gone", "goes on", expectLives(ctx, ns, o.node, o.patient))
 	})
 })
-
-func measure(what, documented string, measured time.Duration, ok bool) {
-	claim.MeasureTime("PHASE-UNK-02", what, documented, measured, ok)
-}
 
 // loseNode takes the node away and returns its name and the time. After the spec, passed or
 // not, it brings the node back. If the spec passed, the rest of the Pods on the node must

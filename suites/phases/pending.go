@@ -36,13 +36,7 @@ var _ = Describe("A Pod is Pending", func() {
 
 	It("for as long as anything keeps its containers from being started", claim.Proves("PHASE-PEND-01"), func(ctx SpecContext) {
 		const volume, settings = "volume", "settings"
-		story := spec.Must(ns.Create(ctx, pod.New("held-up",
-			configMapVolume(volume),
-			pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
-			pod.Container("unpulled", refusedImage, witness.Run()),
-			// It is never ready, because a Pod need not be ready to leave Pending.
-			ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings), pod.Readiness(pod.HTTPGet(port, "/nobody-listens"))),
-		)))
+		story := spec.Must(ns.Create(ctx, heldUp(ns, volume, settings)))
 		pending := func(why string) {
 			GinkgoHelper()
 			Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while %s", why)
@@ -60,14 +54,7 @@ var _ = Describe("A Pod is Pending", func() {
 		By("ending the init container")
 		spec.Must(story.Await(ctx, pod.HasIP()))
 		endByPage(ctx, ns, story, "first", 0)
-		spec.Must(story.AwaitEvent(ctx, "to have a Failed event for container unpulled", func(e *corev1.Event) bool {
-			return e.Reason == "Failed" && strings.Contains(e.InvolvedObject.FieldPath, "{unpulled}")
-		}))
-		// The kubelet reports what is wrong with a container only at its next check of the
-		// Pod, which by itself comes 10 to 15 s later.
-		lookAgain(ctx, ns, story)
-		both := pod.All(pod.ContainerWaiting("unpulled", "ErrImagePull", "ImagePullBackOff"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
-		spec.Must(story.Await(ctx, whilePending(both)))
+		awaitUncreated(ctx, ns, story)
 		pending("the image of a container cannot be pulled")
 
 		By("giving the container an existing image")
@@ -84,17 +71,22 @@ var _ = Describe("A Pod is Pending", func() {
 	})
 
 	It("while no node can take it", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("unschedulable", pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run()))))
-		p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
-		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
-		Expect(p.Spec.NodeName).To(BeEmpty(), "an unschedulable Pod must be on no node\n%s", story)
-		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+		for name, asks := range map[string][]pod.Option{
+			"unschedulable": {pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run())},
+			// No node has ten thousand CPUs.
+			"too-big": {pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(), pod.Requests(corev1.ResourceCPU, "10000"))},
+		} {
+			story := spec.Must(ns.Create(ctx, pod.New(name, asks...)))
+			p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
+			Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a Pod that no node can take must be Pending\n%s", story)
+			Expect(p.Spec.NodeName).To(BeEmpty(), "an unschedulable Pod must be on no node\n%s", story)
+			Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
+		}
 	})
 
-	It("on a node, too, until the image of its container can be had", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Container("w", absentImage, nil, neverPulled))))
-		p := spec.Must(story.Await(ctx, pod.ContainerWaiting("w", "ErrImageNeverPull"))).Pod
-		Expect(p.Status.Phase).To(Equal(corev1.PodPending), "a bound Pod whose container cannot be created must be Pending\n%s", story)
+	It("on a node, too, until the image of its last container can be had, even if another one has ended", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Restart(corev1.RestartPolicyNever), ends(ns, "ended", 1), pod.Container("w", absentImage, witness.Run(), neverPulled))))
+		p := spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerTerminated("ended"), pod.ContainerWaiting("w", "ErrImageNeverPull"))))).Pod
 		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image is missing\n%s", story)
 		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod on a node must have condition PodScheduled=True\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
@@ -104,28 +96,62 @@ var _ = Describe("A Pod is Pending", func() {
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning)))
 	})
 
-	It("while one container serves and another one was never created, and Running as soon as that is", claim.Proves("PHASE-PEND-03"), claim.Proves("PHASE-RUN-02"), func(ctx SpecContext) {
+	It("while one container serves and the first or the last one was never created, and Running as soon as they are", claim.Proves("PHASE-PEND-03"), claim.Proves("PHASE-RUN-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("half-created",
+			pod.Container("first", absentImage, witness.Run(), neverPulled),
 			ns.Witness("there", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
-			pod.Container("missing", absentImage, witness.Run(), neverPulled),
+			pod.Container("last", absentImage, witness.Run(), neverPulled),
 		)))
-		spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerReady("there"), pod.ContainerWaiting("missing", "ErrImageNeverPull")))))
+		missing := func(container string) journal.State { return pod.ContainerWaiting(container, "ErrImageNeverPull") }
+		spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerReady("there"), missing("first"), missing("last")))))
 		spec.Must(ns.Get(ctx, story, port, "/", nil))
+
+		By("giving the last container an existing image")
+		spec.Must(ns.SetImage(ctx, story, "last", ns.Cluster.WitnessImage))
+		spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerReady("last"), missing("first")))))
 		cells, shown, err := ns.Row(ctx, story.Name())
 		spec.Do(err)
-		Expect(shown.Status.Phase).To(Equal(corev1.PodPending), "a Pod with a container that was never created must be Pending, even if another container serves\n%s", story)
-		Expect(cells["Ready"]).To(Equal("1/2"), "kubectl must show that one container of two is ready\n%s", story)
+		Expect(shown.Status.Phase).To(Equal(corev1.PodPending), "a Pod with a container that was never created must be Pending, even if others serve\n%s", story)
+		Expect(cells["Ready"]).To(Equal("2/3"), "kubectl must show that two containers of three are ready\n%s", story)
 		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)))
 
-		By("giving the missing container an existing image")
-		spec.Must(ns.SetImage(ctx, story, "missing", ns.Cluster.WitnessImage))
+		By("giving the first container an existing image")
+		spec.Must(ns.SetImage(ctx, story, "first", ns.Cluster.WitnessImage))
 		running := spec.Must(story.Await(ctx, pod.InPhase(corev1.PodRunning))).Pod
-		for _, c := range []string{"there", "missing"} {
+		for _, c := range []string{"first", "there", "last"} {
 			Expect(pod.Status(running, c)).To(HaveField("ContainerID", Not(BeEmpty())), "container %s must have been created when the Pod is Running\n%s", c, story)
+			Expect(pod.Status(running, c).RestartCount).To(BeZero(), "container %s, which kept running, must not have been restarted\n%s", c, story)
 		}
-		Expect(pod.Status(running, "there").RestartCount).To(BeZero(), "the container that kept serving must not have been restarted\n%s", story)
 	})
 })
+
+// heldUp is a Pod whose containers lack one thing after the other: a volume, the end of
+// an init container, an image, and a ConfigMap.
+func heldUp(ns *spec.Space, volume, settings string) *corev1.Pod {
+	return pod.New("held-up",
+		configMapVolume(volume),
+		pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
+		// It runs while the containers below cannot be created.
+		pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run()),
+		pod.Container("unpulled", refusedImage, witness.Run()),
+		// It is never ready, because a Pod need not be ready to leave Pending.
+		ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings), pod.Readiness(pod.HTTPGet(port, "/nobody-listens"))),
+	)
+}
+
+// awaitUncreated waits until the kubelet reports of the held-up Pod that it could create
+// none of its containers.
+func awaitUncreated(ctx SpecContext, ns *spec.Space, story *journal.Story) {
+	GinkgoHelper()
+	spec.Must(story.AwaitEvent(ctx, "to have a Failed event for container unpulled", func(e *corev1.Event) bool {
+		return e.Reason == "Failed" && strings.Contains(e.InvolvedObject.FieldPath, "{unpulled}")
+	}))
+	// The kubelet reports what is wrong with a container only at its next check of the
+	// Pod, which by itself comes 10 to 15 s later.
+	lookAgain(ctx, ns, story)
+	both := pod.All(pod.ContainerRunning("sidecar"), pod.ContainerWaiting("unpulled", "ErrImagePull", "ImagePullBackOff"), pod.ContainerWaiting("unconfigured", "CreateContainerConfigError"))
+	spec.Must(story.Await(ctx, whilePending(both)))
+}
 
 // whilePending is the wanted state. It fails as soon as the Pod leaves Pending without
 // reaching it.

@@ -2,7 +2,6 @@
 package phases
 
 import (
-	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -32,7 +31,6 @@ var _ = Describe("A Pod's phase", func() {
 	ns := spec.Namespace()
 
 	It("is one of the four also while the Pod is being deleted", claim.Proves("PHASE-00"), func(ctx SpecContext) {
-		const lingers = 4 * time.Second
 		story := spec.Must(ns.Create(ctx, pod.New("lingering", ns.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(lingers, 0)))))))
 		spec.Must(ns.AwaitStarted(ctx, story, "w"))
 		asked := time.Now()
@@ -42,7 +40,7 @@ var _ = Describe("A Pod's phase", func() {
 
 		cells, shown, err := ns.Row(ctx, story.Name())
 		if time.Since(asked) >= lingers {
-			claim.Inconclusive(fmt.Sprintf("the machine is too busy: the Pod could not be checked within the %s that its process lingers", lingers))
+			spec.TooBusy("the Pod could not be checked within the %s that its process lingers", lingers)
 		}
 		spec.Do(err)
 		Expect(cells["Status"]).To(Equal("Terminating"), "kubectl must show a Pod that is being deleted as Terminating\n%s", story)
@@ -50,6 +48,21 @@ var _ = Describe("A Pod's phase", func() {
 
 		spec.Must(story.AwaitGone(ctx))
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodSucceeded))
+	})
+
+	It("is Pending or Failed while a Pod that never got a node is being deleted", claim.Proves("PHASE-00").Waiting(0), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("unbound", pod.Gated(), pod.Held(), ns.Witness("w", witness.Run()))))
+		spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonSchedulingGated)))
+		spec.Do(ns.Delete(ctx, story, -1))
+		spec.Must(story.Await(ctx, pod.BeingDeleted()))
+		cells, shown, err := ns.Row(ctx, story.Name())
+		spec.Do(err)
+		// The garbage collector of Pods makes it Failed in its next round, at any time
+		// within 20 s.
+		if shown.Status.Phase == corev1.PodPending {
+			Expect(cells["Status"]).To(Equal("Terminating"), "kubectl must show a Pod that is being deleted as Terminating\n%s", story)
+		}
+		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodFailed))
 	})
 })
 
@@ -78,6 +91,15 @@ func expectAllEnded(p *corev1.Pod, codes map[string]int32, story *journal.Story)
 		Expect(s.State.Terminated.ExitCode).To(Equal(code), "exit code of container %s\n%s", container, story)
 		Expect(s.RestartCount).To(BeZero(), "container %s must not have been restarted\n%s", container, story)
 	}
+}
+
+// state is the volume on which containers that do not live the same life in each of their
+// instances count these.
+const state = "state"
+
+// lives is a container that lives these lives one after the other.
+func lives(ns *spec.Space, name string, of ...witness.Life) pod.Option {
+	return ns.Witness(name, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(state, "/state"))
 }
 
 // patch changes the story's Pod by a JSON merge patch.

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,19 +35,19 @@ var _ = Describe("A Pod is Running", func() {
 		Expect(story).To(pod.NeverBe(runningNowhere))
 	})
 
-	It("while its only container has failed and waits to be restarted, as often as that happens", claim.Proves("PHASE-RUN-03"), claim.Proves("PHASE-FAIL-01").Waiting(10*time.Second), func(ctx SpecContext) {
+	It("while none of its containers runs and a failed one waits to be restarted, as often as that happens", claim.Proves("PHASE-RUN-03"), claim.Proves("PHASE-FAIL-01").Waiting(10*time.Second), claim.Proves("LC-03").Waiting(10*time.Second), func(ctx SpecContext) {
 		var stories []*journal.Story
 		for _, policy := range []corev1.RestartPolicy{corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure} {
-			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("restarted-"+strings.ToLower(string(policy)), pod.Restart(policy), ends(ns, "w", 1)))))
+			stories = append(stories, spec.Must(ns.Create(ctx, pod.New("restarted-"+strings.ToLower(string(policy)), pod.Restart(policy), ends(ns, "w", 1), ends(ns, "good", 0)))))
 		}
 		for _, story := range stories {
 			// The second restart comes after a delay of 10 s, and each later one
 			// after twice the previous delay. No container runs during these
 			// delays. A kubelet that is too slow to report one delay reports a
-			// longer one.
+			// longer one. Under OnFailure the good container has ended for good.
 			spec.Must(story.Await(ctx, pod.ContainerTerminated("w")))
-			waits := spec.Must(story.AwaitWithin(ctx, settled, awaitsRestart("w", 1))).Pod
-			Expect(waits.Status.Phase).To(Equal(corev1.PodRunning), "a Pod whose only container waits for its restart must be Running\n%s", story)
+			waits := spec.Must(story.AwaitWithin(ctx, settled, pod.All(awaitsRestart("w", 1), awaitsRestart("good", 0)))).Pod
+			Expect(waits.Status.Phase).To(Equal(corev1.PodRunning), "a Pod of which no container runs while one waits for its restart must be Running\n%s", story)
 			restarts := pod.Status(waits, "w").RestartCount
 			spec.Must(story.Await(ctx, pod.Restarted("w", restarts+1)))
 			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
@@ -54,10 +55,15 @@ var _ = Describe("A Pod is Running", func() {
 	})
 
 	It("while one container runs, however another one has ended", claim.Proves("PHASE-RUN-04"), claim.Proves("PHASE-FAIL-02"), func(ctx SpecContext) {
-		lastBadly := spec.Must(ns.Create(ctx, pod.New("last-badly", pod.Restart(corev1.RestartPolicyNever), ends(ns, "first", 0), ends(ns, "second", 1))))
-		story := endOneAfterTheOther(ctx, ns, 1)
-		last := awaitEnd(ctx, story, corev1.PodFailed, "first", "second")
-		expectAllEnded(last, map[string]int32{"first": 1, "second": 0}, story)
+		// Neither the init container nor the sidecar, which end well, change how the
+		// containers count.
+		lastBadly := spec.Must(ns.Create(ctx, pod.New("last-badly", pod.Restart(corev1.RestartPolicyNever),
+			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(0)))),
+			ends(ns, "first", 0), ends(ns, "second", 1))))
+		story := endOneAfterTheOther(ctx, ns, 1, false)
+		last := awaitEnd(ctx, story, corev1.PodFailed, "soon", "late")
+		expectAllEnded(last, map[string]int32{"soon": 1, "late": 0}, story)
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
 
 		By("checking a Pod whose first container ended well")
@@ -94,21 +100,26 @@ func awaitsRestart(container string, restarts int32) journal.State {
 	}
 }
 
-// endOneAfterTheOther runs two containers that are never restarted. It waits until the
-// first one ends with the code while the second one keeps running, checks that the phase
-// is Running, and then makes the second one end with 0.
-func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int) *journal.Story {
+// endOneAfterTheOther runs two containers that are never restarted, in this order or the
+// other way round. It waits until one of them, "soon", ends with the code while the other
+// one, "late", keeps running, checks that the phase is Running, and then makes the other
+// one end with 0.
+func endOneAfterTheOther(ctx SpecContext, ns *spec.Space, code int, lateFirst bool) *journal.Story {
 	GinkgoHelper()
-	story := spec.Must(ns.Create(ctx, pod.New("two", pod.Restart(corev1.RestartPolicyNever),
-		ends(ns, "first", code),
-		ns.Witness("second", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
-	)))
-	between := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("first"), pod.ContainerRunning("second")))).Pod
+	containers := []pod.Option{
+		ends(ns, "soon", code),
+		ns.Witness("late", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
+	}
+	if lateFirst {
+		slices.Reverse(containers)
+	}
+	story := spec.Must(ns.Create(ctx, pod.New("two", append(containers, pod.Restart(corev1.RestartPolicyNever))...)))
+	between := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("soon"), pod.ContainerRunning("late")))).Pod
 	Expect(between.Status.Phase).To(Equal(corev1.PodRunning), "a Pod with a running container must be Running, however another container ended\n%s", story)
 	// A kubelet that considers the Pod ended reports this only after it has stopped the
 	// other container too. Three probe periods are long enough for it to begin.
-	probes := len(witness.Probes(spec.Must(ns.Log(ctx, story, "second", false)), "/"))
-	lines := spec.Must(ns.FollowLog(ctx, story, "second", "three more probes, or a signal", func(lines []record.Line) bool {
+	probes := len(witness.Probes(spec.Must(ns.Log(ctx, story, "late", false)), "/"))
+	lines := spec.Must(ns.FollowLog(ctx, story, "late", "three more probes, or a signal", func(lines []record.Line) bool {
 		return len(witness.Probes(lines, "/")) >= probes+3 || witness.Count(lines, record.Signal) > 0
 	}))
 	Expect(witness.Count(lines, record.Signal)).To(BeZero(), "the running container must get no signal, however another container ended\n%s", story)

@@ -4,17 +4,18 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/podproof/podproof/framework/claim"
+	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
 )
 
-var _ = Describe("The restart policy", func() {
+var _ = Describe("The restart policy of a Pod", func() {
 	ns := space{spec.Namespace()}
 
 	It("is Always when none is given", claim.Proves("RESTART-04"), func(ctx SpecContext) {
-		p := pod.New("unspoken", ns.endsOnce(witness.ExitAfter(short, 0)))
+		p := pod.New("unspoken", pod.Volume(state), ns.lives("w", witness.ExitAfter(short, 0), witness.Forever))
 		Expect(p.Spec.RestartPolicy).To(BeEmpty())
 		story := spec.Must(ns.Create(ctx, p))
 		Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "a Pod created without a restart policy must get Always")
@@ -22,37 +23,75 @@ var _ = Describe("The restart policy", func() {
 		spec.Must(story.Await(ctx, pod.Restarted("w", 1)))
 	})
 
-	It("is the Pod's for all its containers but those that have one of their own", claim.Proves("RESTART-01"), func(ctx SpecContext) {
-		fails := witness.Run(witness.For(short), witness.ExitCode(1))
+	It("holds for all its containers but those that have one of their own", claim.Proves("RESTART-01"), func(ctx SpecContext) {
 		p := pod.New("with-policy-always", pod.Restart(corev1.RestartPolicyAlways),
-			ns.Witness("own-never", fails, pod.RestartContainer(corev1.ContainerRestartPolicyNever)),
-			ns.Witness("own-onfailure", witness.Run(witness.For(short)), pod.RestartContainer(corev1.ContainerRestartPolicyOnFailure)),
-			ns.Witness("one", fails),
-			ns.Witness("other", fails),
+			ns.own("own-never", 1, corev1.ContainerRestartPolicyNever),
+			ns.ends("one", 1),
+			ns.own("own-onfailure", 0, corev1.ContainerRestartPolicyOnFailure),
+			ns.ends("other", 1),
 		)
 		always := spec.Must(ns.Create(ctx, p))
 		if p.Spec.Containers[0].RestartPolicy == nil {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
-		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever),
-			ns.Witness("own-always", fails, pod.RestartContainer(corev1.ContainerRestartPolicyAlways)),
-			ns.Witness("one", fails),
+		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever), pod.Volume(state),
+			ns.initLives("init-own-onfailure", corev1.ContainerRestartPolicyOnFailure, witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)),
+			ns.ends("one", 1),
+			ns.own("own-always", 0, corev1.ContainerRestartPolicyAlways),
+			ns.own("own-onfailure", 1, corev1.ContainerRestartPolicyOnFailure),
 		)))
 
-		bothTwice := pod.All(pod.Restarted("one", 2), pod.Restarted("other", 2))
-		bothTwice.Text = "to have restarted the two containers without their own policy twice each, but neither the container with its own policy Never nor the one with OnFailure, which ended with 0"
-		spec.Must(always.Await(ctx, before(before(bothTwice, pod.Restarted("own-never", 1)), pod.Restarted("own-onfailure", 1))))
-		for container, code := range map[string]int32{"own-never": 1, "own-onfailure": 0} {
-			Expect(always).To(pod.NeverBe(pod.Restarted(container, 1)))
-			Expect(pod.ExitCodes(always, container)).To(Equal([]int32{code}), "container %s must have had one instance in a Pod with the policy Always\n%s", container, always)
-		}
-		Expect(always).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+		expectRestarts(ctx, always, []string{"one", "other"}, map[string]int32{"own-never": 1, "own-onfailure": 0})
+		expectRestarts(ctx, never, []string{"own-always", "own-onfailure"}, map[string]int32{"one": 1})
+		Expect(pod.Status(never.Last(), "init-own-onfailure").RestartCount).To(Equal(int32(1)), "an init container with its own policy OnFailure must be restarted until it ends with 0\n%s", never)
+	})
 
-		ownTwice := pod.Restarted("own-always", 2)
-		ownTwice.Text = "to have restarted the container with its own policy Always twice, but not the one without its own policy"
-		spec.Must(never.Await(ctx, before(ownTwice, pod.Restarted("one", 1))))
-		Expect(never).To(pod.NeverBe(pod.Restarted("one", 1)))
-		Expect(pod.ExitCodes(never, "one")).To(Equal([]int32{1}), "the container without a policy must have had one instance in a Pod with the policy Never\n%s", never)
-		Expect(never).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+	It("does not keep a Pod alive whose containers all have one that ends them", claim.Proves("RESTART-01").Waiting(0), func(ctx SpecContext) {
+		always := pod.Restart(corev1.RestartPolicyAlways)
+		p := pod.New("all-own", always,
+			ns.own("own-never", 1, corev1.ContainerRestartPolicyNever), ns.own("own-onfailure", 0, corev1.ContainerRestartPolicyOnFailure))
+		mixed := spec.Must(ns.Create(ctx, p))
+		if p.Spec.Containers[0].RestartPolicy == nil {
+			spec.WithoutGate("the API server drops the restart policy of a container")
+		}
+		initial := spec.Must(ns.Create(ctx, pod.New("init-own-never", always, pod.Volume(state),
+			ns.initLives("own-never", corev1.ContainerRestartPolicyNever, witness.ExitAfter(short, 1)), ns.ends("w", 0))))
+
+		for _, story := range []*journal.Story{mixed, initial} {
+			spec.Must(story.Await(ctx, before(pod.InPhase(corev1.PodFailed), pod.Restarted("own-never", 1))))
+			Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning, corev1.PodFailed))
+		}
+		Expect(pod.Status(initial.Last(), "w").ContainerID).To(BeEmpty(), "no container may start after an init container whose own policy is Never has failed\n%s", initial)
 	})
 })
+
+// own is a container with a restart policy of its own that ends with the code in each of
+// its instances.
+func (s space) own(name string, code int, policy corev1.ContainerRestartPolicy) pod.Option {
+	return s.Witness(name, witness.Run(witness.For(short), witness.ExitCode(code)), pod.RestartContainer(policy))
+}
+
+// initLives is lives for an init container with a restart policy of its own.
+func (s space) initLives(name string, policy corev1.ContainerRestartPolicy, of ...witness.Life) pod.Option {
+	return pod.InitContainer(name, s.Cluster.WitnessImage, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(state, "/state"), pod.RestartContainer(policy))
+}
+
+// expectRestarts expects the first containers to be restarted twice, the others to have
+// one instance that ended with the code, and the Pod to go on.
+func expectRestarts(ctx SpecContext, story *journal.Story, restarted []string, left map[string]int32) {
+	GinkgoHelper()
+	var twice []journal.State
+	for _, container := range restarted {
+		twice = append(twice, pod.Restarted(container, 2))
+	}
+	all := pod.All(twice...)
+	for container := range left {
+		all = before(all, pod.Restarted(container, 1))
+	}
+	spec.Must(story.Await(ctx, all))
+	for container, code := range left {
+		Expect(story).To(pod.NeverBe(pod.Restarted(container, 1)))
+		Expect(pod.ExitCodes(story, container)).To(Equal([]int32{code}), "container %s must have had one instance\n%s", container, story)
+	}
+	Expect(story).To(pod.BeNow(pod.InPhase(corev1.PodRunning)))
+}

@@ -3,6 +3,7 @@ package restart
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,32 +20,63 @@ import (
 var _ = Describe("A restart", func() {
 	ns := space{spec.Namespace()}
 
-	It("takes place in the Pod, and the Pod tells how the instance before ended", claim.Proves("RESTART-08").Waiting(10*time.Second+shown), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Restart(corev1.RestartPolicyAlways), pod.Volume("state"),
-			ns.Witness("w", witness.Run(witness.Schedule("/state/n", witness.ExitAfter(short, 3), witness.ExitAfter(shown, 5), witness.Forever)), pod.Mount("state", "/state")))))
-		told := func() (int, error) {
-			spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 2), pod.ContainerRunning("w"))))
+	It("of one of several containers takes place in the Pod, and the Pod tells how each instance ended", claim.Proves("RESTART-08").Waiting(10*time.Second+shown), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Restart(corev1.RestartPolicyAlways), pod.Volume(state),
+			ns.lives("w", witness.ExitAfter(short, 3), witness.ExitAfter(shown, 5), witness.Forever),
+			ns.lives("other", witness.ExitAfter(shown, 0), witness.Forever),
+			ns.Witness("stays", witness.Run()))))
+		want := map[string][]int32{"w": {3, 5}, "other": {0}, "stays": nil}
+		told := func() error {
+			spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 2), pod.ContainerRunning("w"), pod.Restarted("other", 1), pod.ContainerRunning("other"))))
 			spec.Do(story.Err())
-			return follow(story.Versions(), "w")
+			return tellsAll(story, want)
 		}
-		instances, err := told()
+		err := told()
 		if errors.Is(err, errNoLast) || errors.Is(err, errUntold) {
 			story = spec.Must(ns.CreateAgain(ctx, story))
-			instances, err = told()
+			err = told()
 		}
 		if errors.Is(err, errUntold) {
-			claim.Inconclusive(err.Error())
+			spec.Inconclusive("%v", err)
 		}
 		Expect(err).NotTo(HaveOccurred(), "restarts must happen in the Pod and be reported one by one\n%s", story)
-		Expect(instances).To(Equal(3), "each end of the container must lead to one restart\n%s", story)
-		Expect(pod.ExitCodes(story, "w")).To(Equal([]int32{3, 5}), "the Pod must show the exit code of each instance\n%s", story)
 
 		// The third instance knows its number from what the first two left on the
 		// volume.
 		lines := spec.Must(ns.AwaitStarted(ctx, story, "w"))
 		Expect(witness.Select(lines, record.Start)[0].Index).To(HaveValue(Equal(2)), "the Pod's emptyDir must be the same for all instances of the container\n%s", story)
 	})
+
+	It("of an init container or a sidecar takes place in the Pod, too, and shows how it ended", claim.Proves("RESTART-08").Waiting(0), claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
+		once := func(code int) []string {
+			return witness.Run(witness.Schedule(fmt.Sprintf("/state/%d", code), witness.ExitAfter(short, code), witness.Forever))
+		}
+		story := spec.Must(ns.Create(ctx, pod.New("init", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, once(0), pod.Mount(state, "/state")),
+			pod.InitContainer("init", ns.Cluster.WitnessImage, once(4), pod.Mount(state, "/state")),
+			ns.Witness("w", witness.Run()))))
+		ns.expectRestartInPlace(ctx, story, "sidecar", 0)
+		ns.expectRestartInPlace(ctx, story, "init", 4)
+		Expect(story).To(pod.AlwaysBe(pod.InPhase(corev1.PodPending)), "a Pod must be Pending while its init container fails and restarts")
+	})
 })
+
+// tellsAll says what is wrong with what the Pod tells of its containers, which should have
+// had instances that ended with these codes, and one that runs.
+func tellsAll(story *journal.Story, want map[string][]int32) error {
+	for container, codes := range want {
+		instances, err := follow(story.Versions(), container)
+		switch {
+		case err != nil:
+			return fmt.Errorf("container %s: %w", container, err)
+		case instances != len(codes)+1:
+			return fmt.Errorf("container %s has had %d instances, but each of its %d ends must lead to one restart", container, instances, len(codes))
+		case !slices.Equal(pod.ExitCodes(story, container), codes):
+			return fmt.Errorf("the instances of container %s ended with %v, but the Pod shows the exit codes %v", container, codes, pod.ExitCodes(story, container))
+		}
+	}
+	return nil
+}
 
 // shown is how long the second instance runs: long enough for a busy kubelet to publish a
 // status with that instance, and with the first one as its last state. Newer information
