@@ -82,6 +82,11 @@ type LawTally struct {
 	Pods     int                            `json:"pods"`
 	Versions int                            `json:"versions"`
 	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
+	// Deviated is, by law, what known bugs of this version broke.
+	Deviated map[string][]reports.DeviatedLaw `json:"deviated,omitempty"`
+	// Unsure is, by law, what is broken in the way of a known bug, where nobody can tell
+	// whether this version has it.
+	Unsure map[string][]reports.BrokenLaw `json:"unsure,omitempty"`
 	// Exempt is, by law, what of Pods and Versions it was not checked on.
 	Exempt map[string]Exemption `json:"exempt,omitempty"`
 	// Apart is, by law, what of the others it is not about (law.Law.About).
@@ -99,10 +104,19 @@ func (e Exemption) plus(other Exemption) Exemption {
 	return Exemption{e.Pods + other.Pods, e.Versions + other.Versions}
 }
 
-// CheckLaws checks every law on every pod of the journal, notes the result
-// for the record, and returns an error that tells all that is broken.
-func CheckLaws(j *journal.Journal) error {
-	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
+func newTally() LawTally {
+	return LawTally{
+		Broken: map[string][]reports.BrokenLaw{}, Deviated: map[string][]reports.DeviatedLaw{}, Unsure: map[string][]reports.BrokenLaw{},
+		Exempt: map[string]Exemption{}, Apart: map[string]Exemption{},
+	}
+}
+
+// CheckLaws checks every law on every pod of the journal, notes the result for the
+// record, and returns an error that tells all that is broken. Known finds the known
+// deviation from a law that the version has which treats the pod, nil if it has none, and
+// an error if that cannot be told.
+func CheckLaws(j *journal.Journal, known func(law string, story *journal.Story) (*reports.Deviation, error)) error {
+	tally := newTally()
 	spec := textOf(ginkgo.CurrentSpecReport())
 	var problems []error
 	for _, story := range j.Stories() {
@@ -123,7 +137,21 @@ func CheckLaws(j *journal.Journal) error {
 			}
 		}
 		for _, b := range law.Check(versions, exempt...) {
-			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})
+			one := reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message}
+			if b.Known {
+				deviation, err := known(b.Law, story)
+				if err != nil {
+					one.Message += "\n" + err.Error()
+					tally.Unsure[b.Law] = append(tally.Unsure[b.Law], one)
+					continue
+				}
+				if deviation != nil {
+					deviation.Found = b.Message
+					tally.Deviated[b.Law] = append(tally.Deviated[b.Law], reports.DeviatedLaw{Pod: pod, Spec: spec, Deviation: *deviation})
+					continue
+				}
+			}
+			tally.Broken[b.Law] = append(tally.Broken[b.Law], one)
 			problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
 		}
 	}
