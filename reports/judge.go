@@ -29,7 +29,8 @@ type Judgement struct {
 //     fault and never success;
 //   - a spec that found a known deviation, where its version has one, makes that the
 //     verdict of its claim, and is no reason against the run;
-//   - a broken law makes its own claim and those that it speaks for nonconformant;
+//   - a broken law makes its own claim and those that it speaks for nonconformant; one that
+//     only a known bug of this version breaks is a known deviation;
 //   - a claim is conformant only when every selected spec of it passed or does not
 //     apply here, and at least one passed;
 //   - a run in which no spec passed or failed proves nothing, and is not conformant.
@@ -56,7 +57,7 @@ func Judge(catalogue []claims.Claim, specs []Spec, laws []Law, run Run) Judgemen
 	for _, c := range catalogue {
 		var result ClaimResult
 		if law, checked := lawsByID[c.ID]; c.Law {
-			result = judgeLaw(law, checked)
+			result = judgeLaw(c, law, checked)
 		} else {
 			result = judgeClaim(c, specsByClaim[c.ID], spokenFor[c.ID], run)
 		}
@@ -128,6 +129,15 @@ func (l Law) Finding() Finding {
 			reason += fmt.Sprintf(" (and on %s)", wording.Plural(more, "more pod"))
 		}
 		return Finding{Nonconformant, reason}
+	case len(l.Unsure) > 0:
+		return Finding{Inconclusive, fmt.Sprintf("could not be tested on pod %s: %s", l.Unsure[0].Pod, strings.ReplaceAll(l.Unsure[0].Message, "\n", "; "))}
+	case len(l.Deviated) > 0:
+		first := l.Deviated[0]
+		reason := first.Deviation.String() + " It is seen on pod " + first.Pod
+		if more := len(l.Deviated) - 1; more > 0 {
+			reason += " and on " + wording.Plural(more, "more pod")
+		}
+		return Finding{KnownDeviation, reason}
 	case l.Pods == 0:
 		return Finding{NotRun, "this run had no pod that the law applies to"}
 	default:
@@ -135,11 +145,14 @@ func (l Law) Finding() Finding {
 	}
 }
 
-func judgeLaw(l Law, checked bool) ClaimResult {
+func judgeLaw(c claims.Claim, l Law, checked bool) ClaimResult {
 	if !checked {
 		return ClaimResult{Verdict: NotRun, Reason: "laws were not checked"}
 	}
 	f := l.Finding()
+	if f.Verdict == NotRun && c.Since != "" {
+		f.Reason += "; it holds since Kubernetes " + c.Since
+	}
 	result := ClaimResult{Verdict: f.Verdict, Reason: f.Reason, Selected: f.Verdict != NotRun}
 	if l.Pods > 0 {
 		result.Measured = []Measurement{l.Held()}
@@ -156,7 +169,7 @@ func (l Law) Held() Measurement {
 	return Measurement{
 		Claim: l.ID, What: "held on", Documented: "every version of every pod that the law applies to",
 		Measured: on,
-		OK:       len(l.Broken) == 0,
+		OK:       len(l.Broken)+len(l.Deviated)+len(l.Unsure) == 0,
 	}
 }
 

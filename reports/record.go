@@ -202,6 +202,17 @@ type Law struct {
 	// did to them.
 	Exempt int         `json:"exempt,omitempty"`
 	Broken []BrokenLaw `json:"broken,omitempty"`
+	// Deviated are pods on which a known bug of this version broke the law, Unsure those on
+	// which nobody can tell whether the version has the bug.
+	Deviated []DeviatedLaw `json:"deviated,omitempty"`
+	Unsure   []BrokenLaw   `json:"unsure,omitempty"`
+}
+
+// DeviatedLaw is one pod on which a known bug broke a law.
+type DeviatedLaw struct {
+	Pod       string    `json:"pod"` // namespace/name
+	Spec      string    `json:"spec,omitempty"`
+	Deviation Deviation `json:"deviation"`
 }
 
 // BrokenLaw is one pod on which a law did not hold.

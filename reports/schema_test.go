@@ -55,10 +55,13 @@ func written(t *testing.T, r reports.Record) []byte {
 
 func TestRecordsKeepTheSchema(t *testing.T) {
 	for name, r := range map[string]reports.Record{
-		"of a run":             sample.Record(),
-		"with a deviation":     reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01"), sample.Deviate("A-01")}, sample.LawHolds),
-		"of a failed set-up":   reports.New(claims.All(), reports.Run{SetupError: "no engine answers"}, nil, nil),
-		"with a broken law":    reports.New(sample.Catalogue(), reports.Run{Interrupted: true}, []reports.Spec{sample.InState("A-01", reports.Interrupted)}, []reports.Law{{ID: "LAW-C", Pods: 1, Broken: []reports.BrokenLaw{{Pod: "p", Message: "m"}}}}),
+		"of a run":           sample.Record(),
+		"with a deviation":   reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01"), sample.Deviate("A-01")}, sample.LawHolds),
+		"of a failed set-up": reports.New(claims.All(), reports.Run{SetupError: "no engine answers"}, nil, nil),
+		"with a broken law":  reports.New(sample.Catalogue(), reports.Run{Interrupted: true}, []reports.Spec{sample.InState("A-01", reports.Interrupted)}, []reports.Law{{ID: "LAW-C", Pods: 1, Broken: []reports.BrokenLaw{{Pod: "p", Message: "m"}}}}),
+		"with a law that a bug broke": reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("A-01")}, []reports.Law{{ID: "LAW-C", Pods: 1,
+			Deviated: []reports.DeviatedLaw{{Pod: "p", Spec: "s", Deviation: reports.Deviation{Claim: "LAW-C", Issue: "https://github.com/kubernetes/kubernetes/issues/1"}}},
+			Unsure:   []reports.BrokenLaw{{Pod: "q", Message: "m"}}}}),
 		"with timelines":       sample.Full(117, sample.LikeReal),
 		"with an aimless spec": reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{{Text: "x", State: reports.Passed}}, sample.LawHolds),
 	} {

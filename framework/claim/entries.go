@@ -82,6 +82,11 @@ type LawTally struct {
 	Pods     int                            `json:"pods"`
 	Versions int                            `json:"versions"`
 	Broken   map[string][]reports.BrokenLaw `json:"broken,omitempty"` // by law
+	// Deviated is, by law, what known bugs of this version broke.
+	Deviated map[string][]reports.DeviatedLaw `json:"deviated,omitempty"`
+	// Unsure is, by law, what is broken in the way of a known bug, where nobody can tell
+	// whether this version has it.
+	Unsure map[string][]reports.BrokenLaw `json:"unsure,omitempty"`
 	// Exempt is, by law, what of Pods and Versions it was not checked on.
 	Exempt map[string]Exemption `json:"exempt,omitempty"`
 	// Apart is, by law, what of the others it is not about (law.Law.About).
@@ -99,36 +104,69 @@ func (e Exemption) plus(other Exemption) Exemption {
 	return Exemption{e.Pods + other.Pods, e.Versions + other.Versions}
 }
 
-// CheckLaws checks every law on every pod of the journal, notes the result
-// for the record, and returns an error that tells all that is broken.
-func CheckLaws(j *journal.Journal) error {
-	tally := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
+// deviationOf finds the known deviation from a law in the version of Kubernetes that treats
+// the pod: nil if it has none, an error if that cannot be told.
+type deviationOf = func(law string, story *journal.Story) (*reports.Deviation, error)
+
+func newTally() LawTally {
+	return LawTally{
+		Broken: map[string][]reports.BrokenLaw{}, Deviated: map[string][]reports.DeviatedLaw{}, Unsure: map[string][]reports.BrokenLaw{},
+		Exempt: map[string]Exemption{}, Apart: map[string]Exemption{},
+	}
+}
+
+// CheckLaws checks every law on every pod of the journal, notes the result for the
+// record, and returns an error that tells all that is broken, but not what a known
+// deviation broke.
+func CheckLaws(j *journal.Journal, known deviationOf) error {
+	tally := newTally()
 	spec := textOf(ginkgo.CurrentSpecReport())
 	var problems []error
 	for _, story := range j.Stories() {
-		versions := story.Versions()
-		if len(versions) == 0 {
-			continue
-		}
-		tally.Pods++
-		tally.Versions += len(versions)
-		pod := versions[0].Pod.Namespace + "/" + story.Name()
-		exempt := story.Exempted()
-		for _, id := range exempt {
-			tally.Exempt[id] = tally.Exempt[id].plus(Exemption{1, len(versions)})
-		}
-		for _, l := range law.All {
-			if l.About != nil && !l.About(versions) && !slices.Contains(exempt, l.ID) {
-				tally.Apart[l.ID] = tally.Apart[l.ID].plus(Exemption{1, len(versions)})
-			}
-		}
-		for _, b := range law.Check(versions, exempt...) {
-			tally.Broken[b.Law] = append(tally.Broken[b.Law], reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message})
-			problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
-		}
+		problems = append(problems, tally.add(story, spec, known)...)
 	}
 	addEntry(entryLaws, tally)
 	return errors.Join(problems...)
+}
+
+// add checks every law on one pod of the spec, and returns what is broken.
+func (t *LawTally) add(story *journal.Story, spec string, known deviationOf) []error {
+	versions := story.Versions()
+	if len(versions) == 0 {
+		return nil
+	}
+	t.Pods++
+	t.Versions += len(versions)
+	pod := versions[0].Pod.Namespace + "/" + story.Name()
+	exempt := story.Exempted()
+	for _, id := range exempt {
+		t.Exempt[id] = t.Exempt[id].plus(Exemption{1, len(versions)})
+	}
+	for _, l := range law.All {
+		if l.About != nil && !l.About(versions) && !slices.Contains(exempt, l.ID) {
+			t.Apart[l.ID] = t.Apart[l.ID].plus(Exemption{1, len(versions)})
+		}
+	}
+	var problems []error
+	for _, b := range law.Check(versions, exempt...) {
+		one := reports.BrokenLaw{Pod: pod, Spec: spec, Message: b.Message}
+		if b.Known {
+			deviation, err := known(b.Law, story)
+			switch {
+			case err != nil:
+				one.Message += "\n" + err.Error()
+				t.Unsure[b.Law] = append(t.Unsure[b.Law], one)
+				continue
+			case deviation != nil:
+				deviation.Found = b.Message
+				t.Deviated[b.Law] = append(t.Deviated[b.Law], reports.DeviatedLaw{Pod: pod, Spec: spec, Deviation: *deviation})
+				continue
+			}
+		}
+		t.Broken[b.Law] = append(t.Broken[b.Law], one)
+		problems = append(problems, fmt.Errorf("pod %s breaks the law %s: %s\n%s", pod, b.Law, b.Message, story))
+	}
+	return problems
 }
 
 // addEntry writes JSON, since only the text of an entry crosses processes.

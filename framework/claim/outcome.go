@@ -155,13 +155,19 @@ func brokeOnlyLaws(s types.SpecReport) bool {
 
 // Laws adds up what the laws found on the pods of all specs.
 func Laws(report types.Report) []reports.Law {
-	total := LawTally{Broken: map[string][]reports.BrokenLaw{}, Exempt: map[string]Exemption{}, Apart: map[string]Exemption{}}
+	total := newTally()
 	for _, s := range report.SpecReports {
 		for _, t := range readEntries[LawTally](s, entryLaws) {
 			total.Pods += t.Pods
 			total.Versions += t.Versions
 			for id, broken := range t.Broken {
 				total.Broken[id] = append(total.Broken[id], broken...)
+			}
+			for id, deviated := range t.Deviated {
+				total.Deviated[id] = append(total.Deviated[id], deviated...)
+			}
+			for id, unsure := range t.Unsure {
+				total.Unsure[id] = append(total.Unsure[id], unsure...)
 			}
 			for id, e := range t.Exempt {
 				total.Exempt[id] = total.Exempt[id].plus(e)
@@ -174,7 +180,10 @@ func Laws(report types.Report) []reports.Law {
 	var laws []reports.Law
 	for _, l := range law.All {
 		left := total.Exempt[l.ID].plus(total.Apart[l.ID])
-		laws = append(laws, reports.Law{ID: l.ID, Pods: total.Pods - left.Pods, Versions: total.Versions - left.Versions, Exempt: total.Exempt[l.ID].Pods, Broken: total.Broken[l.ID]})
+		laws = append(laws, reports.Law{
+			ID: l.ID, Pods: total.Pods - left.Pods, Versions: total.Versions - left.Versions, Exempt: total.Exempt[l.ID].Pods,
+			Broken: total.Broken[l.ID], Deviated: total.Deviated[l.ID], Unsure: total.Unsure[l.ID],
+		})
 	}
 	return laws
 }

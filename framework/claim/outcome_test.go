@@ -2,10 +2,15 @@ package claim
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/journal/journaltest"
 	"github.com/podproof/podproof/reports"
 )
 
@@ -122,17 +127,70 @@ func TestTimedOutSpecSaysWhatItWaitedFor(t *testing.T) {
 	g.Expect(Outcome(s).Message).To(Equal("expected pod p to be Ready\nstory"))
 }
 
+func TestABreachInTheWayOfAKnownBugIsJudgedByTheVersion(t *testing.T) {
+	inherited := func(started bool) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			s := journaltest.Running("c", "id-1", 1)
+			s.Started = &started
+			journaltest.Status(s)(p)
+		}
+	}
+	story := journal.Recorded(journaltest.NewHistory(func(p *corev1.Pod) { p.Spec.Containers[0].StartupProbe = &corev1.Probe{} }).
+		Then(journaltest.Node("w1"), journaltest.Phase(corev1.PodRunning), journaltest.Status(journaltest.Running("c", "id-0", 0))).
+		Then(inherited(true)).
+		Then(inherited(false), func(p *corev1.Pod) { p.Status.ContainerStatuses[0].Ready = false }))
+	const id = "LAW-STARTED-STAYS"
+	tallyOf := func(known deviationOf) (LawTally, []error) {
+		tally := newTally()
+		problems := tally.add(story, "spec", known)
+		return tally, problems
+	}
+
+	t.Run("a version with the bug", func(t *testing.T) {
+		g := NewWithT(t)
+		tally, problems := tallyOf(func(law string, _ *journal.Story) (*reports.Deviation, error) {
+			return &reports.Deviation{Claim: law, Short: "kubernetes/kubernetes#1"}, nil
+		})
+		g.Expect(problems).To(BeEmpty())
+		g.Expect(tally.Broken).To(BeEmpty())
+		g.Expect(tally.Deviated[id]).To(HaveLen(1))
+		g.Expect(tally.Deviated[id][0].Pod).To(Equal("ns/web"))
+		g.Expect(tally.Deviated[id][0].Deviation.Found).To(ContainSubstring("was started, and is not any more"))
+	})
+	t.Run("a version without it", func(t *testing.T) {
+		g := NewWithT(t)
+		tally, problems := tallyOf(func(string, *journal.Story) (*reports.Deviation, error) { return nil, nil })
+		g.Expect(problems).To(HaveLen(1))
+		g.Expect(problems[0]).To(MatchError(ContainSubstring(id)))
+		g.Expect(tally.Broken[id]).To(HaveLen(1))
+	})
+	t.Run("a version that nobody knows", func(t *testing.T) {
+		g := NewWithT(t)
+		tally, problems := tallyOf(func(string, *journal.Story) (*reports.Deviation, error) { return nil, errors.New("no node to look at") })
+		g.Expect(problems).To(BeEmpty())
+		g.Expect(tally.Broken).To(BeEmpty())
+		g.Expect(tally.Unsure[id]).To(HaveLen(1))
+		g.Expect(tally.Unsure[id][0].Message).To(HaveSuffix("no node to look at"))
+	})
+}
+
 func TestLawsAreAddedUpOverAllSpecs(t *testing.T) {
 	g := NewWithT(t)
 	one := failedIn(types.NodeTypeIt, "x")
 	one.ReportEntries = append(one.ReportEntries, entry(t, entryLaws, LawTally{Pods: 2, Versions: 10}))
 	two := failedIn(types.NodeTypeIt, "x")
 	two.ReportEntries = append(two.ReportEntries, entry(t, entryLaws, LawTally{Pods: 1, Versions: 5,
-		Broken: map[string][]reports.BrokenLaw{"LAW-PHASE-KNOWN": {{Pod: "n/p", Message: "is Gone"}}}}))
+		Broken:   map[string][]reports.BrokenLaw{"LAW-PHASE-KNOWN": {{Pod: "n/p", Message: "is Gone"}}},
+		Deviated: map[string][]reports.DeviatedLaw{"LAW-READY-ANEW": {{Pod: "n/p"}}},
+		Unsure:   map[string][]reports.BrokenLaw{"LAW-READY-ANEW": {{Pod: "n/q"}}}}))
 
 	for _, law := range Laws(types.Report{SpecReports: types.SpecReports{one, two}}) {
 		g.Expect(law.Pods).To(Equal(3))
 		g.Expect(law.Versions).To(Equal(15))
+		if law.ID == "LAW-READY-ANEW" {
+			g.Expect(law.Deviated).To(HaveLen(1))
+			g.Expect(law.Unsure).To(HaveLen(1))
+		}
 		if law.ID == "LAW-PHASE-KNOWN" {
 			g.Expect(law.Broken).To(HaveLen(1))
 		} else {

@@ -44,13 +44,13 @@ story of pod ns/web (UID uid-web):
      +2.000s  Ready=False(ContainersNotReady); container c waiting ContainerCreating
      +3.000s  container c waiting ErrImagePull (cannot pull ` + strings.Repeat("x", 160-len("cannot pull ")) + `…)
      +3.500s  event Warning BackOff spec.containers{c}: Back-off pulling image
-     +4.000s  phase Pending→Running; podIP 10.0.0.1; Ready=True; container c running, ready
-     +6.000s  Ready=False(ContainersNotReady); container c terminated Error exit 3, not ready
-     +7.000s  container c running, before terminated Error exit 4, restarts 2, ready
+     +4.000s  phase Pending→Running; podIP 10.0.0.1; Ready=True; container c running, ready, started
+     +6.000s  Ready=False(ContainersNotReady); container c terminated Error exit 3, not ready, not started
+     +7.000s  container c running, before terminated Error exit 4, restarts 2, ready, started
      +8.000s  labels changed
      +9.000s  image of c image:1→image:2
     +10.000s  being deleted with grace 30s
-    +11.000s  phase Running→Failed; container c terminated Error exit 137, not ready
+    +11.000s  phase Running→Failed; container c terminated Error exit 137, not ready, not started
     +12.000s  deletion with grace 0s
     +13.000s  DELETED
 `)))
@@ -90,5 +90,5 @@ func TestDescribe(t *testing.T) {
 	g.Expect(journal.Describe(h[0].Pod)).To(Equal("phase Pending; on no node; PodScheduled=False(Unschedulable) 0/2 nodes are available"))
 
 	h = Plain().Then(Deleting(5))
-	g.Expect(journal.Describe(h[len(h)-1].Pod)).To(Equal("phase Running; on w1; being deleted with grace 5s; container c running, ready"))
+	g.Expect(journal.Describe(h[len(h)-1].Pod)).To(Equal("phase Running; on w1; being deleted with grace 5s; container c running, ready, started"))
 }

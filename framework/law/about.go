@@ -21,6 +21,25 @@ func isRunning(v journal.Version) bool { return v.Pod.Status.Phase == corev1.Pod
 func isBound(v journal.Version) bool   { return v.Pod.Spec.NodeName != "" }
 func isDeleted(v journal.Version) bool { return v.Pod.DeletionTimestamp != nil }
 
+func isReady(v journal.Version) bool {
+	ready := condition(v.Pod, corev1.PodReady)
+	return ready != nil && ready.Status == corev1.ConditionTrue
+}
+func ended(v journal.Version) bool              { return terminal(v.Pod.Status.Phase) }
+func hasConditions(v journal.Version) bool      { return len(v.Pod.Status.Conditions) > 0 }
+func observesGeneration(v journal.Version) bool { return v.Pod.Status.ObservedGeneration > 0 }
+func someRuns(v journal.Version) bool           { return slices.ContainsFunc(containersOf(v), container.runs) }
+func someStarted(v journal.Version) bool {
+	return slices.ContainsFunc(containersOf(v), func(c container) bool { return c.runs() && c.isStarted() })
+}
+
+// someStatus says whether one of the versions has a container that is so.
+func someStatus(is func(container) bool) func([]journal.Version) bool {
+	return func(versions []journal.Version) bool {
+		return slices.ContainsFunc(versions, func(v journal.Version) bool { return slices.ContainsFunc(containersOf(v), is) })
+	}
+}
+
 func restarted(v journal.Version) bool {
 	return someContainer(v, func(s corev1.ContainerStatus) bool { return s.RestartCount > 0 })
 }

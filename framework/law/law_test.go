@@ -1,6 +1,7 @@
 package law
 
 import (
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -99,11 +100,14 @@ func TestLawsHoldForConformantPods(t *testing.T) {
 	}
 }
 
-func TestLawsAreBroken(t *testing.T) {
-	cases := []struct {
-		name, law, message string
-		history            History
-	}{
+// broken is a history that breaks one law, and what the law says.
+type broken struct {
+	name, law, message string
+	history            History
+}
+
+func brokenByPods() []broken {
+	return []broken{
 		{"an unknown phase", "LAW-PHASE-KNOWN", `+4.000s after its first version (resourceVersion 104) its phase is "Unknown"`,
 			Plain().Then(Phase("Unknown"))},
 		{"no phase", "LAW-PHASE-KNOWN", `its phase is ""`, NewHistory(Phase(""))},
@@ -150,29 +154,26 @@ func TestLawsAreBroken(t *testing.T) {
 		{"gone while Pending on a node", "LAW-TERMINAL-BEFORE-GONE", "gone in phase Pending",
 			NewHistory().Then(Node("w1")).Then(Deleting(1)).Deleted()},
 	}
-	for _, c := range cases {
+}
+
+func TestLawsAreBroken(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range slices.Concat(brokenByPods(), brokenByInstances(), brokenByConditions()) {
+		seen[c.law] = true
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
-			broken := Check(c.history)
-			g.Expect(broken).To(HaveLen(1), "exactly this law is broken")
-			g.Expect(broken[0].Law).To(Equal(c.law))
-			g.Expect(broken[0].Message).To(HavePrefix("pod ns/web broke " + c.law))
-			g.Expect(broken[0].Message).To(ContainSubstring(c.message))
-			for _, law := range All {
-				g.Expect(law.ID == c.law && law.About != nil && !law.About(c.history)).To(BeFalse(), "a pod that breaks the law is one that it is about")
-			}
+			found := Check(c.history)
+			g.Expect(found).To(HaveLen(1), "exactly this law is broken")
+			g.Expect(found[0].Law).To(Equal(c.law))
+			g.Expect(found[0].Message).To(HavePrefix("pod ns/web broke " + c.law))
+			g.Expect(found[0].Message).To(ContainSubstring(c.message))
+			g.Expect(found[0].Known).To(BeFalse())
+			expectAbout(g, c.law, c.history)
 		})
 	}
-	t.Run("every law was broken once", func(t *testing.T) {
-		g := NewWithT(t)
-		seen := map[string]bool{}
-		for _, c := range cases {
-			seen[c.law] = true
-		}
-		for _, law := range All {
-			g.Expect(seen).To(HaveKey(law.ID))
-		}
-	})
+	for _, law := range All {
+		NewWithT(t).Expect(seen).To(HaveKey(law.ID), "every law is broken once")
+	}
 }
 
 func TestLawsAreAboutPodsThatCouldBreakThem(t *testing.T) {
@@ -186,7 +187,9 @@ func TestLawsAreAboutPodsThatCouldBreakThem(t *testing.T) {
 		return ids
 	}
 	NewWithT(t).Expect(about(NewHistory())).To(ConsistOf("LAW-PHASE-KNOWN"))
-	NewWithT(t).Expect(about(Plain())).To(ConsistOf("LAW-PHASE-KNOWN", "LAW-PHASE-FORWARD", "LAW-RUNNING-CREATED", "LAW-NODE-STABLE", "LAW-CONTAINERS-FIXED"))
+	NewWithT(t).Expect(about(Plain())).To(ConsistOf("LAW-PHASE-KNOWN", "LAW-PHASE-FORWARD", "LAW-RUNNING-CREATED", "LAW-NODE-STABLE", "LAW-CONTAINERS-FIXED",
+		"LAW-STATE-ONE", "LAW-WAITING-REASON", "LAW-STARTED-RUNS", "LAW-READY-RUNS", "LAW-TRANSITION-MOVES", "LAW-TRANSITION-FORWARD"))
+	NewWithT(t).Expect(about(probedPod(true, true).Then())).To(And(ContainElements("LAW-STARTED-STAYS", "LAW-READY-STARTED", "LAW-READY-CONTAINERS"), Not(ContainElement("LAW-READY-ANEW"))))
 	NewWithT(t).Expect(about(Plain().Then(Deleting(30)).Deleted())).To(ContainElements("LAW-IP-STABLE", "LAW-DELETION-FINAL", "LAW-TERMINAL-BEFORE-GONE"))
 	NewWithT(t).Expect(about(Plain().Then(Status(Running("c", "id-1", 1))).Then(Deleting(0)).Deleted())).To(And(ContainElement("LAW-RESTARTS-GROW"), Not(ContainElement("LAW-TERMINAL-BEFORE-GONE"))))
 }

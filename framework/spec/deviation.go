@@ -44,11 +44,28 @@ func AsDocumented(id, part string, story *journal.Story, assertion func()) bool 
 		claim.Inconclusive(reason)
 		Fail(reason)
 	}
-	claim.Deviated(reports.Deviation{
-		Claim: id, Issue: known.Issue, Short: known.Short(), Summary: known.Summary,
-		Component: known.Component, Version: version, Found: failure.Error(),
-	})
+	found := recorded(*known, version)
+	found.Found = failure.Error()
+	claim.Deviated(*found)
 	return false
+}
+
+// deviationFromLaw finds the known deviation from a law in the version of the component
+// that treats the pod, for the record.
+func deviationFromLaw(law string, story *journal.Story) (*reports.Deviation, error) {
+	known, version, err := deviation(law, "", story)
+	if err != nil || known == nil {
+		return nil, err
+	}
+	return recorded(*known, version), nil
+}
+
+// recorded is a deviation as the record has it, but for what was found.
+func recorded(known claims.Deviation, version string) *reports.Deviation {
+	return &reports.Deviation{
+		Claim: known.Claim, Issue: known.Issue, Short: known.Short(), Summary: known.Summary,
+		Component: known.Component, Version: version,
+	}
 }
 
 // deviation finds the known deviation of the component that treats the pod, and

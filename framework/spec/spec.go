@@ -114,7 +114,7 @@ func finish(ctx context.Context, space *namespace.Space) {
 	whole := space.Journal().CaughtUp(ctx)
 	var broken error
 	if whole == nil {
-		broken = claim.CheckLaws(space.Journal())
+		broken = claim.CheckLaws(space.Journal(), deviationFromLaw)
 	} else {
 		claim.Inconclusive(whole.Error())
 	}

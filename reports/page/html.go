@@ -322,5 +322,8 @@ func lawsText(r reports.Record) string {
 	case s.LawsBroken > 0:
 		return fmt.Sprintf("%d broken", s.LawsBroken)
 	}
+	if slices.ContainsFunc(r.Laws, func(l reports.Law) bool { return len(l.Deviated)+len(l.Unsure) > 0 }) {
+		return fmt.Sprintf("none broken but by known bugs, on up to %s of %s", wording.Plural(s.LawVersions, "version"), wording.Plural(s.LawPods, "pod"))
+	}
 	return fmt.Sprintf("all held, on up to %s of %s", wording.Plural(s.LawVersions, "version"), wording.Plural(s.LawPods, "pod"))
 }

@@ -261,6 +261,14 @@ func lawCase(l reports.Law, claim reports.ClaimResult) junitCase {
 			text += fmt.Sprintf("\npod %s\n%s\n", wording.Clean(b.Pod), wording.Clean(b.Message))
 		}
 		c.Failure = &junitProblem{Message: claim.Sentence + " " + l.Finding().Reason, Type: string(reports.Nonconformant), Text: text}
+		return c
+	}
+	switch f := l.Finding(); f.Verdict {
+	case reports.Inconclusive:
+		c.Error = &junitProblem{Message: claim.Sentence + " (" + l.ID + ") " + f.Reason, Type: string(reports.Inconclusive), Text: wording.Clean(f.Reason)}
+	case reports.KnownDeviation:
+		c.about = append(c.about, junitProperty{"known deviation", l.Deviated[0].Deviation.Issue})
+		c.Skipped = &junitSkipped{Message: wording.Clean(f.Reason)}
 	}
 	return c
 }

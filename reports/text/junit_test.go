@@ -57,7 +57,7 @@ func TestJUnitOfARun(t *testing.T) {
 	g := NewWithT(t)
 	file, text := junit(t, sample.Record())
 	tests, failures, errors, skipped := file.count()
-	g.Expect([]int{tests, failures, errors, skipped}).To(Equal([]int{7 + 9, 1, 1, 1}))
+	g.Expect([]int{tests, failures, errors, skipped}).To(Equal([]int{7 + len(sample.Laws()), 1, 1, 1}))
 	var suites []string
 	for _, s := range file.Suites {
 		suites = append(suites, s.Name)
@@ -177,4 +177,19 @@ func TestKnownDeviationIsVisibleInJUnit(t *testing.T) {
 		ContainSubstring(`<skipped message="known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: It does not."`),
 		ContainSubstring(`| known deviation" value="`),
 		ContainSubstring(`failures="0"`)))
+}
+
+func TestALawThatAKnownBugBreaksIsVisibleInJUnit(t *testing.T) {
+	g := NewWithT(t)
+	data, err := JUnit(reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01"), sample.Pass("A-01")}, sample.LawDeviates))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(data)).To(And(
+		ContainSubstring(`<skipped message="known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: C does not hold. It is seen on pod ns/p"`),
+		ContainSubstring(`| known deviation" value="https://github.com/kubernetes/kubernetes/issues/1"`),
+		ContainSubstring(`failures="0"`)))
+	g.Expect(brokenRules(string(data))).To(BeEmpty())
+
+	data, err = JUnit(reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01")}, []reports.Law{{ID: "LAW-C", Pods: 1, Unsure: []reports.BrokenLaw{{Pod: "ns/p", Message: "no node to look at"}}}}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(data)).To(ContainSubstring(`(LAW-C) could not be tested on pod ns/p: no node to look at" type="inconclusive"`))
 }

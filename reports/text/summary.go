@@ -240,8 +240,22 @@ func (p *summary) laws(r reports.Record) {
 	case s.LawsBroken > 0:
 		p.Line("laws     %s", p.Paint(terminal.Red, fmt.Sprintf("%d of %d broken", s.LawsBroken, checked)))
 	default:
-		p.Line("laws     all %d held, on up to %s of %s", checked, wording.Plural(s.LawVersions, "version"), wording.Plural(s.LawPods, "pod"))
+		p.Line("laws     %s, on up to %s of %s", heldText(r.Laws, checked), wording.Plural(s.LawVersions, "version"), wording.Plural(s.LawPods, "pod"))
 	}
+}
+
+// heldText says of laws of which none is broken how many hold.
+func heldText(laws []reports.Law, checked int) string {
+	deviated := 0
+	for _, l := range laws {
+		if f := l.Finding(); f.Verdict == reports.KnownDeviation || f.Verdict == reports.Inconclusive {
+			deviated++
+		}
+	}
+	if deviated == 0 {
+		return fmt.Sprintf("all %d held", checked)
+	}
+	return fmt.Sprintf("%d of %d held", checked-deviated, checked)
 }
 
 func (p *summary) setup(r reports.Record) {

@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func TestSummary(t *testing.T) {
 		"  evidence  evidence/DELETE-06/journal.txt\n",
 		"    story of pod victim\n      0.000 s  created, Pending\n",
 		"INCONCLUSIVE  NET-02\n",
-		"laws     all 9 held, on up to 612 versions of 41 pods\n",
+		fmt.Sprintf("laws     all %d held, on up to 612 versions of 41 pods\n", len(sample.Laws())),
 		"set-up   37.7 s: container engine 0.1 s,",
 		"verdict  NONCONFORMANT: 1 claim not as documented\n",
 		"specs took 52.4 s, the longest of them 47.2 s (Back-off doubles: up to the 20 s step)\n",
@@ -110,4 +111,14 @@ func TestKnownDeviationIsVisibleInTheSummary(t *testing.T) {
 		ContainSubstring("known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: It does not."),
 		ContainSubstring("1 known to deviate"),
 		ContainSubstring("CONFORMANT: 3 claims as documented, 1 known deviation of this version")))
+}
+
+func TestALawThatAKnownBugBreaksIsVisibleInTheSummary(t *testing.T) {
+	g := NewWithT(t)
+	text := summaryOf(t, reports.New(sample.Catalogue(), reports.Run{}, []reports.Spec{sample.Pass("B-01"), sample.Pass("A-01")}, sample.LawDeviates), false)
+	g.Expect(text).To(And(
+		MatchRegexp(`LAW-C  known deviation  C always holds\.`),
+		ContainSubstring("known deviation kubernetes/kubernetes#1 of kubelet v1.36.3: C does not hold. It is seen on"),
+		ContainSubstring("laws     0 of 1 held, on up to 20 versions of 3 pods"),
+		ContainSubstring("2 known deviations of this version")), "the law, and the claim that it alone proves")
 }

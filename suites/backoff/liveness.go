@@ -37,7 +37,9 @@ func startSick(ctx context.Context, ns *spec.Space) *climber {
 			// A process must not be killed for not listening yet before it has
 			// written that it started.
 			pod.Startup(pod.HTTPGet(sick, "/info"), pod.Threshold(60)),
-			pod.Liveness(pod.HTTPGet(sick, "/live", pod.Threshold(1)))),
+			pod.Liveness(pod.HTTPGet(sick, "/live", pod.Threshold(1))),
+			// What laws say of a new instance is about a container that was ready.
+			pod.Readiness(pod.HTTPGet(sick, "/info"))),
 	)))
 	return &climber{story: story, lives: lives{[]time.Duration{time.Second}, onTerm}}
 }

@@ -117,10 +117,11 @@ func Waiting(name, reason string) corev1.ContainerStatus {
 	return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}
 }
 
-// Running is a container that runs.
+// Running is a container that runs, started and ready.
 func Running(name, id string, restarts int32) corev1.ContainerStatus {
+	started := true
 	return corev1.ContainerStatus{
-		Name: name, ContainerID: id, RestartCount: restarts, Ready: true,
+		Name: name, ContainerID: id, RestartCount: restarts, Ready: true, Started: &started,
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon)}},
 	}
 }

@@ -90,11 +90,11 @@ func quickOf(concerned []string) []string {
 }
 
 // focusOf gives the claims whose specs show the mutant, and their profile. A law is
-// seen on the pods of any spec, most likely on those of the claims that it speaks for.
-// No claims are all quick ones.
+// seen on the pods of any spec, most likely on those of the claims that it speaks for, or
+// that the mutant names for their pods. No claims are all quick ones.
 func focusOf(m mutants.Mutant, all bool) (focus []string, profile string) {
 	profile = options.Quick
-	for _, id := range m.Claims {
+	for _, id := range slices.Concat(m.Claims, m.Pods) {
 		c, err := claims.Find(id)
 		if err != nil {
 			continue // a test sees to that

@@ -332,6 +332,11 @@ func (r *mutantRun) afterwards() {
 	for _, m := range r.record.Mutants {
 		if m.Record != "" {
 			concerned = append(concerned, m.Expected...)
+			for _, of := range mutants.All() {
+				if of.ID == m.ID {
+					concerned = append(concerned, of.Pods...)
+				}
+			}
 		}
 	}
 	if len(concerned) == 0 {

@@ -43,5 +43,10 @@ func InState(id string, s reports.State) reports.Spec {
 	return reports.Spec{Text: string(s), Claims: []string{id}, State: s}
 }
 
+// LawDeviates is the law of the small catalogue, broken by a known bug.
+var LawDeviates = []reports.Law{{ID: "LAW-C", Pods: 3, Versions: 20, Deviated: []reports.DeviatedLaw{{Pod: "ns/p", Spec: "passing A-01", Deviation: reports.Deviation{
+	Claim: "LAW-C", Issue: "https://github.com/kubernetes/kubernetes/issues/1", Short: "kubernetes/kubernetes#1", Summary: "C does not hold.", Component: "kubelet", Version: "v1.36.3", Found: "it broke C",
+}}}}}
+
 // LawHolds is the law of the small catalogue, unbroken.
 var LawHolds = []reports.Law{{ID: "LAW-C", Pods: 3, Versions: 20}}
