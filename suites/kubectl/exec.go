@@ -58,7 +58,7 @@ var _ = Describe("kubectl exec", func() {
 		Expect(got.Code).To(Equal(answer), "the exit code of a command in a terminal must come back\n%s", story)
 	})
 
-	It("does so in a container that was restarted, with much input and with each exit code", claim.Proves("CLI-EXEC-01"), func(ctx SpecContext) {
+	It("brings back all output of much input, and each exit code, from a container that was restarted", claim.Proves("CLI-EXEC-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Volume("state"),
 			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 1), witness.Forever)), pod.Mount("state", "/state")))))
 		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))
@@ -74,7 +74,7 @@ var _ = Describe("kubectl exec", func() {
 		}
 	})
 
-	It("does so with kubectl after --, and not without", claim.ProvesPart("CLI-EXEC-01", withKubectl), func(ctx SpecContext) {
+	It("runs the command after -- with its streams and exit code, and none without --", claim.ProvesPart("CLI-EXEC-01", withKubectl), func(ctx SpecContext) {
 		story := runner(ctx, ns)
 		got := spec.Must(ns.RunKubectl(ctx, "first\nsecond\n", slices.Concat([]string{"exec", "-i", story.Name(), "--"}, witness.Talk(-1, answer, aside))...))
 		expectTalk(got.Stdout, false, "first", "second")
@@ -116,7 +116,7 @@ var _ = Describe("kubectl exec", func() {
 		Expect(err).To(HaveOccurred(), "without a container name the API must refuse to choose among several, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
 	})
 
-	It("with kubectl runs in the first container, or the one that an annotation names, unless -c does", claim.ProvesPart("CLI-EXEC-02", withKubectl), func(ctx SpecContext) {
+	It("runs in the first container, or the one that an annotation names, unless -c names another", claim.ProvesPart("CLI-EXEC-02", withKubectl), func(ctx SpecContext) {
 		plain, annotated := several(ctx, ns), annotated(ctx, ns)
 		for _, c := range []struct {
 			story     *journal.Story

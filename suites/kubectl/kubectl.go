@@ -24,14 +24,14 @@ const short = 300 * time.Millisecond
 var _ = Describe("kubectl get pods", func() {
 	ns := spec.Namespace()
 
-	It("gives the phase for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
+	It("has the phase of a Pod for the JSONPath {.status.phase}", claim.Proves("CLI-JSONPATH-01"), func(ctx SpecContext) {
 		for phase, story := range oneOfEachPhase(ctx, ns) {
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
 			Expect(evaluate(ctx, ns, story.Name(), "{.status.phase}")).To(Equal(string(phase)), "the JSONPath must return the phase\n%s", story)
 		}
 	})
 
-	It("gives the phase for the JSONPath {.status.phase} with kubectl", claim.ProvesPart("CLI-JSONPATH-01", withKubectl), func(ctx SpecContext) {
+	It("-o jsonpath={.status.phase} prints the phase and nothing else", claim.ProvesPart("CLI-JSONPATH-01", withKubectl), func(ctx SpecContext) {
 		for phase, story := range oneOfEachPhase(ctx, ns) {
 			spec.Must(story.Await(ctx, pod.InPhase(phase)))
 			got := spec.Must(ns.RunKubectl(ctx, "", "get", "pod", story.Name(), "-o", "jsonpath={.status.phase}"))

@@ -26,31 +26,26 @@ var _ = Describe("kubectl logs", func() {
 	ns := spec.Namespace()
 
 	It("tells what each instance of a container logged, and of one that never started why not", claim.Proves("CLI-LOGS-01"), func(ctx SpecContext) {
-		over := spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever),
-			ns.Witness("good", witness.Run(witness.For(0))), ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1))))))
+		over := ended(ctx, ns)
 		story, before := loggers(ctx, ns, func(story *journal.Story) []record.Line {
 			return spec.Must(ns.Log(ctx, story, "again", true))
 		})
-
-		ended := spec.Must(ns.Log(ctx, story, "ended", false))
-		expectExit(ended, 0, "the log of a container that has ended must include its last line", story)
-		expectAsides(spec.Must(ns.LogText(ctx, story, "aloud")), story)
-		expectStart(spec.Must(ns.Log(ctx, story, "beside", false)), "beside", story)
-
-		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodFailed)))
-		for container, code := range map[string]int{"good": 0, "w": 1} {
-			expectExit(spec.Must(ns.Log(ctx, over, container, false)), code, "the log of each container of a Pod that has ended must still be available", over)
-		}
-
 		expectExit(before, 3, "the log of the previous instance must include its last line", story)
 		expectInstance(before, 0, "the previous log of a container that was restarted once must be that of its first instance", story)
 		now := spec.Must(ns.Log(ctx, story, "again", false))
 		expectInstance(now, 1, "the log of a container that was restarted once must be that of its second instance", story)
 		Expect(now[0].Instance).NotTo(Equal(before[0].Instance), "the logs of two instances must be of two processes\n%s", story)
+		expectStart(spec.Must(ns.Log(ctx, story, "beside", false)), "beside", story)
 
-		for _, container := range []string{"ended", "beside"} {
-			_, err := ns.Log(ctx, story, container, true)
-			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "a request for the previous log of container %s, which has run once, must be refused, but it returned: %v\n%s", container, err, story)
+		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		for container, code := range exits {
+			expectExit(spec.Must(ns.Log(ctx, over, container, false)), code, "the log of container "+container+" of a Pod that has ended must include its last line", over)
+		}
+		expectAsides(spec.Must(ns.LogText(ctx, over, "aloud")), over)
+
+		for container, s := range map[string]*journal.Story{"prepares": over, "w": over, "beside": story} {
+			_, err := ns.Log(ctx, s, container, true)
+			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "a request for the previous log of container %s, which has run once, must be refused, but it returned: %v\n%s", container, err, s)
 		}
 		for _, previous := range []bool{false, true} {
 			lines, err := ns.Log(ctx, story, "absent", previous)
@@ -82,17 +77,22 @@ var _ = Describe("kubectl logs", func() {
 			Expect(got.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", got, story)
 			return spec.Must(witness.ReadLog(strings.NewReader(got.Stdout)))
 		}
+		over := ended(ctx, ns)
 		story, before := loggers(ctx, ns, func(story *journal.Story) []record.Line {
 			return logs(story, "-c", "again", "--previous")
 		})
-		expectExit(logs(story, "-c", "ended"), 0, "kubectl logs of a container that has ended must print its last line too", story)
-		aloud := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "aloud"))
-		Expect(aloud.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", aloud, story)
-		expectAsides(aloud.Stdout, story)
 		expectInstance(before, 0, "kubectl logs --previous must print the log of the previous instance", story)
 		expectExit(before, 3, "kubectl logs --previous must print the last line too", story)
 		expectInstance(logs(story, "-c", "again"), 1, "kubectl logs must print the log of the current instance", story)
 		expectStart(logs(story, "-c", "beside"), "beside", story)
+
+		spec.Must(over.Await(ctx, pod.InPhase(corev1.PodFailed)))
+		for container, code := range exits {
+			expectExit(logs(over, "-c", container), code, "kubectl logs of container "+container+", which has ended, must print its last line too", over)
+		}
+		aloud := spec.Must(ns.RunKubectl(ctx, "", "logs", over.Name(), "-c", "aloud"))
+		Expect(aloud.Code).To(BeZero(), "kubectl must print the log\n%s\n%s", aloud, over)
+		expectAsides(aloud.Stdout, over)
 
 		got := spec.Must(ns.RunKubectl(ctx, "", "logs", story.Name(), "-c", "absent"))
 		Expect(got.Code).NotTo(BeZero(), "kubectl logs of a container that never started must fail\n%s\n%s", got, story)
@@ -101,9 +101,22 @@ var _ = Describe("kubectl logs", func() {
 	})
 })
 
-// loggers creates a Pod with two init containers that have ended ("aloud" also wrote much
-// to stderr), a sidecar, a container whose second instance runs, and one that cannot start.
-// It also returns what previous reads of the log of the restarted container's first instance.
+// exits are the containers of ended with their exit codes, but for "aloud".
+var exits = map[string]int{"prepares": 0, "good": 0, "w": 1}
+
+// ended creates a Pod whose containers end. One of them, "aloud", writes much to stderr.
+func ended(ctx SpecContext, ns *spec.Space) *journal.Story {
+	GinkgoHelper()
+	return spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever),
+		pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
+		ns.Witness("aloud", witness.Say(strings.Join(asides(), "\n"))),
+		ns.Witness("good", witness.Run(witness.For(0))),
+		ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1))))))
+}
+
+// loggers creates a Pod with a sidecar, a container whose second instance runs, and one
+// that cannot start. It also returns what previous reads of the log of the restarted
+// container's first instance.
 //
 // The kubelet's garbage collector can have removed that instance, see CreateAgain; then
 // there is a second Pod. In that case kubelets before 1.36 show no last state, while later
@@ -111,8 +124,6 @@ var _ = Describe("kubectl logs", func() {
 func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []record.Line) (*journal.Story, []record.Line) {
 	GinkgoHelper()
 	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
-		pod.InitContainer("ended", ns.Cluster.WitnessImage, witness.Run(witness.For(0*time.Second))),
-		pod.InitContainer("aloud", ns.Cluster.WitnessImage, witness.Say(strings.Join(asides(), "\n"))),
 		pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(witness.ID("beside"))),
 		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
 		pod.Container("absent", noRegistry, nil),

@@ -111,7 +111,7 @@ var _ = Describe("kubectl create", func() {
 		}
 	})
 
-	It("-f does so with kubectl", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
+	It("-f creates a Pod from a manifest, but no second one of its name", claim.ProvesPart("CLI-CREATE-01", withKubectl), func(ctx SpecContext) {
 		first := pod.New("once", pod.Gated(), ns.Witness("w", witness.Run()))
 		got := spec.Must(ns.RunKubectl(ctx, manifest(ns, first), "create", "-f", "-"))
 		Expect(got.Code).To(BeZero(), "%s", got)
@@ -180,7 +180,7 @@ var _ = Describe("kubectl apply", func() {
 		Expect(story).To(pod.NeverBe(pod.Restarted("neighbour", 1)), "a container whose image stays must not restart")
 	})
 
-	It("-f does so with kubectl", claim.ProvesPart("CLI-APPLY-01", withKubectl), func(ctx SpecContext) {
+	It("-f changes nothing for the same manifest, an image in place, and refuses an environment", claim.ProvesPart("CLI-APPLY-01", withKubectl), func(ctx SpecContext) {
 		build := func(image, greeting string) string {
 			return manifest(ns, pod.New("applied", pod.Container("w", image, witness.Run(), pod.Env("GREETING", greeting))))
 		}
