@@ -159,6 +159,12 @@ func ID(name string) Common { return Common{"--id=" + name} }
 // all instances of a container, and of several containers, in order.
 func Record(path string) Common { return Common{"--record=" + path} }
 
+// BeatTo sends every line, heartbeats too, to the UDP port of a Collect
+// container.
+func BeatTo(ip string, udpPort int) Common {
+	return Common{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
+}
+
 // OnTerm is what SIGTERM does; without it the process ends with 143 at once.
 func OnTerm(p TermPolicy) Living { return Living{"--on-term=" + string(p)} }
 
@@ -215,12 +221,6 @@ func KillAfter(d time.Duration, signal string) Life { return Life(d.String() + "
 
 // Beat logs a heartbeat each d.
 func Beat(d time.Duration) RunOption { return runOnly{"--beat=" + d.String()} }
-
-// BeatTo sends every line, heartbeats too, to the UDP port of a Collect
-// container.
-func BeatTo(ip string, udpPort int) RunOption {
-	return runOnly{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
-}
 
 // HTTP answers the pages of the package's documentation on a port.
 func HTTP(port int) ServeOption { return serveOnly{"--http=" + onAll(port)} }
