@@ -12,7 +12,6 @@ import (
 	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
-	"github.com/podproof/podproof/reports"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -34,8 +33,8 @@ var _ = Describe("Deleting a Pod again", func() {
 		for _, victim := range []*journal.Story{hastened, forced} {
 			spec.Must(victim.Await(ctx, pod.ContainerRunning("w")))
 		}
-		collector.await(ctx, ns, "hastened", record.Start)
-		collector.await(ctx, ns, "forced", record.Start)
+		collector.await(ctx, ns, "hastened", record.Start, 1)
+		collector.await(ctx, ns, "forced", record.Start, 1)
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, hastened, firstGrace))
 		spec.Do(ns.Delete(ctx, forced, firstGrace))
@@ -49,8 +48,8 @@ var _ = Describe("Deleting a Pod again", func() {
 		}
 
 		By("shortening it after the processes got SIGTERM")
-		collector.await(ctx, ns, "hastened", record.Signal)
-		collector.await(ctx, ns, "forced", record.Signal)
+		collector.await(ctx, ns, "hastened", record.Signal, 1)
+		collector.await(ctx, ns, "forced", record.Signal, 1)
 		now := ns.deleteAgain(ctx, hastened, secondGrace, asked)
 		// deletionTimestamp is in whole seconds. If the shorter grace period is already
 		// over, the API server returns 1 s and the current time instead.
@@ -58,6 +57,7 @@ var _ = Describe("Deleting a Pod again", func() {
 			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion with a shorter grace period must shorten it\n%s", hastened)
 			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must move the deletionTimestamp forward by the difference\n%s", hastened)
 		}
+		ns.expectNotLengthened(ctx, hastened, now, asked)
 		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
 		ns.expectGone(ctx, forced, "when a forced deletion is answered, even during a graceful deletion")
@@ -68,6 +68,17 @@ var _ = Describe("Deleting a Pod again", func() {
 	})
 })
 
+// expectNotLengthened deletes a Pod once more that the second deletion has shortened to
+// now.
+func (s space) expectNotLengthened(ctx SpecContext, story *journal.Story, now *corev1.Pod, since time.Time) {
+	GinkgoHelper()
+	for _, longer := range []int64{firstGrace, -1} {
+		again := s.deleteAgain(ctx, story, longer, since)
+		Expect(again.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("<=", *now.DeletionGracePeriodSeconds)), "a third deletion, with the first grace period or with none, must not lengthen a grace period that the second deletion has shortened\n%s", story)
+		Expect(again.DeletionTimestamp.Time).NotTo(BeTemporally(">", now.DeletionTimestamp.Time), "a third deletion, with the first grace period or with none, must not move the deletionTimestamp back\n%s", story)
+	}
+}
+
 // deleteAgain deletes a Pod whose deletion began at since, and reads what is left of
 // it: nothing after a forced deletion. It must come before the first grace period ends.
 func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64, since time.Time) *corev1.Pod {
@@ -77,8 +88,7 @@ func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64,
 		left, err = s.API.Client.CoreV1().Pods(s.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
 	}
 	if time.Since(since) >= firstGrace*time.Second {
-		claim.Inconclusive(fmt.Sprintf("the machine is too busy: the first grace period of %d s ended before the Pod could be deleted again", firstGrace))
-		Fail("the Pod was deleted again too late")
+		spec.TooBusy("the first grace period of %d s ended before the Pod could be deleted again", firstGrace)
 	}
 	spec.Do(err)
 	return left
@@ -89,10 +99,5 @@ func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64,
 // (kubernetes/kubernetes#83916 and #113717).
 func observe(s record.Series, after string, victim *journal.Story) {
 	GinkgoHelper()
-	took := fromTermToEnd(s, victim)
-	seconds := took.lasted.Seconds()
-	claim.Measure(reports.Measurement{
-		Claim: "DELETE-07", What: "SIGTERM to the end of the process with " + after,
-		Documented: "nothing", Measured: fmt.Sprintf("%.1f s", seconds), Seconds: &seconds, OK: true,
-	})
+	spec.Observed("SIGTERM to the end of the process with "+after, "nothing", fromTermToEnd(s, victim).lasted)
 }
