@@ -6,6 +6,7 @@ package namespace
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -194,10 +195,15 @@ func toldLast(p *corev1.Pod, container string) bool {
 	return status != nil && status.LastTerminationState.Terminated != nil
 }
 
-// SetImage changes the image of a container of the story's pod, such as to
-// Cluster.WitnessTwin, and returns the pod as the API server answered it.
+// SetImage changes the image of a container of the story's pod, or of a sidecar or init
+// container, such as to Cluster.WitnessTwin, and returns the pod as the API server
+// answered it.
 func (s *Space) SetImage(ctx context.Context, story *journal.Story, container, image string) (*corev1.Pod, error) {
-	patch := fmt.Appendf(nil, `{"spec":{"containers":[{"name":%q,"image":%q}]}}`, container, image)
+	list := "containers"
+	if last := story.Last(); last != nil && slices.ContainsFunc(last.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == container }) {
+		list = "initContainers"
+	}
+	patch := fmt.Appendf(nil, `{"spec":{%q:[{"name":%q,"image":%q}]}}`, list, container, image)
 	changed, err := s.API.Client.CoreV1().Pods(s.name).Patch(ctx, story.Name(), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("set the image of container %s of pod %s to %s: %w", container, story.Name(), image, err)

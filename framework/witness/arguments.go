@@ -134,7 +134,7 @@ type (
 	Living []string
 	// Ending is an option of Run and Check.
 	Ending []string
-	// Sending is an option of Run and Dial.
+	// Sending is an option of Run, Serve and Dial.
 	Sending []string
 
 	runOnly   []string
@@ -158,6 +158,7 @@ func (a serveOnly) serveArgs() []string { return a }
 func (a checkOnly) checkArgs() []string { return a }
 func (a dialOnly) dialArgs() []string   { return a }
 func (a Sending) runArgs() []string     { return a }
+func (a Sending) serveArgs() []string   { return a }
 func (a Sending) dialArgs() []string    { return a }
 
 // ID is the name that the lines carry. Without it that is the hostname, so

@@ -28,25 +28,73 @@ const (
 	short = 300 * time.Millisecond
 )
 
-// lives says how long the instances of a crasher live and how they end. The last
-// span applies to all later instances.
+// place is what kind of container crashes.
+type place string
+
+const (
+	app           place = "container"
+	initContainer place = "init container"
+	sidecar       place = "sidecar"
+)
+
+// killed is the exit code of an instance that SIGKILL ended.
+const killed = 137
+
+// lives says how long the instances of a crasher live and how they end, and what kind of
+// container it is. The last span and the last code apply to all later instances.
 type lives struct {
 	spans []time.Duration
-	code  int
+	codes []int
+	place place
 }
 
-// crashing makes short lives that end with the code.
-func crashing(code int) lives { return lives{[]time.Duration{short}, code} }
+// crashing makes short lives that end with the codes, one after the other.
+func crashing(codes ...int) lives { return lives{[]time.Duration{short}, codes, app} }
+
+// in is the same lives of another kind of container.
+func (l lives) in(p place) lives {
+	l.place = p
+	return l
+}
 
 // span is how long the given instance, from 0, lives.
 func (l lives) span(instance int) time.Duration { return l.spans[min(instance, len(l.spans)-1)] }
 
+// code is how the given instance, from 0, ends.
+func (l lives) code(instance int) int { return l.codes[min(instance, len(l.codes)-1)] }
+
 func (l lives) args() []string {
 	var schedule []witness.Life
-	for _, span := range l.spans {
-		schedule = append(schedule, witness.ExitAfter(span, l.code))
+	for instance := range max(len(l.spans), len(l.codes)) {
+		life := witness.ExitAfter(l.span(instance), l.code(instance))
+		if l.code(instance) == killed {
+			life = witness.KillAfter(l.span(instance), "KILL")
+		}
+		schedule = append(schedule, life)
 	}
 	return witness.Run(witness.Schedule(statePath, schedule...), witness.Record(recordPath))
+}
+
+// beside makes the pod of a crasher. The recorder beside it outlives the crasher and
+// serves what it wrote.
+func (l lives) beside(ns *spec.Space, name string, args []string, options ...pod.ContainerOption) *corev1.Pod {
+	image, mount := ns.Cluster.WitnessImage, pod.Mount("shared", "/shared")
+	recorder := witness.Serve(witness.HTTP(port))
+	options = append(options, mount)
+	all := []pod.Option{pod.Volume("shared")}
+	switch l.place {
+	case initContainer:
+		all = append(all, pod.Sidecar("recorder", image, recorder, mount), pod.InitContainer(crasher, image, args, options...), ns.Witness("app", witness.Run()))
+	case sidecar:
+		all = append(all, pod.Sidecar("recorder", image, recorder, mount), pod.Sidecar(crasher, image, args, options...), ns.Witness("app", witness.Run()))
+	default:
+		all = append(all, ns.Witness("recorder", recorder, mount), ns.Witness(crasher, args, options...))
+	}
+	if slices.Contains(l.codes, killed) {
+		// A process cannot kill itself as the first one of its PID namespace.
+		all = append(all, pod.ShareProcesses())
+	}
+	return pod.New(name, all...)
 }
 
 // climber is a pod whose container crashes. A pod has only one such container:
@@ -65,11 +113,7 @@ func start(ctx context.Context, ns *spec.Space, all ...lives) []*climber {
 	GinkgoHelper()
 	var climbers []*climber
 	for i, l := range all {
-		story := spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("crashing-%d", i+1), pod.Volume("shared"),
-			// The recorder outlives the crasher and serves what it wrote.
-			ns.Witness("recorder", witness.Serve(witness.HTTP(port)), pod.Mount("shared", "/shared")),
-			ns.Witness(crasher, l.args(), pod.Mount("shared", "/shared")),
-		)))
+		story := spec.Must(ns.Create(ctx, l.beside(ns, fmt.Sprintf("crashing-%d", i+1), l.args())))
 		climbers = append(climbers, &climber{story: story, lives: l})
 	}
 	return climbers
@@ -92,15 +136,46 @@ func kubelet(ctx context.Context, ns *spec.Space, climbers []*climber) string {
 // soon as one of the rungs is not as documented.
 func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, want []rung) {
 	GinkgoHelper()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type news struct {
-		of    *climber
-		ended int // the instance, from 0
-		at    time.Time
-		err   error
+	conclude(climbers, want, ascend(ctx, ns, climbers, last, want))
+}
+
+// conclude puts what was measured into the report, and fails the spec for what ascend
+// returned.
+func conclude(climbers []*climber, want []rung, err error) {
+	GinkgoHelper()
+	report(climbers, want)
+	switch {
+	case err == nil:
+		return
+	case errors.As(err, &unseen{}):
+		spec.Do(err)
 	}
-	// The buffer holds all news, so no goroutine is left blocked when this ends.
+	if why := clockMoved(climbers); why != "" {
+		claim.Inconclusive(why)
+	}
+	message := fmt.Sprintf("%v\nall times from an exit to the next start: %s\n%s", err, allGaps(climbers), climbers[0].story)
+	if errors.As(err, &tooLate{}) {
+		spec.Late(message)
+	}
+	Fail(message)
+}
+
+// news is that an instance of a crasher, from 0, has ended, or why that was not seen.
+type news struct {
+	of    *climber
+	ended int
+	at    time.Time
+	err   error
+}
+
+// unseen is why it was not seen that an instance ended.
+type unseen struct{ error }
+
+func (u unseen) Unwrap() error { return u.error }
+
+// follow tells of the ends of all instances up to the one before restart last+1.
+func follow(ctx context.Context, climbers []*climber, last int) <-chan news {
+	// The buffer holds all news, so no goroutine is left blocked when the spec goes on.
 	arriving := make(chan news, len(climbers)*(last+1))
 	for _, c := range climbers {
 		reached := len(c.gaps)
@@ -114,27 +189,29 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 			}
 		}()
 	}
-	climbing := len(climbers)
-	for climbing > 0 {
+	return arriving
+}
+
+// ascend watches the crashers until each has restarted last times, or until one of the
+// rungs is not as documented.
+func ascend(ctx context.Context, ns *spec.Space, climbers []*climber, last int, want []rung) error {
+	GinkgoHelper()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	arriving := follow(ctx, climbers, last)
+	for climbing := len(climbers); climbing > 0; {
 		select {
 		case n := <-arriving:
 			if n.of.out {
 				continue
 			}
 			if why := notStarted(pod.Instances(n.of.story, crasher)); why != "" {
-				// This says nothing about the delays of the other containers.
-				fmt.Fprintf(GinkgoWriter, "%s is left out: %s\n", n.of.story.Name(), why)
-				n.of.out = true
+				climbers = leaveOut(climbers, n.of, why)
 				climbing--
-				if climbers = slices.DeleteFunc(slices.Clone(climbers), func(c *climber) bool { return c.out }); len(climbers) == 0 {
-					claim.Inconclusive(why)
-					Fail(fmt.Sprintf("no container is left to measure restarts on: %s\n%s", why, n.of.story))
-				}
 				continue
 			}
 			if n.err != nil {
-				report(climbers, want)
-				spec.Do(n.err)
+				return unseen{n.err}
 			}
 			if n.of.read(ctx, ns, n.ended); n.ended == last {
 				climbing--
@@ -142,28 +219,59 @@ func climb(ctx context.Context, ns *spec.Space, climbers []*climber, last int, w
 			n.of.since = n.at
 		case <-nextLate(climbers, want):
 		}
-		now := time.Now()
 		for _, c := range climbers {
-			c.waited = 0
-			if !c.since.IsZero() && !c.restarted() {
-				// The next instance may have started by now and be alive.
-				// Its start is known only when it has ended.
-				c.waited = now.Sub(c.since) - c.span(len(c.gaps)+1)
-			}
+			c.wait()
 		}
-		if err := judge(want, courses(climbers)); err != nil {
-			report(climbers, want)
-			if why := clockMoved(climbers); why != "" {
-				claim.Inconclusive(why)
+		for _, group := range groups(climbers) {
+			if err := judge(want, courses(group)); err != nil {
+				return err
 			}
-			message := fmt.Sprintf("%v\nall times from an exit to the next start: %s\n%s", err, allGaps(climbers), climbers[0].story)
-			if errors.As(err, &tooLate{}) {
-				spec.Late(message)
-			}
-			Fail(message)
 		}
 	}
-	report(climbers, want)
+	return nil
+}
+
+// wait notes how long the crasher has waited for its next restart, at the least.
+func (c *climber) wait() {
+	c.waited = 0
+	if !c.since.IsZero() && !c.restarted() {
+		// The next instance may have started by now and be alive. Its start is known
+		// only when it has ended.
+		c.waited = time.Since(c.since) - c.span(len(c.gaps)+1)
+	}
+}
+
+// leaveOut goes on without a crasher one of whose instances was not started, which says
+// nothing about the delays of the others.
+func leaveOut(climbers []*climber, c *climber, why string) []*climber {
+	GinkgoHelper()
+	fmt.Fprintf(GinkgoWriter, "%s is left out: %s\n", c.story.Name(), why)
+	c.out = true
+	left := slices.DeleteFunc(slices.Clone(climbers), func(c *climber) bool { return c.out })
+	if len(left) == 0 {
+		spec.Inconclusive("no container is left to measure restarts on: %s", why)
+	}
+	return left
+}
+
+// groups are the crashers of which only the quickest one has to be in time. That is all
+// of them, or those of a kind where each kind has two or more.
+func groups(climbers []*climber) [][]*climber {
+	kinds := map[place][]*climber{}
+	for _, c := range climbers {
+		kinds[c.place] = append(kinds[c.place], c)
+	}
+	var all [][]*climber
+	for _, p := range []place{app, initContainer, sidecar} {
+		switch len(kinds[p]) {
+		case 0:
+		case 1:
+			return [][]*climber{climbers}
+		default:
+			all = append(all, kinds[p])
+		}
+	}
+	return all
 }
 
 // clockMoved says why a finding of judge may not be the kubelet's fault, or "".
@@ -252,22 +360,37 @@ func nextLate(climbers []*climber, want []rung) <-chan time.Time {
 // spec proves: by the container's own clock, and by the times that the kubelet
 // reports, which are whole seconds.
 func report(climbers []*climber, want []rung) {
-	all := courses(climbers)
-	for _, c := range claim.Of(CurrentSpecReport().Labels()) {
-		for _, r := range want {
-			gap, container, ok := shortest(r.restart, all)
-			if !ok {
-				continue
-			}
-			good := judge([]rung{r}, all) == nil
-			what := fmt.Sprintf("delay before restart %d (shortest of %d)", r.restart, len(climbers))
-			should := fmt.Sprintf("%.0f s", r.documented.Seconds())
-			claim.MeasureStep(c.ID, what, should, gap, good, r.step(all))
-			if reported, ok := reportedGap(pod.Instances(climbers[container].story, crasher), r.restart); ok {
-				claim.MeasureTime(c.ID, what+" by the kubelet's times", should, reported, good)
+	for _, group := range groups(climbers) {
+		for _, c := range claim.Of(CurrentSpecReport().Labels()) {
+			for _, r := range want {
+				r.report(c.ID, group)
 			}
 		}
 	}
+}
+
+func (r rung) report(id string, climbers []*climber) {
+	all := courses(climbers)
+	gap, container, ok := shortest(r.restart, all)
+	if !ok {
+		return
+	}
+	good := judge([]rung{r}, all) == nil
+	what := fmt.Sprintf("delay before restart %d%s (shortest of %d)", r.restart, ofKind(climbers), len(climbers))
+	should := fmt.Sprintf("%.0f s", r.documented.Seconds())
+	claim.MeasureStep(id, what, should, gap, good, r.step(all))
+	if reported, ok := reportedGap(pod.Instances(climbers[container].story, crasher), r.restart); ok {
+		claim.MeasureTime(id, what+" by the kubelet's times", should, reported, good)
+	}
+}
+
+// ofKind names what the crashers are, "" for app containers and where they differ.
+func ofKind(climbers []*climber) string {
+	kind := climbers[0].place
+	if kind == app || slices.ContainsFunc(climbers, func(c *climber) bool { return c.place != kind }) {
+		return ""
+	}
+	return fmt.Sprintf(" of the %s", kind)
 }
 
 func courses(climbers []*climber) []course {

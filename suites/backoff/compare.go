@@ -24,7 +24,7 @@ const (
 // against what they wrote themselves: when each started and ended, and its exit
 // code. A restart that is not counted, or counted twice, shows as times that do
 // not match.
-func compare(wrote []witness.Instance, reported []pod.Instance, code int) error {
+func compare(wrote []witness.Instance, reported []pod.Instance, code func(instance int) int) error {
 	for _, r := range reported {
 		n := int(r.RestartCount)
 		if n >= len(wrote) {
@@ -42,8 +42,8 @@ func compare(wrote []witness.Instance, reported []pod.Instance, code int) error 
 		if w.Exit == nil || !r.Exited {
 			continue
 		}
-		if r.ExitCode != int32(code) {
-			return fmt.Errorf("instance %d is reported as ended with exit code %d, but it ended with %d", n+1, r.ExitCode, code)
+		if r.ExitCode != int32(code(n)) {
+			return fmt.Errorf("instance %d is reported as ended with exit code %d, but it ended with %d", n+1, r.ExitCode, code(n))
 		}
 		if late := r.FinishedAt.Sub(w.Exit.At()); late < -cut || late > reap {
 			return fmt.Errorf("instance %d is reported as ended at %s, but by its own clock it ended at %s", n+1, clock(r.FinishedAt), clock(w.Exit.At()))

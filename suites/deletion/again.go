@@ -12,7 +12,6 @@ import (
 	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
-	"github.com/podproof/podproof/reports"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -34,8 +33,8 @@ var _ = Describe("Deleting a Pod again", func() {
 		for _, victim := range []*journal.Story{hastened, forced} {
 			spec.Must(victim.Await(ctx, pod.ContainerRunning("w")))
 		}
-		collector.await(ctx, ns, "hastened", record.Start)
-		collector.await(ctx, ns, "forced", record.Start)
+		collector.await(ctx, ns, "hastened", record.Start, 1)
+		collector.await(ctx, ns, "forced", record.Start, 1)
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, hastened, firstGrace))
 		spec.Do(ns.Delete(ctx, forced, firstGrace))
@@ -49,14 +48,19 @@ var _ = Describe("Deleting a Pod again", func() {
 		}
 
 		By("shortening it after the processes got SIGTERM")
-		collector.await(ctx, ns, "hastened", record.Signal)
-		collector.await(ctx, ns, "forced", record.Signal)
+		collector.await(ctx, ns, "hastened", record.Signal, 1)
+		collector.await(ctx, ns, "forced", record.Signal, 1)
 		now := ns.deleteAgain(ctx, hastened, secondGrace, asked)
 		// deletionTimestamp is in whole seconds. If the shorter grace period is already
 		// over, the API server returns 1 s and the current time instead.
 		if late := time.Since(asked) > (secondGrace-1)*time.Second; !late || *now.DeletionGracePeriodSeconds != 1 {
 			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion with a shorter grace period must shorten it\n%s", hastened)
 			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must move the deletionTimestamp forward by the difference\n%s", hastened)
+		}
+		for _, longer := range []int64{firstGrace, -1} {
+			again := ns.deleteAgain(ctx, hastened, longer, asked)
+			Expect(again.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("<=", *now.DeletionGracePeriodSeconds)), "a third deletion, with the first grace period or with none, must not lengthen a grace period that the second deletion has shortened\n%s", hastened)
+			Expect(again.DeletionTimestamp.Time).NotTo(BeTemporally(">", now.DeletionTimestamp.Time), "a third deletion, with the first grace period or with none, must not move the deletionTimestamp back\n%s", hastened)
 		}
 		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
@@ -77,8 +81,7 @@ func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64,
 		left, err = s.API.Client.CoreV1().Pods(s.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
 	}
 	if time.Since(since) >= firstGrace*time.Second {
-		claim.Inconclusive(fmt.Sprintf("the machine is too busy: the first grace period of %d s ended before the Pod could be deleted again", firstGrace))
-		Fail("the Pod was deleted again too late")
+		spec.TooBusy("the first grace period of %d s ended before the Pod could be deleted again", firstGrace)
 	}
 	spec.Do(err)
 	return left
@@ -89,10 +92,5 @@ func (s space) deleteAgain(ctx SpecContext, story *journal.Story, seconds int64,
 // (kubernetes/kubernetes#83916 and #113717).
 func observe(s record.Series, after string, victim *journal.Story) {
 	GinkgoHelper()
-	took := fromTermToEnd(s, victim)
-	seconds := took.lasted.Seconds()
-	claim.Measure(reports.Measurement{
-		Claim: "DELETE-07", What: "SIGTERM to the end of the process with " + after,
-		Documented: "nothing", Measured: fmt.Sprintf("%.1f s", seconds), Seconds: &seconds, OK: true,
-	})
+	spec.Observed("SIGTERM to the end of the process with "+after, "nothing", fromTermToEnd(s, victim).lasted)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -39,14 +40,12 @@ func startCollector(ctx SpecContext, ns space) collector {
 	return collector{story, spec.Must(story.Await(ctx, pod.Ready())).Pod}
 }
 
-// tell makes a process send its lines to the collector under a name.
-func (c collector) tell(name string) []witness.RunOption {
-	return []witness.RunOption{witness.BeatTo(c.pod.Status.PodIP, collectorUDP), witness.ID(name)}
-}
+// hears makes a process send its lines to the collector.
+func (c collector) hears() witness.Sending { return witness.BeatTo(c.pod.Status.PodIP, collectorUDP) }
 
 // stubborn is a process that ignores SIGTERM and beats until it is killed.
-func (c collector) stubborn(name string) []string {
-	return witness.Run(append(c.tell(name), witness.OnTerm(witness.Ignore), witness.Beat(beat))...)
+func (c collector) stubborn(name string, options ...witness.RunOption) []string {
+	return witness.Run(append(options, c.hears(), witness.ID(name), witness.OnTerm(witness.Ignore), witness.Beat(beat))...)
 }
 
 // victim is a Pod that ignores SIGTERM. It is on the collector's node, so no
@@ -54,48 +53,56 @@ func (c collector) stubborn(name string) []string {
 func (c collector) victim(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
 	story := c.begin(ctx, ns, name, options...)
-	spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
-	c.await(ctx, ns, name, record.Start)
+	spec.Must(story.Await(ctx, pod.AllRunning()))
+	c.await(ctx, ns, name, record.Start, 1)
 	return story
 }
 
 // begin creates a victim and does not wait for it.
 func (c collector) begin(ctx SpecContext, ns space, name string, options ...pod.Option) *journal.Story {
 	GinkgoHelper()
-	options = append(options, pod.OnNode(c.pod.Spec.NodeName), ns.Witness("w", c.stubborn(name)))
-	story := spec.Must(ns.Create(ctx, pod.New(name, options...)))
-	DeferOnFailure(func(ctx SpecContext) { c.excuseUnreached(ctx, ns, story) }, NodeTimeout(overdue))
+	return c.place(ctx, ns, pod.New(name, append(options, ns.Witness("w", c.stubborn(name)))...), "w", name)
+}
+
+// place creates a Pod on the collector's node, one of whose containers sends its lines
+// under that name.
+func (c collector) place(ctx SpecContext, ns space, p *corev1.Pod, container, name string) *journal.Story {
+	GinkgoHelper()
+	pod.OnNode(c.pod.Spec.NodeName)(p)
+	story := spec.Must(ns.Create(ctx, p))
+	DeferOnFailure(func(ctx SpecContext) { c.excuseUnreached(ctx, ns, story, container, name) }, NodeTimeout(overdue))
 	return story
 }
 
 // excuseUnreached makes the spec inconclusive on an existing cluster if a process has
 // started but nothing that it sent reached the collector. A network policy, for instance,
 // keeps Pods apart, which says nothing about their deletion.
-func (c collector) excuseUnreached(ctx context.Context, ns space, victim *journal.Story) {
+func (c collector) excuseUnreached(ctx context.Context, ns space, victim *journal.Story, container, name string) {
 	if ns.Cluster.Own {
 		return
 	}
-	said, err := ns.Log(ctx, victim, "w", false)
+	said, err := ns.Log(ctx, victim, container, false)
 	if err != nil || len(witness.Select(said, record.Start)) == 0 {
 		return
 	}
-	heard, err := c.ask(ctx, ns, map[string]string{"id": victim.Name()})
+	heard, err := c.ask(ctx, ns, map[string]string{"id": name})
 	if err == nil && len(heard.Arrivals) == 0 {
 		claim.Inconclusive(fmt.Sprintf("nothing that pod %s sends by UDP arrives at pod %s; a network policy may keep pods apart", victim.Name(), c.story.Name()))
 	}
 }
 
 // await waits until the process of that name has reported an event other than a beat
-// to the collector.
-func (c collector) await(ctx SpecContext, ns space, name string, event record.Event) {
+// to the collector so many times. The instances of a container share a name.
+func (c collector) await(ctx SpecContext, ns space, name string, event record.Event, times int) {
 	GinkgoHelper()
 	spec.Must(ns.FollowLog(ctx, c.story, "w", "a line "+string(event)+" of "+name, func(lines []record.Line) bool {
+		seen := 0
 		for _, l := range witness.Select(lines, record.Arrived) {
 			if l.ID == name && l.Text == string(event) {
-				return true
+				seen++
 			}
 		}
-		return false
+		return seen >= times
 	}))
 }
 
@@ -158,6 +165,14 @@ func (c collector) mark(ctx SpecContext, ns space) record.Request {
 		return mark.BT != 0
 	}))
 	return mark
+}
+
+// ofLastInstance leaves of a series what the last instance of the container sent.
+func ofLastInstance(s record.Series) record.Series {
+	last, _ := s.Last("")
+	return record.Series{ID: s.ID, Arrivals: slices.DeleteFunc(slices.Clone(s.Arrivals), func(a record.Arrival) bool {
+		return a.Line.Instance != last.Line.Instance
+	})}
 }
 
 // lines are the lines that a process sent.

@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/pod"
@@ -25,6 +26,22 @@ const grace = 30 * time.Second
 // forcedGrace is the time that the kubelet gives the processes of a force-deleted Pod.
 // Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (minimumGracePeriodInSeconds).
 const forcedGrace = 2 * time.Second
+
+const (
+	// mostPlain allows 4 s for the runtime and a busy machine.
+	mostPlain = grace + 4*time.Second
+	// shorterGrace and longerGrace are grace periods of requests, far from those of their
+	// Pods, so that lateEnd does not hide the use of the wrong one.
+	shorterGrace = 3 * time.Second
+	longerGrace  = 7 * time.Second
+	// lateEnd is how late a busy machine may be where only a kubelet that does something
+	// else takes longer.
+	lateEnd = 20 * time.Second
+	// linger is how long a slow process goes on after SIGTERM.
+	linger = 3 * time.Second
+	// hookSleep is how long hooks sleep for which no deletion here has the time.
+	hookSleep = 30
+)
 
 // mostForced allows 1.5 s for the runtime and the machine. The smallest value of a few
 // attempts is that exact even on a busy machine.
@@ -51,59 +68,65 @@ var _ = Describe("Deleting a Pod", func() {
 			BeTemporally(">=", before.Add(grace)),
 			BeTemporally("<=", after.Add(grace+time.Second)),
 		), "the deletionTimestamp must be the time of the request (%s to %s) plus the grace period of 30 s\n%s", before, after, story)
-		claim.MeasureTime("DELETE-02", "grace period", "30 s", time.Duration(*deleted.DeletionGracePeriodSeconds)*time.Second, true)
+		spec.Observed("grace period", "30 s", time.Duration(*deleted.DeletionGracePeriodSeconds)*time.Second)
 	})
 
-	It("kills a process that ignores SIGTERM after the grace period, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
-		// The runtime and a busy machine may add up to 4 s.
-		const most = grace + 4*time.Second
+	It("kills processes that ignore SIGTERM when the grace period ends, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
-		var victim *journal.Story
-		var gone journal.Version
-		var took span
-		for attempt := 1; ; attempt++ {
-			victim = collector.victim(ctx, ns, fmt.Sprintf("stubborn-%d", attempt))
-			spec.Do(ns.Delete(ctx, victim, -1))
-			gone = spec.Must(victim.AwaitGone(ctx))
-			took = fromTermToEnd(collector.series(ctx, ns, victim.Name()), victim)
-			// A process that gets SIGTERM late seems to be killed a moment too early, and a
-			// busy machine can be late with the kill. A kubelet that is really early or
-			// late is so again.
-			right := took.reaches(grace) && took.lasted <= most
-			never := took.lasted < grace-2*time.Second || took.lasted > most+grace/2
-			if right || never || attempt == 2 || claim.TimeLeft() < grace+lookAgain {
-				break
-			}
-		}
-		took.expect("DELETE-03", grace, most, victim)
+		// The grace period of the request counts, in place of the Pod's own.
+		shorter := collector.begin(ctx, ns, "shorter", pod.Grace(100))
+		restarted := collector.place(ctx, ns, pod.New("restarted", pod.Grace(1), pod.Volume("state"), ns.Witness("w",
+			collector.stubborn("restarted", witness.Schedule("/state/instances", witness.ExitAfter(300*time.Millisecond, 1), witness.Forever)),
+			pod.Mount("state", "/state"))), "w", "restarted")
+		collector.await(ctx, ns, "shorter", record.Start, 1)
+		collector.await(ctx, ns, "restarted", record.Start, 2)
+		spec.Do(ns.Delete(ctx, shorter, int64(shorterGrace/time.Second)))
+		spec.Do(ns.Delete(ctx, restarted, int64(longerGrace/time.Second)))
 
-		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", victim)
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose process was killed must end as Failed\n%s", victim)
+		plain := ns.outlast(ctx, collector)
+		plain.first.judge("a process that ignores SIGTERM", grace, mostPlain, plain.victim)
+		plain.second.judge("the process in the Pod's second container, which ignores SIGTERM too", grace, mostPlain, plain.victim)
+		spec.Bound{
+			What: "request to the end of both processes that ignore SIGTERM", Documented: inSeconds(grace), Most: grace + lateEnd,
+			Must: "all containers of a Pod must be stopped at the same time",
+		}.Judge(plain.both, plain.victim)
+		Expect(pod.Status(plain.gone, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(137))), "a process killed by SIGKILL must be reported with exit code 137\n%s", plain.victim)
+		Expect(plain.gone.Status.Phase).To(Equal(corev1.PodFailed), "a Pod whose process was killed must end as Failed\n%s", plain.victim)
+
+		fromTermToEnd(collector.series(ctx, ns, "shorter"), shorter).
+			judge("a process deleted with less than its Pod's grace period", shorterGrace, shorterGrace+lateEnd, shorter)
+		fromTermToEnd(ofLastInstance(collector.series(ctx, ns, "restarted")), restarted).
+			judge("a restarted process deleted with more than its Pod's grace period", longerGrace, longerGrace+lateEnd, restarted)
 	})
 
-	It("does not wait for the grace period when the process ends on SIGTERM", claim.Proves("DELETE-03").Waiting(0), func(ctx SpecContext) {
-		// A conformant kubelet needs 1 to 3 s. The grace period is so long that the
-		// slowest machine stays far below it: one with a load of 40 for each core took
-		// 10.7 s.
+	It("does not wait for the grace period when the processes end on SIGTERM, each in its own time", claim.Proves("DELETE-03").Waiting(linger), func(ctx SpecContext) {
+		// A conformant kubelet needs 1 to 3 s more than the processes. The grace period is
+		// so long that the slowest machine stays far below it: one with a load of 40 for
+		// each core took 10.7 s.
 		const patient, most = 100 * time.Second, 60 * time.Second
 		story := spec.Must(ns.Create(ctx, pod.New("obedient", pod.Grace(int64(patient/time.Second)),
-			ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
-		spec.Must(ns.AwaitStarted(ctx, story, "w"))
+			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(9)))),
+			ns.Witness("quick", witness.Run(witness.OnTerm(witness.ExitWith(0)))),
+			ns.Witness("slow", witness.Run(witness.OnTerm(witness.LingerThen(linger, 0)))))))
+		for _, container := range []string{"sidecar", "quick", "slow"} {
+			spec.Must(ns.AwaitStarted(ctx, story, container))
+		}
 
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, story, -1))
 		gone := spec.Must(story.AwaitGone(ctx))
-		took := gone.At.Sub(asked)
-		claim.MeasureTime("DELETE-03", "request to object gone, for a process that ends on SIGTERM", "less than the grace period of 100 s", took, took < most)
-		if took >= most {
-			spec.Late(fmt.Sprintf("a Pod whose process ends on SIGTERM must be gone long before its grace period of %s ends, but it took %s\n%s", patient, took, story))
+		spec.Bound{
+			What: "request to object gone, for processes that end on SIGTERM", Documented: "less than the grace period of 100 s", Most: most,
+			Must: fmt.Sprintf("a Pod whose processes end on SIGTERM must be gone long before its grace period of %s ends", patient),
+		}.Judge(gone.At.Sub(asked), story)
+		for container, code := range map[string]int32{"quick": 0, "slow": 0, "sidecar": 9} {
+			Expect(pod.Status(gone.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s ends on SIGTERM inside the grace period, so it must keep its own exit code and not be killed\n%s", container, story)
 		}
-		Expect(pod.Status(gone.Pod, "w").State.Terminated).To(HaveValue(HaveField("ExitCode", int32(0))), "a process that ends on SIGTERM with 0 must be reported with exit code 0, and not be killed\n%s", story)
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose process ended with 0 must end as Succeeded\n%s", story)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodSucceeded), "a Pod whose containers ended with 0 must end as Succeeded\n%s", story)
 	})
 
 	It("by force removes the object at once, and frees its name", claim.Proves("DELETE-05"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("forced", ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		story := spec.Must(ns.Create(ctx, pod.New("forced", ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)), pod.PreStopSleep(hookSleep)))))
 		old := spec.Must(story.Await(ctx, pod.ContainerRunning("w"))).Pod
 
 		asked := time.Now()
@@ -111,10 +134,10 @@ var _ = Describe("Deleting a Pod", func() {
 		_, err := ns.API.Client.CoreV1().Pods(ns.Name()).Get(ctx, story.Name(), metav1.GetOptions{})
 		took := time.Since(asked)
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the object must be gone once the forced deletion is answered, but reading it returned: %v", err)
-		claim.MeasureTime("DELETE-05", "forced deletion to object gone", "at once", took, true)
+		spec.Observed("forced deletion to object gone", "at once", took)
 
 		gone := spec.Must(story.AwaitGone(ctx))
-		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must wait neither for the containers to end nor for a hook\n%s", story)
 
 		replacement := pod.New(story.Name(), ns.Witness("w", witness.Run()))
 		again := spec.Must(ns.Create(ctx, replacement))
@@ -125,68 +148,57 @@ var _ = Describe("Deleting a Pod", func() {
 	It("by force is what kubectl delete --force asks for", claim.ProvesPart("DELETE-05", "with kubectl"), func(ctx SpecContext) {
 		// The article uses --force alone, the documentation both flags. Without --force,
 		// kubectl turns a grace period of 0 into 1.
+		stays := witness.Run(witness.OnTerm(witness.Ignore))
 		cases := []struct {
-			pod   string
+			pod   *corev1.Pod
+			when  journal.State
+			last  corev1.PodPhase
 			flags []string
 		}{
-			{"forced", []string{"--force"}},
-			{"forced-with-zero", []string{"--grace-period=0", "--force"}},
+			{pod.New("forced", ns.Witness("w", stays)), pod.ContainerRunning("w"), corev1.PodRunning, []string{"--force"}},
+			{pod.New("forced-with-zero", pod.InitContainer("init", ns.Cluster.WitnessImage, stays), ns.Witness("w", stays)), pod.ContainerRunning("init"), corev1.PodPending, []string{"--grace-period=0", "--force"}},
 		}
 		stories := map[string]*journal.Story{}
 		for _, c := range cases {
-			stories[c.pod] = spec.Must(ns.Create(ctx, pod.New(c.pod, ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+			stories[c.pod.Name] = spec.Must(ns.Create(ctx, c.pod))
 		}
 		for _, c := range cases {
-			story, flags := stories[c.pod], strings.Join(c.flags, " ")
-			spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+			story, flags := stories[c.pod.Name], strings.Join(c.flags, " ")
+			spec.Must(story.Await(ctx, c.when))
 
-			deleted := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"delete", "pod", c.pod}, c.flags)...))
+			deleted := spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"delete", "pod", c.pod.Name}, c.flags)...))
 			Expect(deleted.Code).To(BeZero(), "kubectl delete %s must succeed\n%s", flags, deleted)
-			Expect(deleted.Stdout).To(ContainSubstring(`pod "`+c.pod+`" force deleted`), "kubectl delete %s must report the forced deletion on stdout\n%s", flags, deleted)
+			Expect(deleted.Stdout).To(ContainSubstring(`pod "`+c.pod.Name+`" force deleted`), "kubectl delete %s must report the forced deletion on stdout\n%s", flags, deleted)
 			Expect(deleted.Stderr).To(ContainSubstring("Immediate deletion does not wait for confirmation"), "kubectl delete %s must warn on stderr that the processes may still run\n%s", flags, deleted)
 			gone := spec.Must(story.AwaitGone(ctx))
 			Expect(gone.Pod.DeletionGracePeriodSeconds).To(HaveValue(BeZero()), "kubectl delete %s must ask for a grace period of 0\n%s", flags, story)
-			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must not wait for the containers to end\n%s", story)
+			Expect(gone.Pod.Status.Phase).To(Equal(c.last), "a forced deletion must not wait for the containers to end\n%s", story)
 		}
 	})
 
 	It("by force still sends SIGTERM, and SIGKILL 2 s later, when the object is gone", claim.Proves("DELETE-06"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
 		var victim *journal.Story
-		var took span
-		// On a busy machine the two seconds can become too blurred to use, or the kill or
-		// SIGTERM can be late; then the spec measures again. A kubelet that kills at once
-		// does so twice, and one that gives the Pod's own grace period is clear at once.
-		const attempts = 3
-		atOnce := 0
-		for attempt := 1; ; attempt++ {
-			victim = collector.victim(ctx, ns, fmt.Sprintf("forced-%d", attempt), pod.Grace(20))
+		// A hook of a force-deleted Pod gets 1 s; then its container is stopped like others.
+		ends := []*forcedEnd{{whose: "a process that ignores SIGTERM"}, {whose: "a process with a preStop hook of 30 s that ignores SIGTERM", suffix: "-hooked"}}
+		for attempt := range spec.Attempts(attempts, lookAgain) {
+			name := fmt.Sprintf("forced-%d", attempt)
+			victim = collector.victim(ctx, ns, name, pod.Grace(20), ns.Witness("hooked", collector.stubborn(name+"-hooked"), pod.PreStopSleep(hookSleep)))
+			collector.await(ctx, ns, name+"-hooked", record.Start, 1)
 			spec.Do(ns.Delete(ctx, victim, 0))
 			ns.expectGone(ctx, victim, "when its forced deletion is answered")
 			gone := spec.Must(victim.AwaitGone(ctx))
 			Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "the object must be gone while the process still runs\n%s", victim)
-			var err error
-			took, _, err = measure(collector.series(ctx, ns, victim.Name()))
-			// A collector that stands still for long enough takes its own pause for the end
-			// of the process, even before SIGTERM.
-			if err != nil || took.lasted < forcedGrace/4 {
-				atOnce++
+			for _, end := range ends {
+				end.see(collector.series(ctx, ns, name+end.suffix), attempt)
 			}
-			if err != nil && atOnce == 2 {
-				Fail(fmt.Sprintf("%v\n%s", err, victim))
-			}
-			sharp := err == nil && (took.sure >= forcedGrace || took.blur <= 3*forcedGrace/8)
-			right := took.reaches(forcedGrace) && took.lasted <= mostForced
-			never := took.lasted > 2*mostForced
-			if atOnce == 2 && !took.reaches(forcedGrace) || never || sharp && (right || attempt == attempts) {
+			if !slices.ContainsFunc(ends, func(e *forcedEnd) bool { return !e.known }) {
 				break
 			}
-			if attempt == attempts || claim.TimeLeft() < lookAgain {
-				claim.Inconclusive(fmt.Sprintf("the machine is too busy: %[2]d attempts did not measure the %[1]s that a process has after a forced deletion", forcedGrace, attempt))
-				Fail(fmt.Sprintf("the end of the process is not known exactly enough: it lived for %s after SIGTERM, or up to %s more", took.lasted, took.blur))
-			}
 		}
-		took.expect("DELETE-06", forcedGrace, mostForced, victim)
+		for _, end := range ends {
+			end.judge(victim)
+		}
 	})
 })
 

@@ -15,15 +15,20 @@ var _ = Describe("A plain delete", func() {
 	ns := space{spec.Namespace()}
 
 	It("removes a Pod at once that is on no node, has ended, or grants itself no grace", claim.Proves("DELETE-08"), func(ctx SpecContext) {
-		stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))
+		// None of them may use its grace period or its hook.
+		hook := pod.PreStopSleep(hookSleep)
+		stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)), hook)
+		ends := func(code int) pod.Option {
+			return ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(code)), hook)
+		}
 		cases := []struct {
 			pod  *corev1.Pod
 			when journal.State
 			last corev1.PodPhase
 		}{
-			{pod.New("on-no-node", pod.Gated(), stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
-			{pod.New("ended", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0)))), pod.InPhase(corev1.PodSucceeded), corev1.PodSucceeded},
-			{pod.New("ended-badly", pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1)))), pod.InPhase(corev1.PodFailed), corev1.PodFailed},
+			{pod.New("on-no-node", pod.Gated(), pod.Grace(60), stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
+			{pod.New("ended", pod.Restart(corev1.RestartPolicyOnFailure), pod.Grace(60), ends(0)), pod.InPhase(corev1.PodSucceeded), corev1.PodSucceeded},
+			{pod.New("ended-badly", pod.Restart(corev1.RestartPolicyNever), ends(1)), pod.InPhase(corev1.PodFailed), corev1.PodFailed},
 			{pod.New("without-grace", pod.Grace(0), stays), pod.ContainerRunning("w"), corev1.PodRunning},
 		}
 		stories := map[string]*journal.Story{}

@@ -6,7 +6,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/podproof/podproof/fixtures/witness/record"
-	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
 	"github.com/podproof/podproof/framework/spec"
 )
@@ -28,8 +27,7 @@ func fromTermToEnd(s record.Series, victim *journal.Story) span {
 		Fail(fmt.Sprintf("%v\n%s", err, victim))
 	}
 	if stood >= quiet {
-		claim.Inconclusive(fmt.Sprintf("the machine is too busy: no beat of the process arrived for %s, so its end is unknown", stood))
-		Fail("the end of the process is unknown")
+		spec.TooBusy("no beat of the process arrived for %s, so its end is unknown", stood)
 	}
 	return took
 }
@@ -85,22 +83,25 @@ func measure(s record.Series) (took span, stood time.Duration, err error) {
 // clocks of two nodes, so only the difference between two transits has a meaning.
 func transit(a record.Arrival) time.Duration { return time.Duration(a.BT - a.Line.BT) }
 
-// reaches reports whether the span can be as long as documented. The kubelet counts
-// from its request to stop the container, a moment before SIGTERM. If more than a tenth
-// of a second is missing, the grace period is too short.
-func (s span) reaches(documented time.Duration) bool {
-	return s.lasted+s.blur >= documented-100*time.Millisecond
+// early is how much may be missing from a grace period: the kubelet counts it from its
+// request to stop the container, a moment before SIGTERM.
+const early = 100 * time.Millisecond
+
+// reaches reports whether the span can be as long as documented.
+func (s span) reaches(documented time.Duration) bool { return s.lasted+s.blur >= documented-early }
+
+// judge checks the span against the documented time. Whose is the process and what
+// happened to it before, for the report.
+func (s span) judge(whose string, documented, most time.Duration, victim *journal.Story) {
+	GinkgoHelper()
+	spec.Bound{
+		What:       "SIGTERM to the end of " + whose,
+		Documented: inSeconds(documented),
+		// The process counts as alive for as long as the measurement cannot exclude it.
+		Least: documented - early - s.blur,
+		Most:  most,
+		Must:  fmt.Sprintf("%s must have %s from SIGTERM until it is killed", whose, inSeconds(documented)),
+	}.Judge(s.lasted, victim)
 }
 
-// expect checks the span against the documented time.
-func (s span) expect(id string, documented, most time.Duration, victim *journal.Story) {
-	GinkgoHelper()
-	long := s.reaches(documented)
-	claim.MeasureTime(id, "SIGTERM to the end of a process that ignores it", fmt.Sprintf("%.0f s", documented.Seconds()), s.lasted, long && s.lasted <= most)
-	if !long {
-		Fail(fmt.Sprintf("a process that ignores SIGTERM must have %s until it is killed, but it had only %s (or up to %s more, which the measurement cannot exclude)\n%s", documented, s.lasted, s.blur, victim))
-	}
-	if s.lasted > most {
-		spec.Late(fmt.Sprintf("a process that ignores SIGTERM must be killed after %s, but it lived for %s; a slow machine explains at most %s\n%s", documented, s.lasted, most, victim))
-	}
-}
+func inSeconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
