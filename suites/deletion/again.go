@@ -57,11 +57,7 @@ var _ = Describe("Deleting a Pod again", func() {
 			Expect(now.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("==", secondGrace)), "a second deletion with a shorter grace period must shorten it\n%s", hastened)
 			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must move the deletionTimestamp forward by the difference\n%s", hastened)
 		}
-		for _, longer := range []int64{firstGrace, -1} {
-			again := ns.deleteAgain(ctx, hastened, longer, asked)
-			Expect(again.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("<=", *now.DeletionGracePeriodSeconds)), "a third deletion, with the first grace period or with none, must not lengthen a grace period that the second deletion has shortened\n%s", hastened)
-			Expect(again.DeletionTimestamp.Time).NotTo(BeTemporally(">", now.DeletionTimestamp.Time), "a third deletion, with the first grace period or with none, must not move the deletionTimestamp back\n%s", hastened)
-		}
+		ns.expectNotLengthened(ctx, hastened, now, asked)
 		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
 		ns.expectGone(ctx, forced, "when a forced deletion is answered, even during a graceful deletion")
@@ -71,6 +67,17 @@ var _ = Describe("Deleting a Pod again", func() {
 		observe(collector.series(ctx, ns, "forced"), fmt.Sprintf("a forced deletion that follows one with %d s", firstGrace), forced)
 	})
 })
+
+// expectNotLengthened deletes a Pod once more that the second deletion has shortened to
+// now.
+func (s space) expectNotLengthened(ctx SpecContext, story *journal.Story, now *corev1.Pod, since time.Time) {
+	GinkgoHelper()
+	for _, longer := range []int64{firstGrace, -1} {
+		again := s.deleteAgain(ctx, story, longer, since)
+		Expect(again.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("<=", *now.DeletionGracePeriodSeconds)), "a third deletion, with the first grace period or with none, must not lengthen a grace period that the second deletion has shortened\n%s", story)
+		Expect(again.DeletionTimestamp.Time).NotTo(BeTemporally(">", now.DeletionTimestamp.Time), "a third deletion, with the first grace period or with none, must not move the deletionTimestamp back\n%s", story)
+	}
+}
 
 // deleteAgain deletes a Pod whose deletion began at since, and reads what is left of
 // it: nothing after a forced deletion. It must come before the first grace period ends.
