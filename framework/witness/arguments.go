@@ -134,6 +134,8 @@ type (
 	Living []string
 	// Ending is an option of Run and Check.
 	Ending []string
+	// Sending is an option of Run, Serve and Dial.
+	Sending []string
 
 	runOnly   []string
 	serveOnly []string
@@ -155,6 +157,9 @@ func (a runOnly) runArgs() []string     { return a }
 func (a serveOnly) serveArgs() []string { return a }
 func (a checkOnly) checkArgs() []string { return a }
 func (a dialOnly) dialArgs() []string   { return a }
+func (a Sending) runArgs() []string     { return a }
+func (a Sending) serveArgs() []string   { return a }
+func (a Sending) dialArgs() []string    { return a }
 
 // ID is the name that the lines carry. Without it that is the hostname, so
 // containers of one pod that share a file or a collector need it.
@@ -163,12 +168,6 @@ func ID(name string) Common { return Common{"--id=" + name} }
 // Record appends every line to a file too. On a volume it keeps the lines of
 // all instances of a container, and of several containers, in order.
 func Record(path string) Common { return Common{"--record=" + path} }
-
-// BeatTo sends every line, heartbeats too, to the UDP port of a Collect
-// container.
-func BeatTo(ip string, udpPort int) Common {
-	return Common{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
-}
 
 // OnTerm is what SIGTERM does; without it the process ends with 143 at once.
 func OnTerm(p TermPolicy) Living { return Living{"--on-term=" + string(p)} }
@@ -226,6 +225,12 @@ func KillAfter(d time.Duration, signal string) Life { return Life(d.String() + "
 
 // Beat logs a heartbeat each d.
 func Beat(d time.Duration) RunOption { return runOnly{"--beat=" + d.String()} }
+
+// BeatTo sends every line, heartbeats too, to the UDP port of a Collect
+// container.
+func BeatTo(ip string, udpPort int) Sending {
+	return Sending{"--beat-to=" + net.JoinHostPort(ip, strconv.Itoa(udpPort))}
+}
 
 // AndDial gets another URL after the first one, as often.
 func AndDial(url string) DialOption { return dialOnly{"--url=" + url} }

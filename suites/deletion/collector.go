@@ -41,7 +41,7 @@ func startCollector(ctx SpecContext, ns space) collector {
 }
 
 // hears makes a process send its lines to the collector.
-func (c collector) hears() witness.Common { return witness.BeatTo(c.pod.Status.PodIP, collectorUDP) }
+func (c collector) hears() witness.Sending { return witness.BeatTo(c.pod.Status.PodIP, collectorUDP) }
 
 // stubborn is a process that ignores SIGTERM and beats until it is killed.
 func (c collector) stubborn(name string, options ...witness.RunOption) []string {
