@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,14 +84,14 @@ func TestPages(t *testing.T) {
 	for _, p := range Pages(Entries(specs)) {
 		pages[p.File] = p.Text
 	}
-	g.Expect(pages).To(HaveLen(2 + len(claims.Subjects())))
+	g.Expect(pages).To(HaveLen(3 + len(claims.Subjects())))
 	for file, page := range pages {
 		// Every link within docs/ leads to a page or a section that there is.
 		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md)?(#[a-z0-9-]+)?\)`).FindAllStringSubmatch(page, -1) {
 			to := cmp.Or(link[1], file)
 			g.Expect(pages).To(HaveKey(to), file)
 			if id, section := strings.CutPrefix(link[2], "#"); section {
-				g.Expect(pages[to]).To(ContainSubstring("\n## "+strings.ToUpper(id)+"\n"), file)
+				g.Expect(strings.ToLower(pages[to])).To(ContainSubstring("\n## "+id+"\n"), file)
 			}
 		}
 	}
@@ -131,4 +132,29 @@ func TestEveryMutantIsOnItsPage(t *testing.T) {
 			g.Expect(page).To(MatchRegexp("\n\\| `%s` \\| .*\\[%s\\]\\([a-z]+\\.md#%s\\)", m.ID, c, strings.ToLower(c)))
 		}
 	}
+}
+
+func TestTheMuseumTellsEveryRegression(t *testing.T) {
+	g := NewWithT(t)
+	page := regressionsPage(mutants.Regressions(), Entries(nil))
+	for _, m := range mutants.Regressions() {
+		r := m.Regression
+		row := regexp.MustCompile("\n\\| \\[`" + m.ID + "`\\].*").FindString(page)
+		for _, number := range append(slices.Clone(r.Reports), r.Fix) {
+			g.Expect(row).To(ContainSubstring("[\\#%d](%s)", number, r.Link(number)))
+		}
+		g.Expect(row).To(ContainSubstring("| %s | %s | %s |", ways[r.Back], r.Before, r.After))
+		g.Expect(page).To(ContainSubstring("\n## %s\n\n%s\n", m.ID, text.EscapeMarkdown(m.Wrong)))
+	}
+}
+
+func TestTheMuseumCounts(t *testing.T) {
+	g := NewWithT(t)
+	of := func(before, after mutants.Noticed) mutants.Mutant {
+		return mutants.Mutant{ID: "regression-x", Regression: &mutants.Regression{
+			Repository: "containerd/containerd", Reports: []int{1}, Fix: 2, Back: mutants.Reverse, Before: before, After: after}}
+	}
+	museum := []mutants.Mutant{of(mutants.Killed, ""), of(mutants.Survived, ""), of(mutants.Survived, mutants.Killed), of(mutants.KilledInPart, "")}
+	g.Expect(tally(museum)).To(Equal("Of 4, before: 1 killed, 1 killed in part, 2 survived. Not known to be killed today: 2."))
+	g.Expect(regressionsPage(museum, nil)).To(ContainSubstring("| [containerd/containerd\\#1](https://github.com/containerd/containerd/issues/1) | [containerd/containerd\\#2]"))
 }
