@@ -71,10 +71,13 @@ var _ = Describe("A Pod is Pending", func() {
 	})
 
 	It("while no node can take it", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
+		image, small := ns.Cluster.WitnessImage, ns.Witness("w", witness.Run())
+		tooBig := pod.Requests(corev1.ResourceCPU, "10000") // no node has so many CPUs
 		for name, asks := range map[string][]pod.Option{
-			"unschedulable": {pod.NodeSelector("podproof.test/no-node-has", "this"), ns.Witness("w", witness.Run())},
-			// No node has ten thousand CPUs.
-			"too-big": {pod.Restart(corev1.RestartPolicyNever), ns.Witness("w", witness.Run(), pod.Requests(corev1.ResourceCPU, "10000"))},
+			"unschedulable":   {small, pod.NodeSelector("podproof.test/no-node-has", "this")},
+			"second-too-big":  {small, pod.Restart(corev1.RestartPolicyNever), ns.Witness("second", witness.Run(), tooBig)},
+			"init-too-big":    {small, pod.InitContainer("init", image, witness.Run(), tooBig)},
+			"sidecar-too-big": {small, pod.Sidecar("sidecar", image, witness.Run(), tooBig)},
 		} {
 			story := spec.Must(ns.Create(ctx, pod.New(name, asks...)))
 			p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
