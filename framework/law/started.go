@@ -104,18 +104,19 @@ func startedStays(versions []journal.Version) (broken, inherited error) {
 
 // readyStarted: UpdatePodStatus in pkg/kubelet/prober/prober_manager.go says nothing about
 // readiness before a container is started. An instance that only inherited that it is
-// started can be ready when this is taken back, until the next status is made.
+// started may have had a readiness probe that passed, and so be ready when that is taken
+// back, until the next status is made.
 func readyStarted(versions []journal.Version) (broken, inherited error) {
-	since := map[string]bool{} // by container ID: ready from its first version on
-	return eachInstance(versions, func(_ journal.Version, before *container, now container, inherits bool) (string, bool) {
-		if before == nil {
-			since[now.ContainerID] = true
-		}
-		since[now.ContainerID] = since[now.ContainerID] && now.Ready
-		if !now.Ready || now.isStarted() || now.completes {
+	over := map[string]bool{} // by container ID: neither started nor ready any more
+	return eachInstance(versions, func(_ journal.Version, _ *container, now container, inherits bool) (string, bool) {
+		if now.isStarted() || now.completes {
 			return "", false
 		}
-		return " is ready, but not started", inherits && since[now.ContainerID]
+		if !now.Ready {
+			over[now.ContainerID] = true
+			return "", false
+		}
+		return " is ready, but not started", inherits && !over[now.ContainerID]
 	})
 }
 

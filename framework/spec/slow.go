@@ -12,20 +12,47 @@ import (
 // second or two is usual, and no claim promises that it is not more.
 const slowStart = 5 * time.Second
 
+// slowProcess is the same from a container that is created to its process, which takes a
+// tenth of a second or two as a rule.
+const slowProcess = 2 * time.Second
+
 // tooSlow says why a spec for which something came too late tells nothing about the
-// cluster: none of its pods was started in a usual time. It is "" when one was, or when
-// none could be.
+// cluster: none of its pods was started in a usual time, or a container of one of them was
+// not, although it had been created. It is "" when all were, and when none could be.
 func tooSlow(stories []*journal.Story) string {
-	var quickest time.Duration
+	var quickest, process time.Duration
 	for _, story := range stories {
 		if took := firstStart(story); took > 0 && (quickest == 0 || took < quickest) {
 			quickest = took
 		}
+		process = max(process, longestStart(story))
 	}
-	if quickest <= slowStart {
-		return ""
+	switch {
+	case quickest > slowStart:
+		return fmt.Sprintf("the nodes are too slow: every pod of the spec took at least %.1f s from its node to its first container, and then something was late", quickest.Seconds())
+	case process > slowProcess:
+		return fmt.Sprintf("the nodes are too slow: a container of the spec's pods took %.1f s to start after it had been created, and something was late", process.Seconds())
 	}
-	return fmt.Sprintf("the nodes are too slow: every pod of the spec took at least %.1f s from its node to its first container, and then something was late", quickest.Seconds())
+	return ""
+}
+
+// longestStart is the longest time from the kubelet's event that it has created a container
+// to the one that it has started it. It does nothing else in between.
+func longestStart(story *journal.Story) time.Duration {
+	var longest time.Duration
+	created := map[string]time.Time{} // by the field of the container
+	for _, e := range story.Events() {
+		switch field := e.Event.InvolvedObject.FieldPath; e.Event.Reason {
+		case "Created":
+			created[field] = e.At
+		case "Started":
+			if at, known := created[field]; known {
+				longest = max(longest, e.At.Sub(at))
+				delete(created, field)
+			}
+		}
+	}
+	return longest
 }
 
 // firstStart is how long after the pod was given to a node the first of its containers

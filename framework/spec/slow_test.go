@@ -40,6 +40,18 @@ func TestTooSlow(t *testing.T) {
 		}
 		return journal.Recorded(versions, journal.Event{At: bound.Add(time.Duration(e.seconds) * time.Second), Event: &corev1.Event{Reason: e.reason}})
 	}
+	// between has a container that is started so many seconds after it was created, on a
+	// pod that was quick.
+	between := func(seconds int, field string) *journal.Story {
+		recorded := func(reason, field string, at int) journal.Event {
+			e := &corev1.Event{Reason: reason}
+			e.InvolvedObject.FieldPath = field
+			return journal.Event{At: created.Add(time.Duration(at) * time.Second), Event: e}
+		}
+		const c = "spec.containers{w}"
+		return journal.Recorded(told(event{"Pulled", 0}, status{1, running}).Versions(),
+			recorded("Created", c, 1), recorded("Started", c, 1), recorded("Created", c, 60), recorded("Started", field, 60+seconds))
+	}
 	slow := told(event{"Pulled", 0}, status{0, waiting("ContainerCreating")}, status{45, running})
 	for name, c := range map[string]struct {
 		stories []*journal.Story
@@ -56,6 +68,9 @@ func TestTooSlow(t *testing.T) {
 		"its others are not there yet":    {[]*journal.Story{told(event{"Started", 8}, status{1, waiting("ContainerCreating")})}, "at least 8.0 s"},
 		"its event was late":              {[]*journal.Story{told(event{"Started", 9}, status{7, running})}, "at least 7.0 s"},
 		"its event was early":             {[]*journal.Story{told(event{"Started", -1}, status{45, running})}, ""},
+		"a process was slow to start":     {[]*journal.Story{between(3, "spec.containers{w}")}, "took 3.0 s to start"},
+		"no process was slow to start":    {[]*journal.Story{between(2, "spec.containers{w}")}, ""},
+		"another container came between":  {[]*journal.Story{between(9, "spec.containers{x}")}, ""},
 		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "at least 45.0 s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // grace is the documented default of terminationGracePeriodSeconds.
@@ -143,6 +144,7 @@ var _ = Describe("Deleting a Pod", func() {
 		again := spec.Must(ns.Create(ctx, replacement))
 		Expect(replacement.UID).NotTo(Equal(old.UID))
 		spec.Must(again.Await(ctx, pod.Ready()))
+		ns.expectGoneByVersion(ctx, again)
 	})
 
 	It("by force is what kubectl delete --force asks for", claim.ProvesPart("DELETE-05", "with kubectl"), func(ctx SpecContext) {
@@ -183,7 +185,7 @@ var _ = Describe("Deleting a Pod", func() {
 		ends := []*forcedEnd{{whose: "a process that ignores SIGTERM"}, {whose: "a process with a preStop hook of 30 s that ignores SIGTERM", suffix: "-hooked"}}
 		for attempt := range spec.Attempts(attempts, lookAgain) {
 			name := fmt.Sprintf("forced-%d", attempt)
-			victim = collector.victim(ctx, ns, name, pod.Grace(20), ns.Witness("hooked", collector.stubborn(name+"-hooked"), pod.PreStopSleep(hookSleep)))
+			victim = collector.victim(ctx, ns, name, pod.Grace(hookSleep), ns.Witness("hooked", collector.stubborn(name+"-hooked"), pod.PreStopSleep(hookSleep)))
 			collector.await(ctx, ns, name+"-hooked", record.Start, 1)
 			spec.Do(ns.Delete(ctx, victim, 0))
 			ns.expectGone(ctx, victim, "when its forced deletion is answered")
@@ -204,3 +206,23 @@ var _ = Describe("Deleting a Pod", func() {
 
 // space is the namespace of a spec, with this subject's own methods.
 type space struct{ *spec.Space }
+
+// expectGoneByVersion deletes a Pod by force on the condition that it is still the version
+// that was read, as clients do that must not delete what they have not seen.
+func (s space) expectGoneByVersion(ctx SpecContext, story *journal.Story) {
+	GinkgoHelper()
+	pods := s.API.Client.CoreV1().Pods(s.Name())
+	var err error
+	for range spec.Attempts(3, 0) { // its status may change in between
+		now := spec.Must(pods.Get(ctx, story.Name(), metav1.GetOptions{}))
+		err = pods.Delete(ctx, story.Name(), metav1.DeleteOptions{
+			GracePeriodSeconds: ptr.To(int64(0)),
+			Preconditions:      &metav1.Preconditions{UID: &now.UID, ResourceVersion: &now.ResourceVersion},
+		})
+		if !apierrors.IsConflict(err) {
+			break
+		}
+	}
+	Expect(err).NotTo(HaveOccurred(), "a forced deletion that names the Pod's current version must be answered like one that names none")
+	s.expectGone(ctx, story, "when a forced deletion that names its version is answered")
+}

@@ -29,7 +29,8 @@ var _ = Describe("A plain delete", func() {
 			{pod.New("on-no-node", pod.Gated(), pod.Grace(60), stays), pod.InPhase(corev1.PodPending), corev1.PodPending},
 			{pod.New("ended", pod.Restart(corev1.RestartPolicyOnFailure), pod.Grace(60), ends(0)), pod.InPhase(corev1.PodSucceeded), corev1.PodSucceeded},
 			{pod.New("ended-badly", pod.Restart(corev1.RestartPolicyNever), ends(1)), pod.InPhase(corev1.PodFailed), corev1.PodFailed},
-			{pod.New("without-grace", pod.Grace(0), stays), pod.ContainerRunning("w"), corev1.PodRunning},
+			// No hook may sleep for longer than the grace period.
+			{pod.New("without-grace", pod.Grace(0), ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))), pod.ContainerRunning("w"), corev1.PodRunning},
 		}
 		stories := map[string]*journal.Story{}
 		for _, c := range cases {

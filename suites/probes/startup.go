@@ -89,6 +89,7 @@ func expectKilledBeforeStarted(log []record.Line, story *journal.Story, t target
 	GinkgoHelper()
 	term := expectTerm(log, story, t)
 	Expect(story).To(pod.NeverBe(pod.ContainerStarted(t.name)), "a container whose startup probe fails must not count as started")
+	Expect(story).To(pod.NeverBe(pod.ContainerReady(t.name)), "a container whose startup probe fails must not be ready, though it has no readiness probe")
 	if t.mechanism == byTCP {
 		expectFailingFor(startupFailures, log, term, story)
 		return

@@ -34,7 +34,7 @@ const (
 	enough = 3
 	// probed is how many probes of a container that is never ready must have come. It is
 	// more than the default failureThreshold of 3.
-	probed = 2 * enough
+	probed = enough + 1
 	// firstPort is the port of a Pod's first server here; the others follow.
 	firstPort = 8081
 	// lingers is how long a killed process continues. It is more than the 2 s
