@@ -35,6 +35,8 @@ func Connect(cfg *rest.Config) (*Connection, error) {
 	meter := &Meter{}
 	metered := rest.CopyConfig(cfg)
 	metered.Wrap(meter.wrap)
+	// Specs create pods that are odd on purpose.
+	metered.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(metered)
 	if err != nil {
 		return nil, fmt.Errorf("client for %s: %w", cfg.Host, err)

@@ -64,7 +64,7 @@ func (h hookKind) fault(process, hook record.Series, asked record.Request) error
 				return fmt.Errorf("instance %d: %w", i+1, err)
 			}
 		}
-		if after := time.Duration(terms[0].BT - asked.BT); after < h.least {
+		if after := time.Duration(terms[0].BT - asked.BT); h.least > 0 && after < h.least {
 			return fmt.Errorf("SIGTERM came %s after the request to delete the Pod, but the preStop hook takes %s", after, h.least)
 		}
 		if h.hook != "" {

@@ -1,8 +1,10 @@
 package probes
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,7 +28,57 @@ var _ = Describe("A liveness probe", func() {
 		It(fmt.Sprintf("%s has its container killed with grace and restarted %s, and else leaves it alone", m.words, often),
 			claim.Proves("PROBE-KIND-01").Waiting(waits(m)), func(ctx SpecContext) { ns.liveness(ctx, m) })
 	}
+
+	It("that fails from the first moment of the next instance on has that killed at failureThreshold failures of its own", claim.Proves("PROBE-KIND-01").Waiting(2*livenessFailures*time.Second), func(ctx SpecContext) {
+		const life, runs, open, keeper = "/shared/life", "/shared/runs", "/open", "keeper"
+		story := spec.Must(ns.Create(ctx, pod.New("failing-on", pod.Volume("shared"),
+			ns.Sidecar(keeper, witness.Serve(witness.HTTP(httpPort), witness.Script(open, witness.Always(http.StatusServiceUnavailable))), pod.Mount("shared", "/shared")),
+			ns.Witness("w", witness.Run(witness.Record(runs), witness.ID("w")), pod.Mount("shared", "/shared"),
+				// It passes when there is an answer for the command of the liveness probe.
+				pod.Startup(pod.HTTPGet(httpPort, open), pod.Timeout(unhurried), pod.Threshold(slowFailures)),
+				pod.Liveness(pod.Exec(witness.Check(witness.LifeFile(life), witness.Record(runs), witness.ID("probe"))...), pod.Timeout(unhurried), pod.Threshold(livenessFailures))))))
+		spec.Must(story.Await(ctx, pod.AllRunning()))
+		answer := func(code int) {
+			GinkgoHelper()
+			written := spec.Must(ns.File(ctx, story, httpPort, life, string(witness.ExitAfter(0, code))))
+			Expect(written.OK).To(BeTrue(), "the file for the probe's command could not be written: %s", written.Error)
+		}
+		answer(0)
+		ns.set(ctx, story, httpPort, open, http.StatusOK)
+		spec.Must(story.AwaitWithin(ctx, soon, pod.ContainerStarted("w")))
+		answer(1)
+		spec.Must(story.Await(ctx, instance("w", 2)))
+
+		lines := spec.Must(witness.ReadLog(bytes.NewReader(spec.Must(ns.Get(ctx, story, httpPort, "/records", map[string]string{"path": runs})))))
+		Expect(probesOfInstance(lines, 1)).To(BeNumerically(">=", livenessFailures), "the second instance must be killed when failureThreshold liveness probes of its own have failed; those of the first one must not count\n%s", story)
+	})
 })
+
+// probesOfInstance is how many probes by a command have begun between the start of the
+// numbered instance of container w and its SIGTERM.
+func probesOfInstance(lines []record.Line, number int) int {
+	var began, ended int64
+	for i, instance := range witness.Instances(only(lines, "w")) {
+		if i == number {
+			began = instance.Lines[0].BT
+			for _, signal := range witness.Select(instance.Lines, record.Signal) {
+				ended = signal.BT
+			}
+		}
+	}
+	count := 0
+	for _, l := range witness.Select(only(lines, "probe"), record.Start) {
+		if l.BT > began && (ended == 0 || l.BT < ended) {
+			count++
+		}
+	}
+	return count
+}
+
+// only are the lines of one sender.
+func only(lines []record.Line, id string) []record.Line {
+	return slices.DeleteFunc(slices.Clone(lines), func(l record.Line) bool { return l.ID != id })
+}
 
 // waits is the inherent wait of the spec of a mechanism: the claim's with two instances.
 func waits(m mechanism) time.Duration {
