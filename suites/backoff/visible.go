@@ -26,7 +26,7 @@ var _ = Describe("The back-off", func() {
 	})
 
 	It("is told as soon as the kubelet looks again where the delay is long", claim.ProvesPart("BACKOFF-07", "self-exiting container"), func(ctx SpecContext) {
-		for _, c := range start(ctx, ns, crashing(1), crashing(1).in(initContainer), crashing(0).in(sidecar)) {
+		for _, c := range start(ctx, ns, crashing(1), crashing(1).in(initContainer), crashing(1).in(sidecar)) {
 			expectTold(ctx, c.story, 6, 1, 0)
 		}
 	})

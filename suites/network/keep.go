@@ -53,28 +53,18 @@ var _ = Describe("A Pod's address", func() {
 	})
 })
 
-// expectKept restarts both containers and then the first one again, and looks each time at
-// the Pod's address and network namespace.
+// expectKept restarts both containers, and looks at the Pod's address and network namespace.
 func expectKept(ctx SpecContext, ns *spec.Space, story *journal.Story, after journal.Version, packets int) journal.Version {
 	GinkgoHelper()
 	ip := after.Pod.Status.PodIP
-	type restarted struct {
-		container string
-		port      int
-		restarts  int32
+	for _, port := range []int{portA, portB} {
+		spec.Must(ns.Get(ctx, story, port, "/exit", map[string]string{"code": "1"}))
 	}
-	for _, ends := range [][]restarted{{{"w", portA, 1}, {"other", portB, 1}}, {{"w", portA, 2}}} {
-		again := []journal.State{pod.Ready()}
-		for _, end := range ends {
-			spec.Must(ns.Get(ctx, story, end.port, "/exit", map[string]string{"code": "1"}))
-			again = append(again, pod.Restarted(end.container, end.restarts))
-		}
-		after = spec.Must(story.AwaitAfter(ctx, after, pod.All(again...)))
-		for _, port := range []int{portA, portB} {
-			Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", packets), "after the restart of %v the container on port %d must still be in the network namespace of the Pod\n%s", ends, port, story)
-		}
-		Expect(after.Pod.Status.PodIP).To(Equal(ip), "after the restart of %v the Pod must still have its IP\n%s", ends, story)
+	after = spec.Must(story.AwaitAfter(ctx, after, pod.All(pod.Restarted("w", 1), pod.Restarted("other", 1), pod.Ready())))
+	for _, port := range []int{portA, portB} {
+		Expect(loopbackPackets(ctx, ns, story, port)).To(BeNumerically(">=", packets), "after its restart the container on port %d must still be in the network namespace of the Pod\n%s", port, story)
 	}
+	Expect(after.Pod.Status.PodIP).To(Equal(ip), "after the restart of its containers the Pod must still have its IP\n%s", story)
 	return after
 }
 
