@@ -105,7 +105,7 @@ func Defaults() Options {
 		Profile: Full,
 		Name:    "podproof",
 		Workers: 2,
-		Procs:   10,
+		Procs:   8,
 		Repeat:  1,
 		Out:     filepath.Join("reports", "out"),
 	}
