@@ -106,7 +106,7 @@ func (e Exemption) plus(other Exemption) Exemption {
 
 // deviationOf finds the known deviation from a law in the version of Kubernetes that treats
 // the pod: nil if it has none, an error if that cannot be told.
-type deviationOf = func(law string, story *journal.Story) (*reports.Deviation, error)
+type deviationOf = func(id string, story *journal.Story) (*reports.Deviation, error)
 
 func newTally() LawTally {
 	return LawTally{

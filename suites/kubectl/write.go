@@ -173,10 +173,10 @@ var _ = Describe("kubectl apply", func() {
 				Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a change of the environment of container %s must be refused as Invalid (422), but it returned: %v\n%s", container, err, story)
 			}
 			spec.Must(patch("containers", "w", `"image":"`+image+`"`))
-			expectRestartedInPlace(ctx, ns, story, "w", image, int32(round+1))
+			expectRestartedInPlace(ctx, story, "w", image, int32(round+1))
 		}
 		spec.Must(patch("initContainers", "beside", `"image":"`+ns.Cluster.WitnessTwin+`"`))
-		expectRestartedInPlace(ctx, ns, story, "beside", ns.Cluster.WitnessTwin, 1)
+		expectRestartedInPlace(ctx, story, "beside", ns.Cluster.WitnessTwin, 1)
 		Expect(story).To(pod.NeverBe(pod.Restarted("neighbour", 1)), "a container whose image stays must not restart")
 	})
 
@@ -200,14 +200,14 @@ var _ = Describe("kubectl apply", func() {
 			Expect(refused.Code).To(Equal(1), "applying another environment must fail\n%s", refused)
 			Expect(refused.Stderr).To(ContainSubstring("Forbidden"), "kubectl must say that the server forbids the change\n%s", refused)
 			Expect(apply(build(image, "hello"))).To(Equal("pod/applied configured\n"), "applying another image must change the Pod\n%s", story)
-			expectRestartedInPlace(ctx, ns, story, "w", image, int32(round+1))
+			expectRestartedInPlace(ctx, story, "w", image, int32(round+1))
 		}
 	})
 })
 
 // expectRestartedInPlace waits for the container with the other image and checks the rest
 // of the Pod.
-func expectRestartedInPlace(ctx SpecContext, ns *spec.Space, story *journal.Story, container, image string, restarts int32) {
+func expectRestartedInPlace(ctx SpecContext, story *journal.Story, container, image string, restarts int32) {
 	GinkgoHelper()
 	now := spec.Must(story.Await(ctx, pod.All(pod.Restarted(container, restarts), pod.ContainerRunning(container)))).Pod
 	versions := story.Versions()
