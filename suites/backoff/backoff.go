@@ -72,8 +72,10 @@ const other = "other"
 type firstRestart struct {
 	story     *journal.Story
 	container string
-	gap       time.Duration // between the kubelet's own times, which are whole seconds
-	known     bool
+	// gap is between the kubelet's own times, which are whole seconds, or less where its
+	// node took its time to start the process.
+	gap   time.Duration
+	known bool
 }
 
 func (r firstRestart) atOnce() bool {
@@ -103,6 +105,9 @@ func (r firstRestart) seen(ctx SpecContext) firstRestart {
 	GinkgoHelper()
 	spec.Must(r.story.Await(ctx, pod.All(pod.Restarted(r.container, 1), pod.ContainerRunning(r.container))))
 	r.gap, r.known = reportedGap(pod.Instances(r.story, r.container), 1)
+	if all := untilBegun(r.story, r.container); len(all) > 0 && all[0] >= 0 {
+		r.gap = min(r.gap, all[0])
+	}
 	return r
 }
 

@@ -334,7 +334,7 @@ func (c *climber) read(ctx context.Context, ns *spec.Space, instance int) {
 	if err := compare(c.instances, pod.Instances(c.story, crasher), c.code); err != nil {
 		Fail(fmt.Sprintf("%v\n%s", err, c.story))
 	}
-	c.gaps = spec.Must(witness.Gaps(c.instances))
+	c.gaps, c.began = spec.Must(witness.Gaps(c.instances)), untilBegun(c.story, crasher)
 }
 
 // nextLate fires when the next container will be late for its current rung.

@@ -117,12 +117,16 @@ func TestJudgeTellsALateStepBeforeItHasCome(t *testing.T) {
 	g := NewWithT(t)
 	want := rungs(1, 8, sleeping)
 	waiting := func(gaps []time.Duration, waited float64) course {
-		return course{gaps, seconds(waited)[0]}
+		return course{gaps: gaps, waited: seconds(waited)[0]}
 	}
 	capped := seconds(0.5, 10.2, 20.2, 40.2, 80.2, 160.2, 300.2)
 	g.Expect(judge(want, []course{waiting(capped, 374), waiting(capped, 380)})).To(Succeed(), "one of them may have been restarted without having been reported")
 	g.Expect(judge(want, []course{waiting(capped, 376), waiting(capped, 380)})).To(MatchError(ContainSubstring("restart 8 did not come within 376.0 s")))
 	g.Expect(judge(want, []course{waiting(nil, 25), waiting(nil, 25)})).To(MatchError(ContainSubstring("restart 1 did not come within 25.0 s")))
+	slow := course{gaps: seconds(12), began: seconds(2)}
+	g.Expect(judge(want[:1], []course{slow})).To(Succeed(), "only the node was late with the first restart, and not the kubelet")
+	slow.began[0] = -1
+	g.Expect(judge(want[:1], []course{slow})).To(MatchError(ContainSubstring("restart 1 did not come within 12.0 s")))
 	g.Expect(judge(want, []course{waiting(nil, 25), {}})).To(Succeed(), "the other one has not ended yet")
 	g.Expect(judge(want, []course{waiting(capped, 380), waiting(append(capped, 300*time.Second), 0)})).To(Succeed(), "the other one was in time")
 	g.Expect(judge(want, []course{waiting(capped, 380), waiting(append(capped, 400*time.Second), 0)})).To(MatchError(ContainSubstring("restart 8 did not come within 380.0 s")))
