@@ -175,10 +175,10 @@ func brokenByInstances() []broken {
 			})},
 		{"an error with code 0", "LAW-TERMINATED-REASON", "container c has ended with code 0, and with the reason Error",
 			Plain().Then(Status(After(Running("c", "id-1", 1), Ended("id-0", "Error", 0))))},
-		{"finished before it started", "LAW-TERMINATED-TIMES", "container c finished at 12:00:03, before it started at 12:00:07",
+		{"finished before it started", "LAW-TERMINATED-TIMES", "container c finished at 12:00:03, before it started at 12:00:14",
 			Plain().Then(func(p *corev1.Pod) {
 				s := Terminated("c", "id-0", 0, 1)
-				s.State.Terminated.StartedAt, s.State.Terminated.FinishedAt = at(7), at(3)
+				s.State.Terminated.StartedAt, s.State.Terminated.FinishedAt = at(14), at(3)
 				p.Status.ContainerStatuses = []corev1.ContainerStatus{s}
 			})},
 		{"started after the end", "LAW-STARTED-RUNS", "container c is started, but does not run (terminated Error exit 1)",
@@ -303,4 +303,18 @@ func TestLawsWithAKnownBugAreInTheListOfDeviations(t *testing.T) {
 		listed := slices.ContainsFunc(claims.Deviations(), func(d claims.Deviation) bool { return d.Claim == l.ID })
 		g.Expect(l.Known != nil).To(Equal(listed), "%s: fixtures/claims/deviations.yaml and Law.Known belong together", l.ID)
 	}
+}
+
+func TestAProcessMayEndBeforeItsStartIsNoted(t *testing.T) {
+	ended := func(started, finished int) History {
+		return Plain().Then(func(p *corev1.Pod) {
+			s := Terminated("c", "id-0", 0, 1)
+			s.State.Terminated.StartedAt, s.State.Terminated.FinishedAt = at(started), at(finished)
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{s}
+		})
+	}
+	for _, b := range Check(ended(13, 3)) {
+		NewWithT(t).Expect(b.Law).NotTo(Equal("LAW-TERMINATED-TIMES"), b.Message)
+	}
+	NewWithT(t).Expect(Check(ended(14, 3))).To(ContainElement(HaveField("Law", "LAW-TERMINATED-TIMES")))
 }

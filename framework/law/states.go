@@ -86,11 +86,16 @@ func terminatedReason(c container) string {
 	return ""
 }
 
+// startNoted is how long after the start of a process a runtime may note it: containerd does
+// so when the call that starts the process has returned (StartContainer in its package
+// internal/cri/server). On a slow node a process can have ended before that.
+const startNoted = 10 * time.Second
+
 // terminatedTimes: both times are the runtime's, from the clock of the node. A container
 // that was never started has none, or the beginning of Unix time.
 func terminatedTimes(c container) string {
 	for _, t := range c.ends() {
-		if isSet(t.StartedAt.Time) && isSet(t.FinishedAt.Time) && t.FinishedAt.Before(&t.StartedAt) {
+		if isSet(t.StartedAt.Time) && isSet(t.FinishedAt.Time) && t.FinishedAt.Add(startNoted).Before(t.StartedAt.Time) {
 			return fmt.Sprintf(" finished at %s, before it started at %s", clock(t.FinishedAt.Time), clock(t.StartedAt.Time))
 		}
 	}
