@@ -13,8 +13,9 @@ import (
 const slowStart = 5 * time.Second
 
 // slowProcess is the same from a container that is created to its process, which takes a
-// tenth of a second or two as a rule.
-const slowProcess = 2 * time.Second
+// tenth of a second or two as a rule. It is not less, because this excuses whatever is late
+// in the spec, also much later.
+const slowProcess = slowStart
 
 // tooSlow says why a spec for which something came too late tells nothing about the
 // cluster: none of its pods was started in a usual time, or a container of one of them was

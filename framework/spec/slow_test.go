@@ -68,8 +68,8 @@ func TestTooSlow(t *testing.T) {
 		"its others are not there yet":    {[]*journal.Story{told(event{"Started", 8}, status{1, waiting("ContainerCreating")})}, "at least 8.0 s"},
 		"its event was late":              {[]*journal.Story{told(event{"Started", 9}, status{7, running})}, "at least 7.0 s"},
 		"its event was early":             {[]*journal.Story{told(event{"Started", -1}, status{45, running})}, ""},
-		"a process was slow to start":     {[]*journal.Story{between(3, "spec.containers{w}")}, "took 3.0 s to start"},
-		"no process was slow to start":    {[]*journal.Story{between(2, "spec.containers{w}")}, ""},
+		"a process was slow to start":     {[]*journal.Story{between(6, "spec.containers{w}")}, "took 6.0 s to start"},
+		"no process was slow to start":    {[]*journal.Story{between(5, "spec.containers{w}")}, ""},
 		"another container came between":  {[]*journal.Story{between(9, "spec.containers{x}")}, ""},
 		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "at least 45.0 s"},
 	} {
