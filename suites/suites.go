@@ -239,7 +239,7 @@ func ownEnvironment(ctx SpecContext) *setup.Environment {
 }
 
 var _ = SynchronizedAfterSuite(func() {}, func(ctx SpecContext) {
-	run.gates = spec.Gates()
+	run.gates = spec.Gates(ctx)
 	if run.env != nil && run.env.Cluster != nil && run.env.Stays() {
 		ground, err := run.env.Ground()
 		spec.Do(err)

@@ -50,14 +50,9 @@ func (c container) isProbed() bool {
 	return c.spec.StartupProbe != nil || c.spec.ReadinessProbe != nil
 }
 
-// endedWith tells of a container that ended, or that waits after its end, with which code.
+// endedWith says whether this instance or the one before ended with the code.
 func (c container) endedWith(code int32) bool {
-	for _, t := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
-		if t != nil && t.ExitCode == code {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.ends(), func(t *corev1.ContainerStateTerminated) bool { return t.ExitCode == code })
 }
 
 // lost says that the kubelet made up the container's end, for it could not find the

@@ -58,8 +58,8 @@ func waitingReason(c container) string {
 	return " waits without a reason"
 }
 
-// ends are the ends that a status tells of: that of the instance itself, and that of the
-// one before.
+// ends are the ends that a status shows: that of the instance itself, and that of the one
+// before.
 func (c container) ends() []*corev1.ContainerStateTerminated {
 	var all []*corev1.ContainerStateTerminated
 	for _, t := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {

@@ -111,6 +111,11 @@ func (s *Space) Witness(name string, args []string, opts ...pod.ContainerOption)
 	return pod.Container(name, s.Cluster.WitnessImage, args, opts...)
 }
 
+// InitContainer is an init container of the witness image that does what args say.
+func (s *Space) InitContainer(name string, args []string, opts ...pod.ContainerOption) pod.Option {
+	return pod.InitContainer(name, s.Cluster.WitnessImage, args, opts...)
+}
+
 // Sidecar is an init container of the witness image that goes on beside the containers.
 func (s *Space) Sidecar(name string, args []string, opts ...pod.ContainerOption) pod.Option {
 	return pod.Sidecar(name, s.Cluster.WitnessImage, args, opts...)

@@ -214,6 +214,11 @@ func EnvField(name, fieldPath string) ContainerOption {
 	}
 }
 
+// NeverPull has the kubelet take the image only if it is on the node.
+func NeverPull() ContainerOption {
+	return func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }
+}
+
 // Port names a port of the container.
 func Port(name string, number int) ContainerOption {
 	return func(c *corev1.Container) {

@@ -23,23 +23,22 @@ type Bound struct {
 	Most time.Duration
 	// Must begins the message of a failure: "SIGTERM must come when the hook has ended".
 	Must string
-	// Claim is the ID of the claim that the time belongs to, for a spec that proves
-	// several; "" is the spec's only one.
-	Claim string
 }
 
-// Judge puts the measured time into the report, and fails the spec when it is out of the
-// bound. The evidence, such as the story of a Pod, ends the message.
+// Judge puts the measured time into the report, and fails the spec, which proves one claim,
+// when it is out of the bound. The evidence, such as the story of a Pod, ends the message.
 func (b Bound) Judge(took time.Duration, evidence fmt.Stringer) {
 	GinkgoHelper()
-	claim.MeasureTime(b.Claim, b.What, b.Documented, took, b.broken(took) == "")
-	message := fmt.Sprintf("%s, but %s\n%s", b.Must, b.broken(took), evidence)
-	switch {
-	case took < b.Least:
-		Fail(message)
-	case b.Most > 0 && took > b.Most:
-		Late(message)
+	broken := b.broken(took)
+	claim.MeasureTime("", b.What, b.Documented, took, broken == "")
+	if broken == "" {
+		return
 	}
+	message := fmt.Sprintf("%s, but %s\n%s", b.Must, broken, evidence)
+	if took < b.Least {
+		Fail(message)
+	}
+	Late(message)
 }
 
 // broken says how the time is out of the bound, "" when it is not.
@@ -60,7 +59,7 @@ func Measured(what, documented, measured string, ok bool) {
 	claim.Measure(reports.Measurement{What: what, Documented: documented, Measured: measured, OK: ok})
 }
 
-// Observed puts a time into the report for which no bound is promised.
+// Observed puts a time into the report for which no bound is promised. It asserts nothing.
 func Observed(what, documented string, took time.Duration) {
-	Bound{What: what, Documented: documented}.Judge(took, nil)
+	claim.MeasureTime("", what, documented, took, true)
 }

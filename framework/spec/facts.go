@@ -62,7 +62,6 @@ func detect(ctx context.Context, g *namespace.Ground) (claim.Facts, error) {
 	} else {
 		found(claims.NeedSecondNode, false, "", "no two of the nodes can run pods")
 	}
-	f.Gates, gatesUnknown = gates(ctx, g)
 	found(claims.NeedCgroupV2, g.Cluster.Cgroup == "v2", "the nodes use cgroup v2", "the cgroup version of the nodes is "+cmp.Or(g.Cluster.Cgroup, "unknown"))
 	// A cluster can be tested without a kubectl; what is lost are the parts of
 	// claims that need one.
@@ -107,18 +106,18 @@ func maybeTooOld(c claims.Claim, server *version.Version) bool {
 // gateTime bounds how long the API server may take to tell of its feature gates.
 const gateTime = 5 * time.Second
 
-// gates asks the API server for the feature gates that claims name.
-func gates(ctx context.Context, g *namespace.Ground) (map[string]bool, error) {
-	names := gateNames()
-	if len(names) == 0 {
-		return nil, nil
-	}
-	if g.Cluster.Confined() {
-		return nil, errConfined
-	}
-	ctx, cancel := context.WithTimeout(ctx, gateTime)
-	defer cancel()
-	return g.API.Gates(ctx, names)
+// learnGates asks the API server once for the feature gates that claims name. That is for
+// the specs of these claims and for the record: most test processes need not ask.
+func learnGates(ctx context.Context) {
+	gatesOnce.Do(func() {
+		gatesUnknown = errConfined
+		if ground.Cluster.Confined() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, gateTime)
+		defer cancel()
+		facts.Gates, gatesUnknown = ground.API.Gates(ctx, gateNames())
+	})
 }
 
 func gateNames() []string {
@@ -133,10 +132,11 @@ func gateNames() []string {
 
 // Gates says of the feature gates that claims name whether they are on, or why that is
 // not known. It is for the record; claims whose gate is off are not judged.
-func Gates() map[string]string {
+func Gates(ctx context.Context) map[string]string {
 	if ground == nil {
 		return nil // set-up did not get that far
 	}
+	learnGates(ctx)
 	said := map[string]string{}
 	for _, name := range gateNames() {
 		on, known := facts.Gates[name]

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -34,7 +35,8 @@ const (
 var (
 	ground *namespace.Ground
 	facts  claim.Facts
-	// gatesUnknown is why the feature gates are not among the facts.
+	// gatesOnce guards learnGates, and gatesUnknown is why it learned nothing.
+	gatesOnce    sync.Once
 	gatesUnknown error
 	// runDir is the run's directory, for evidence.
 	runDir string
@@ -83,6 +85,9 @@ func atLevel(level string) *Space {
 	BeforeEach(func(ctx SpecContext) {
 		labels := CurrentSpecReport().Labels()
 		for _, c := range claim.Of(labels) {
+			if c.Gate != "" {
+				learnGates(ctx)
+			}
 			if reason := facts.NotApplicable(c, claim.PartsOf(labels)...); reason != "" {
 				Skip(reason)
 			}

@@ -96,6 +96,11 @@ func requests(lines []record.Line) []record.Request {
 	return all
 }
 
+// From returns the lines of one sender, by its ID.
+func From(lines []record.Line, id string) []record.Line {
+	return only(lines, func(l record.Line) bool { return l.ID == id })
+}
+
 func only(lines []record.Line, keep func(record.Line) bool) []record.Line {
 	var kept []record.Line
 	for _, l := range lines {

@@ -5,7 +5,6 @@ package backoff
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -138,7 +137,7 @@ func crashAfter(ctx SpecContext, ns *spec.Space, name string) firstRestart {
 // heldBack reports whether the kubelet said that it delayed a restart of the container.
 func heldBack(story *journal.Story, container string) bool {
 	return slices.ContainsFunc(story.Events(), func(e journal.Event) bool {
-		return e.Event.Reason == "BackOff" && strings.Contains(e.Event.InvolvedObject.FieldPath, "{"+container+"}")
+		return e.Event.Reason == "BackOff" && pod.IsAbout(e.Event, container)
 	})
 }
 

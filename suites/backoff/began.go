@@ -1,7 +1,6 @@
 package backoff
 
 import (
-	"strings"
 	"time"
 
 	"github.com/podproof/podproof/framework/journal"
@@ -11,7 +10,7 @@ import (
 // untilBegun is how long after the end of an instance the kubelet began to start the next one,
 // for each restart of the container in order; -1 where that is not known. A process starts
 // later than that, on a busy machine by many seconds, in which no delay is left: the kubelet
-// gets the image, of which it tells by an event, only when the delay is over.
+// gets the image only when the delay is over, and records an event then.
 //
 // Both times are the kubelet's, cut to whole seconds, so that a delay of 10 s is never less.
 // Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (start in SyncPod, doBackOff).
@@ -48,7 +47,7 @@ func endBefore(instances []pod.Instance, restart int) (ended time.Time, more boo
 // for this restart is too low and it is not taken for that of another one.
 func imageOf(story *journal.Story, container string, restart int) time.Time {
 	for _, e := range story.Events() {
-		if e.Event.Reason == "Pulled" && strings.Contains(e.Event.InvolvedObject.FieldPath, "{"+container+"}") && int(e.Event.Count) == restart+1 {
+		if e.Event.Reason == "Pulled" && pod.IsAbout(e.Event, container) && int(e.Event.Count) == restart+1 {
 			return e.Event.LastTimestamp.Time
 		}
 	}

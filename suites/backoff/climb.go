@@ -78,15 +78,15 @@ func (l lives) args() []string {
 // beside makes the pod of a crasher. The recorder beside it outlives the crasher and
 // serves what it wrote.
 func (l lives) beside(ns *spec.Space, name string, args []string, options ...pod.ContainerOption) *corev1.Pod {
-	image, mount := ns.Cluster.WitnessImage, pod.Mount("shared", "/shared")
+	mount := pod.Mount("shared", "/shared")
 	recorder := witness.Serve(witness.HTTP(port))
 	options = append(options, mount)
 	all := []pod.Option{pod.Volume("shared")}
 	switch l.place {
 	case initContainer:
-		all = append(all, pod.Sidecar("recorder", image, recorder, mount), pod.InitContainer(crasher, image, args, options...), ns.Witness("app", witness.Run()))
+		all = append(all, ns.Sidecar("recorder", recorder, mount), ns.InitContainer(crasher, args, options...), ns.Witness("app", witness.Run()))
 	case sidecar:
-		all = append(all, pod.Sidecar("recorder", image, recorder, mount), pod.Sidecar(crasher, image, args, options...), ns.Witness("app", witness.Run()))
+		all = append(all, ns.Sidecar("recorder", recorder, mount), ns.Sidecar(crasher, args, options...), ns.Witness("app", witness.Run()))
 	default:
 		all = append(all, ns.Witness("recorder", recorder, mount), ns.Witness(crasher, args, options...))
 	}
@@ -173,7 +173,7 @@ type unseen struct{ error }
 
 func (u unseen) Unwrap() error { return u.error }
 
-// follow tells of the ends of all instances up to the one before restart last+1.
+// follow reports the end of each instance up to the one before restart last+1.
 func follow(ctx context.Context, climbers []*climber, last int) <-chan news {
 	// The buffer holds all news, so no goroutine is left blocked when the spec goes on.
 	arriving := make(chan news, len(climbers)*(last+1))

@@ -106,7 +106,7 @@ var _ = Describe("Deleting a Pod", func() {
 		// each core took 10.7 s.
 		const patient, most = 100 * time.Second, 60 * time.Second
 		story := spec.Must(ns.Create(ctx, pod.New("obedient", pod.Grace(int64(patient/time.Second)),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(9)))),
+			ns.Sidecar("sidecar", witness.Run(witness.OnTerm(witness.ExitWith(9)))),
 			ns.Witness("quick", witness.Run(witness.OnTerm(witness.ExitWith(0)))),
 			ns.Witness("slow", witness.Run(witness.OnTerm(witness.LingerThen(linger, 0)))))))
 		for _, container := range []string{"sidecar", "quick", "slow"} {
@@ -158,7 +158,7 @@ var _ = Describe("Deleting a Pod", func() {
 			flags []string
 		}{
 			{pod.New("forced", ns.Witness("w", stays)), pod.ContainerRunning("w"), corev1.PodRunning, []string{"--force"}},
-			{pod.New("forced-with-zero", pod.InitContainer("init", ns.Cluster.WitnessImage, stays), ns.Witness("w", stays)), pod.ContainerRunning("init"), corev1.PodPending, []string{"--grace-period=0", "--force"}},
+			{pod.New("forced-with-zero", ns.InitContainer("init", stays), ns.Witness("w", stays)), pod.ContainerRunning("init"), corev1.PodPending, []string{"--grace-period=0", "--force"}},
 		}
 		stories := map[string]*journal.Story{}
 		for _, c := range cases {

@@ -43,7 +43,7 @@ func (s space) held() []*heldPod {
 			s.Witness("obeys", witness.Run(witness.OnTerm(witness.ExitWith(3)))), s.Witness("ignores", stays))...),
 			running: []string{"obeys", "ignores"}, when: betweenInstances("fails"), grace: -1, during: corev1.PodRunning, after: corev1.PodFailed,
 			exits: map[string]int32{"fails": 4, "obeys": 3, "ignores": 137}, status: "Error", ignores: "ignores"},
-		{pod: pod.New("initialises", append(keep, pod.InitContainer("init", s.Cluster.WitnessImage, stays), s.Witness("w", stays))...),
+		{pod: pod.New("initialises", append(keep, s.InitContainer("init", stays), s.Witness("w", stays))...),
 			running: []string{"init"}, when: pod.ContainerRunning("init"), grace: -1, during: corev1.PodPending, after: corev1.PodFailed,
 			exits: map[string]int32{"init": 137}, ignores: "init"},
 		{pod: pod.New("obeys", append(keep, s.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(time.Second, 0)))))...),

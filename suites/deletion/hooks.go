@@ -25,7 +25,7 @@ func (s space) withHooks(c collector) *corev1.Pod {
 		return pod.PreStop(witness.Command(witness.Run(c.hears(), witness.ID(name), witness.For(hookTakes)))...)
 	}
 	return pod.New("hooks", pod.Grace(100),
-		pod.Sidecar("sidecar", s.Cluster.WitnessImage, process("sidecar"), command("sidecar-hook")),
+		s.Sidecar("sidecar", process("sidecar"), command("sidecar-hook")),
 		s.Witness("w", process("w"), command("w-hook")),
 		// The answer to this hook comes late and with an error, which ends it all the same.
 		s.Witness("asked", witness.Serve(c.hears(), witness.ID("asked"), witness.HTTP(hookPort), witness.Script("/live", witness.Always(200))),

@@ -34,7 +34,7 @@ var _ = Describe("A container of a Pod that is being deleted", func() {
 		}
 		args, ready := onRequest(sidecarPort)
 		leaves, stays := container("leaves", leavesPort), container("stays", staysPort)
-		deleted := spec.Must(ns.Create(ctx, pod.New("deleted", pod.Restart(corev1.RestartPolicyAlways), pod.Grace(60), pod.Sidecar("sidecar", ns.Cluster.WitnessImage, args, ready), leaves, stays)))
+		deleted := spec.Must(ns.Create(ctx, pod.New("deleted", pod.Restart(corev1.RestartPolicyAlways), pod.Grace(60), ns.Sidecar("sidecar", args, ready), leaves, stays)))
 		control := spec.Must(ns.Create(ctx, pod.New("control", pod.Restart(corev1.RestartPolicyAlways), pod.Grace(1), leaves)))
 		spec.Must(deleted.Await(ctx, pod.Ready()))
 		spec.Must(control.Await(ctx, pod.Ready()))

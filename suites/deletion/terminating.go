@@ -52,7 +52,6 @@ var _ = Describe("A Pod that is being deleted", func() {
 	})
 
 	It("reaches a terminal phase before it is gone, also when it never ran", claim.Proves("DELETE-04"), func(ctx SpecContext) {
-		absent := func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }
 		cases := []struct {
 			pod   *corev1.Pod
 			phase corev1.PodPhase
@@ -62,8 +61,8 @@ var _ = Describe("A Pod that is being deleted", func() {
 			// It is deleted before its third instance, for which the kubelet waits for 10 s.
 			{pod.New("keeps-failing", pod.Restart(corev1.RestartPolicyOnFailure), ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(3)))), corev1.PodFailed},
 			// Its init container does as it is told, but then its container never runs.
-			{pod.New("initialises", pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(0)))), ns.Witness("w", witness.Run())), corev1.PodFailed},
-			{pod.New("never-ran", pod.Container("w", "podproof.test/absent:v1", nil, absent)), corev1.PodFailed},
+			{pod.New("initialises", ns.InitContainer("init", witness.Run(witness.OnTerm(witness.ExitWith(0)))), ns.Witness("w", witness.Run())), corev1.PodFailed},
+			{pod.New("never-ran", pod.Container("w", "podproof.test/absent:v1", nil, pod.NeverPull())), corev1.PodFailed},
 		}
 		stories := map[string]*journal.Story{}
 		for _, c := range cases {

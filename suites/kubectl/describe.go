@@ -18,10 +18,10 @@ var _ = Describe("kubectl describe pod", func() {
 	ns := spec.Namespace()
 
 	It("shows where a Pod is, how its containers are and were, and its events", claim.Proves("CLI-DESC-01"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume("state"),
-			pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
-			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run()),
-			ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
+		story := spec.Must(ns.Create(ctx, pod.New("told", pod.Volume(spec.State),
+			ns.InitContainer("prepares", witness.Run(witness.For(0))),
+			ns.Sidecar("beside", witness.Run()),
+			ns.Lives("again", witness.ExitAfter(short, 3), witness.Forever),
 			ns.Witness("once", witness.Run()))))
 		story, p, err := ns.AwaitLastState(ctx, story, "again", pod.All(pod.Restarted("again", 1), pod.Ready()))
 		spec.Do(err)

@@ -59,8 +59,8 @@ var _ = Describe("kubectl exec", func() {
 	})
 
 	It("brings back all output of much input, and each exit code, from a container that was restarted", claim.Proves("CLI-EXEC-01"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Volume("state"),
-			ns.Witness("w", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 1), witness.Forever)), pod.Mount("state", "/state")))))
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Volume(spec.State),
+			ns.Lives("w", witness.ExitAfter(short, 1), witness.Forever))))
 		spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))
 		soon, cancel := context.WithTimeout(ctx, execTime)
 		defer cancel()
@@ -193,9 +193,9 @@ var whoami = witness.Command(witness.Inform(name))
 // run, the second one for the second time, and one that has ended.
 func several(ctx SpecContext, ns *spec.Space) *journal.Story {
 	GinkgoHelper()
-	p := pod.New("several", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume("state"),
-		pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0)), pod.Env(name, "prepares")),
-		pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(), pod.Env(name, "beside")),
+	p := pod.New("several", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(spec.State),
+		ns.InitContainer("prepares", witness.Run(witness.For(0)), pod.Env(name, "prepares")),
+		ns.Sidecar("beside", witness.Run(), pod.Env(name, "beside")),
 		ns.Witness("first", witness.Run(), pod.Env(name, "first")),
 		ns.Witness("second", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 1), witness.Forever)), pod.Env(name, "second"), pod.Mount("state", "/state")),
 		ns.Witness("ended", witness.Run(witness.For(0)), pod.Env(name, "ended")),

@@ -33,7 +33,7 @@ var _ = Describe("kubectl logs --follow", func() {
 
 	It("brings each line as its container writes it, and ends when this container ends", claim.Proves("CLI-LOGS-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("followed",
-			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(besidePort))),
+			ns.Sidecar("beside", witness.Serve(witness.HTTP(besidePort))),
 			ns.Witness("quiet", witness.Run()),
 			ns.Witness("talker", witness.Serve(witness.HTTP(talkPort))))))
 		running := spec.Must(story.Await(ctx, pod.All(pod.AllRunning(), pod.ContainerRunning("beside"))))

@@ -108,7 +108,7 @@ var exits = map[string]int{"prepares": 0, "good": 0, "w": 1}
 func ended(ctx SpecContext, ns *spec.Space) *journal.Story {
 	GinkgoHelper()
 	return spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever),
-		pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
+		ns.InitContainer("prepares", witness.Run(witness.For(0))),
 		ns.Witness("aloud", witness.Say(strings.Join(asides(), "\n"))),
 		ns.Witness("good", witness.Run(witness.For(0))),
 		ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1))))))
@@ -123,9 +123,9 @@ func ended(ctx SpecContext, ns *spec.Space) *journal.Story {
 // ones show it and have an empty log.
 func loggers(ctx SpecContext, ns *spec.Space, previous func(*journal.Story) []record.Line) (*journal.Story, []record.Line) {
 	GinkgoHelper()
-	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume("state"),
-		pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(witness.ID("beside"))),
-		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")),
+	story := spec.Must(ns.Create(ctx, pod.New("logs", pod.Volume(spec.State),
+		ns.Sidecar("beside", witness.Run(witness.ID("beside"))),
+		ns.Lives("again", witness.ExitAfter(short, 3), witness.Forever),
 		pod.Container("absent", noRegistry, nil),
 	)))
 	story = awaitLogger(ctx, ns, story)
@@ -154,8 +154,8 @@ const thriceTime = 30 * time.Second
 // thrice creates a Pod with a container whose third instance runs.
 func thrice(ctx SpecContext, ns *spec.Space, name string) *journal.Story {
 	GinkgoHelper()
-	story := spec.Must(ns.Create(ctx, pod.New(name, pod.Volume("state"),
-		ns.Witness("again", witness.Run(witness.Schedule("/state/count", witness.ExitAfter(short, 3), witness.Forever)), pod.Mount("state", "/state")))))
+	story := spec.Must(ns.Create(ctx, pod.New(name, pod.Volume(spec.State),
+		ns.Lives("again", witness.ExitAfter(short, 3), witness.Forever))))
 	spec.Must(story.Await(ctx, pod.All(pod.Restarted("again", 1), pod.ContainerRunning("again"))))
 	spec.Must(ns.AwaitStarted(ctx, story, "again"))
 	// Another image restarts the container without a delay.
@@ -218,7 +218,7 @@ func expectInstance(lines []record.Line, index int, must string, story *journal.
 var _ = Describe("kubectl events", func() {
 	ns := spec.Namespace()
 
-	It("tells of each container whose image cannot be pulled", claim.Proves("CLI-EVENTS-01"), func(ctx SpecContext) {
+	It("shows each container whose image cannot be pulled", claim.Proves("CLI-EVENTS-01"), func(ctx SpecContext) {
 		// An init container that does not start keeps the others from starting.
 		early := spec.Must(ns.Create(ctx, pod.New("imageless-init", pod.InitContainer("prepares", noRegistry, nil), ns.Witness("present", witness.Run()))))
 		story := imageless(ctx, ns)

@@ -77,9 +77,9 @@ func statuses(ns *spec.Space) []status {
 	stays := ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore)))
 	completes, fails := ns.Witness("w", witness.Run(witness.For(short))), ns.Witness("w", witness.Run(witness.For(short), witness.ExitCode(1)))
 	init := func(name string, options ...witness.RunOption) pod.Option {
-		return pod.InitContainer(name, ns.Cluster.WitnessImage, witness.Run(options...))
+		return ns.InitContainer(name, witness.Run(options...))
 	}
-	beside := pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run())
+	beside := ns.Sidecar("beside", witness.Run())
 	isPending := func(name string, when journal.State, shown string, options ...pod.Option) status {
 		return status{pod: pod.New(name, options...), when: when, phase: corev1.PodPending, shown: shown}
 	}
@@ -92,7 +92,7 @@ func statuses(ns *spec.Space) []status {
 		// Once the container has ended, its reason takes precedence over the Pod's own,
 		// DeadlineExceeded, which a busy kubelet may publish earlier.
 		{pod: pod.New("overdue", never, pod.Deadline(1), pod.Grace(1), stays), when: pod.All(failedBy("DeadlineExceeded"), pod.ContainerTerminated("w")), phase: corev1.PodFailed, shown: "Error"},
-		isPending("without-image", pod.ContainerWaiting("w", "ErrImageNeverPull"), "ErrImageNeverPull", pod.Container("w", "podproof.test/absent:v1", nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever })),
+		isPending("without-image", pod.ContainerWaiting("w", "ErrImageNeverPull"), "ErrImageNeverPull", pod.Container("w", "podproof.test/absent:v1", nil, pod.NeverPull())),
 		isPending("without-volume", pod.ContainerWaiting("w", "ContainerCreating"), "ContainerCreating", missingVolume, ns.Witness("w", witness.Run(), pod.Mount("missing", "/missing"))),
 		isPending("initialises", pod.ContainerRunning("second"), "Init:1/2", onFailure, init("first", witness.For(0)), init("second"), stays),
 		isPending("gated", pod.Condition(corev1.PodScheduled, corev1.ConditionFalse, "SchedulingGated"), "SchedulingGated", pod.Gated(), stays),

@@ -152,7 +152,7 @@ var _ = Describe("kubectl apply", func() {
 
 	It("changes nothing for what is the same, an image in place, and refuses an environment", claim.Proves("CLI-APPLY-01"), func(ctx SpecContext) {
 		p := pod.New("applied", ns.Witness("neighbour", witness.Run()), ns.Witness("w", witness.Run(), pod.Env("GREETING", "hello")),
-			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(), pod.Env("GREETING", "hello")))
+			ns.Sidecar("beside", witness.Run(), pod.Env("GREETING", "hello")))
 		story := spec.Must(ns.Create(ctx, p))
 		spec.Must(story.Await(ctx, pod.Ready()))
 		patch := func(list, container, change string) (*corev1.Pod, error) {

@@ -47,8 +47,8 @@ var _ = Describe("A Pod that fails", func() {
 	It("in its init container becomes Failed, or stays Pending where that is restarted", claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
 		start := func(name string, policy corev1.RestartPolicy) *journal.Story {
 			return spec.Must(ns.Create(ctx, pod.New(name, pod.Restart(policy),
-				pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run()),
-				pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short), witness.ExitCode(1))),
+				ns.Sidecar("sidecar", witness.Run()),
+				ns.InitContainer("init", witness.Run(witness.For(short), witness.ExitCode(1))),
 				ns.Witness("w", witness.Run()))))
 		}
 		never, always := start("init-to-be-left", corev1.RestartPolicyNever), start("init-to-be-restarted", corev1.RestartPolicyAlways)

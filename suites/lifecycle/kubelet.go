@@ -44,8 +44,8 @@ var _ = Describe("The kubelet", func() {
 		// There is no probe: a failing one would make the kubelet check the Pod, even if
 		// it has not noticed the end.
 		story := spec.Must(ns.Create(ctx, pod.New("ending", pod.Restart(corev1.RestartPolicyNever),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(initPort))),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(sidecarPort))),
+			ns.InitContainer("init", witness.Serve(witness.HTTP(initPort))),
+			ns.Sidecar("sidecar", witness.Serve(witness.HTTP(sidecarPort))),
 			ns.Witness("c0", witness.Serve(witness.HTTP(port))),
 			ns.Witness("c1", witness.Serve(witness.HTTP(port+1))))))
 
@@ -88,7 +88,7 @@ var _ = Describe("The kubelet", func() {
 	It("puts right a phase that somebody else has written, also when nothing happens to the Pod", claim.Proves("KUBELET-02"), func(ctx SpecContext) {
 		idle := spec.Must(ns.Create(ctx, pod.New("idle", ns.Witness("w", witness.Run()))))
 		// It never starts, so Running is wrong.
-		stuck := spec.Must(ns.Create(ctx, pod.New("stuck", pod.Container("w", absentImage, nil, func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))))
+		stuck := spec.Must(ns.Create(ctx, pod.New("stuck", pod.Container("w", absentImage, nil, pod.NeverPull()))))
 		spec.Must(idle.Await(ctx, pod.InPhase(corev1.PodRunning)))
 		spec.Must(stuck.Await(ctx, pod.ContainerWaiting("w", "ErrImageNeverPull")))
 		cases := []struct {

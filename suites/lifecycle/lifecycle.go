@@ -50,7 +50,7 @@ var _ = Describe("A Pod's life", func() {
 
 	It("only goes forward, to Succeeded", claim.Proves("LC-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("good", pod.Restart(corev1.RestartPolicyNever),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short))), ns.Witness("w", witness.Run(witness.For(short))))))
+			ns.InitContainer("init", witness.Run(witness.For(short))), ns.Witness("w", witness.Run(witness.For(short))))))
 		spec.Must(story.Await(ctx, pod.InPhase(corev1.PodSucceeded)))
 		spec.Do(ns.Delete(ctx, story, -1))
 		spec.Must(story.AwaitGone(ctx))
@@ -71,7 +71,7 @@ var _ = Describe("A Pod's life", func() {
 		const started = "/started"
 		story := spec.Must(ns.Create(ctx, pod.New("restarting", pod.Volume("state"),
 			// Each instance of the sidecar runs for some seconds before it has started.
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port), witness.Script(started, witness.Times(2, 503), witness.Always(200))),
+			ns.Sidecar("sidecar", witness.Serve(witness.HTTP(port), witness.Script(started, witness.Times(2, 503), witness.Always(200))),
 				pod.Startup(pod.HTTPGet(port, started), pod.Threshold(60))),
 			ns.Witness("w", witness.Run(witness.Schedule("/state/n", witness.ExitAfter(short, 0), witness.Forever), witness.OnTerm(witness.ExitWith(0))), pod.Mount("state", "/state")))))
 		restarted := spec.Must(story.Await(ctx, pod.All(pod.Restarted("w", 1), pod.ContainerRunning("w"))))

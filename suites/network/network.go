@@ -31,7 +31,7 @@ var _ = Describe("A Pod", func() {
 	ns := spec.Namespace()
 
 	It("groups one or more containers on one node", claim.Proves("DEF-02"), func(ctx SpecContext) {
-		initOnly := pod.New("without", pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run()))
+		initOnly := pod.New("without", ns.InitContainer("init", witness.Run()))
 		for _, without := range []*corev1.Pod{pod.New("without"), initOnly} {
 			_, err := ns.Create(ctx, without)
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod without containers (init containers: %d) must be refused as invalid, but the API server returned: %v", len(without.Spec.InitContainers), err)
@@ -45,7 +45,7 @@ var _ = Describe("A Pod", func() {
 				containers = append(containers, ns.Witness(fmt.Sprintf("c%d", i), witness.Run()))
 			}
 			if n == 2 {
-				containers = append(containers, pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(0))), pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run()))
+				containers = append(containers, ns.InitContainer("init", witness.Run(witness.For(0))), ns.Sidecar("beside", witness.Run()))
 			}
 			stories[n] = spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("of-%d", n), containers...)))
 		}
@@ -64,7 +64,7 @@ var _ = Describe("A Pod", func() {
 
 	It("lends its one network namespace to all its containers", claim.Proves("NET-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("shared",
-			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(portBeside)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portBeside, "/"))),
+			ns.Sidecar("beside", witness.Serve(witness.HTTP(portBeside)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portBeside, "/"))),
 			ns.Witness("a", witness.Serve(witness.HTTP(portA)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portA, "/"))),
 			ns.Witness("b", witness.Serve(witness.HTTP(portB)), pod.EnvField("POD_IP", "status.podIP"), pod.Readiness(pod.HTTPGet(portB, "/"))),
 			ns.Witness("udp", witness.Collect(portSeries, portUDP)),
@@ -133,7 +133,7 @@ var _ = Describe("A Pod's address", func() {
 		for i := range pods {
 			containers := []pod.Option{ns.Witness("w", witness.Serve(witness.HTTP(portA)), pod.Readiness(pod.HTTPGet(portA, "/")))}
 			if i == pods-1 {
-				containers = append(containers, ns.Witness("other", witness.Run()), pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run()))
+				containers = append(containers, ns.Witness("other", witness.Run()), ns.Sidecar("beside", witness.Run()))
 			}
 			stories = append(stories, spec.Must(ns.Create(ctx, pod.New(fmt.Sprintf("own-%d", i), containers...))))
 		}

@@ -63,7 +63,7 @@ var _ = Describe("A Pod's address", func() {
 func servers(ctx SpecContext, ns *spec.Space, where pod.Option) *journal.Story {
 	GinkgoHelper()
 	server := spec.Must(ns.Create(ctx, pod.New("server", where,
-		pod.Sidecar("udp", ns.Cluster.WitnessImage, witness.Collect(portSeries, portUDP)),
+		ns.Sidecar("udp", witness.Collect(portSeries, portUDP)),
 		ns.Witness("w", witness.Serve(witness.HTTP(portA)), pod.Readiness(pod.HTTPGet(portA, "/"))),
 		ns.Witness("again", witness.Serve(witness.HTTP(portB)), pod.Readiness(pod.HTTPGet(portB, "/"))))))
 	ready := spec.Must(server.Await(ctx, pod.Ready()))

@@ -28,7 +28,7 @@ var _ = Describe("A Pod as a unit", func() {
 		for name, containers := range map[string][]pod.Option{
 			"two":      {a, b},
 			"last-two": {ns.Witness("small", witness.Run()), a, b},
-			"sidecar":  {pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Run(), part), a},
+			"sidecar":  {ns.Sidecar("beside", witness.Run(), part), a},
 		} {
 			tooBig[name] = spec.Must(ns.Create(ctx, pod.New("too-big-"+name, containers...)))
 		}

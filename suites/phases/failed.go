@@ -38,7 +38,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 		// Its init container ignores SIGTERM, so that the Pod is still Pending when the
 		// process is killed.
 		pending := spec.Must(ns.Create(ctx, pod.New("pending-too-long", pod.Restart(corev1.RestartPolicyOnFailure), pod.Grace(1),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.Ignore))), ns.Witness("w", witness.Run()))))
+			ns.InitContainer("init", witness.Run(witness.OnTerm(witness.Ignore))), ns.Witness("w", witness.Run()))))
 		spec.Must(inTime.Await(ctx, pod.AllRunning()))
 		// The kubelet stops a Pod past its deadline when it checks the Pod.
 		lookAgain(ctx, ns, inTime)
@@ -88,7 +88,7 @@ var _ = Describe("A Pod becomes Failed", func() {
 		bySignal := func(signal string) []string { return witness.Run(witness.For(short), witness.KillSelf(signal)) }
 		// The kernel protects the first process of a namespace from its own signals, so
 		// the witness must not be that process. It does not protect it from lack of memory.
-		killed := start("killed", pod.ShareProcesses(), pod.InitContainer("w", ns.Cluster.WitnessImage, bySignal("KILL")), ns.Witness("other", witness.Run()))
+		killed := start("killed", pod.ShareProcesses(), ns.InitContainer("w", bySignal("KILL")), ns.Witness("other", witness.Run()))
 		terminated := start("terminated", pod.ShareProcesses(), ends(ns, "other", 0), ns.Witness("w", bySignal("TERM")))
 		greedy := start("greedy", ns.Witness("w", witness.TakeMemory(demanded), limitMemory))
 

@@ -37,7 +37,7 @@ func (o *outage) prepare(ctx SpecContext) {
 	o.elsewhere = spec.Must(ns.Create(ctx, pod.New("elsewhere", pod.Grace(1), ns.Witness("w", witness.Run(witness.OnTerm(witness.ExitWith(0)))))))
 	o.evicted = spec.Must(ns.Create(ctx, onReservedNode("evicted", toleration, ns.Witness("w", witness.Run()), furnished)))
 	o.patient = spec.Must(ns.Create(ctx, onReservedNode("patient", time.Hour, ns.Witness("w", witness.Run(witness.Beat(500*time.Millisecond))))))
-	o.starting = spec.Must(ns.Create(ctx, onReservedNode("starting", toleration, pod.Container("w", absentImage, witness.Run(), neverPulled), furnished)))
+	o.starting = spec.Must(ns.Create(ctx, onReservedNode("starting", toleration, pod.Container("w", absentImage, witness.Run(), pod.NeverPull()), furnished)))
 	for _, story := range []*journal.Story{o.elsewhere, o.evicted, o.patient} {
 		spec.Must(story.Await(ctx, pod.Ready()))
 	}

@@ -1,7 +1,6 @@
 package phases
 
 import (
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,10 +25,6 @@ const refusedImage = "127.0.0.1:1/podproof/absent:v1"
 // retried is the longest time until the kubelet tries again to create a container.
 // Source: pkg/kubelet/pod_workers.go (completeWork), backOffPeriod in kubelet.go.
 const retried = 15 * time.Second
-
-// neverPulled makes the kubelet give up on a missing image at once, without a
-// pull.
-func neverPulled(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }
 
 var _ = Describe("A Pod is Pending", func() {
 	ns := spec.Namespace()
@@ -71,13 +66,13 @@ var _ = Describe("A Pod is Pending", func() {
 	})
 
 	It("while no node can take it", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
-		image, small := ns.Cluster.WitnessImage, ns.Witness("w", witness.Run())
+		small := ns.Witness("w", witness.Run())
 		tooBig := pod.Requests(corev1.ResourceCPU, "10000") // no node has so many CPUs
 		for name, asks := range map[string][]pod.Option{
 			"unschedulable":   {small, pod.NodeSelector("podproof.test/no-node-has", "this")},
 			"second-too-big":  {small, pod.Restart(corev1.RestartPolicyNever), ns.Witness("second", witness.Run(), tooBig)},
-			"init-too-big":    {small, pod.InitContainer("init", image, witness.Run(), tooBig)},
-			"sidecar-too-big": {small, pod.Sidecar("sidecar", image, witness.Run(), tooBig)},
+			"init-too-big":    {small, ns.InitContainer("init", witness.Run(), tooBig)},
+			"sidecar-too-big": {small, ns.Sidecar("sidecar", witness.Run(), tooBig)},
 		} {
 			story := spec.Must(ns.Create(ctx, pod.New(name, asks...)))
 			p := spec.Must(story.Await(ctx, notScheduled(corev1.PodReasonUnschedulable))).Pod
@@ -87,8 +82,8 @@ var _ = Describe("A Pod is Pending", func() {
 		}
 	})
 
-	It("on a node, too, until the image of its last container can be had, even if another one has ended", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Restart(corev1.RestartPolicyNever), ends(ns, "ended", 1), pod.Container("w", absentImage, witness.Run(), neverPulled))))
+	It("on a node, too, until the image of its last container is there, even if another one has ended", claim.Proves("PHASE-PEND-02"), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, pod.New("bound", pod.Restart(corev1.RestartPolicyNever), ends(ns, "ended", 1), pod.Container("w", absentImage, witness.Run(), pod.NeverPull()))))
 		p := spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerTerminated("ended"), pod.ContainerWaiting("w", "ErrImageNeverPull"))))).Pod
 		Expect(p.Spec.NodeName).NotTo(BeEmpty(), "the Pod must be on a node while its image is missing\n%s", story)
 		Expect(p).To(haveCondition(corev1.PodScheduled, corev1.ConditionTrue), "a Pod on a node must have condition PodScheduled=True\n%s", story)
@@ -101,9 +96,9 @@ var _ = Describe("A Pod is Pending", func() {
 
 	It("while one container serves and the first or the last one was never created, and Running as soon as they are", claim.Proves("PHASE-PEND-03"), claim.Proves("PHASE-RUN-02"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("half-created",
-			pod.Container("first", absentImage, witness.Run(), neverPulled),
+			pod.Container("first", absentImage, witness.Run(), pod.NeverPull()),
 			ns.Witness("there", witness.Serve(witness.HTTP(port)), pod.Readiness(pod.HTTPGet(port, "/"))),
-			pod.Container("last", absentImage, witness.Run(), neverPulled),
+			pod.Container("last", absentImage, witness.Run(), pod.NeverPull()),
 		)))
 		missing := func(container string) journal.State { return pod.ContainerWaiting(container, "ErrImageNeverPull") }
 		spec.Must(story.Await(ctx, whilePending(pod.All(pod.ContainerReady("there"), missing("first"), missing("last")))))
@@ -133,9 +128,9 @@ var _ = Describe("A Pod is Pending", func() {
 func heldUp(ns *spec.Space, volume, settings string) *corev1.Pod {
 	return pod.New("held-up",
 		configMapVolume(volume),
-		pod.InitContainer("first", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
+		ns.InitContainer("first", witness.Serve(witness.HTTP(port)), pod.Mount(volume, "/volume")),
 		// It runs while the containers below cannot be created.
-		pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run()),
+		ns.Sidecar("sidecar", witness.Run()),
 		pod.Container("unpulled", refusedImage, witness.Run()),
 		// It is never ready, because a Pod need not be ready to leave Pending.
 		ns.Witness("unconfigured", witness.Run(), envFromConfigMap(settings), pod.Readiness(pod.HTTPGet(port, "/nobody-listens"))),
@@ -147,7 +142,7 @@ func heldUp(ns *spec.Space, volume, settings string) *corev1.Pod {
 func awaitUncreated(ctx SpecContext, ns *spec.Space, story *journal.Story) {
 	GinkgoHelper()
 	spec.Must(story.AwaitEvent(ctx, "to have a Failed event for container unpulled", func(e *corev1.Event) bool {
-		return e.Reason == "Failed" && strings.Contains(e.InvolvedObject.FieldPath, "{unpulled}")
+		return e.Reason == "Failed" && pod.IsAbout(e, "unpulled")
 	}))
 	// The kubelet reports what is wrong with a container only at its next check of the
 	// Pod, which by itself comes 10 to 15 s later.

@@ -93,15 +93,6 @@ func expectAllEnded(p *corev1.Pod, codes map[string]int32, story *journal.Story)
 	}
 }
 
-// state is the volume on which containers that do not live the same life in each of their
-// instances count these.
-const state = "state"
-
-// lives is a container that lives these lives one after the other.
-func lives(ns *spec.Space, name string, of ...witness.Life) pod.Option {
-	return ns.Witness(name, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(state, "/state"))
-}
-
 // patch changes the story's Pod by a JSON merge patch.
 func patch(ctx SpecContext, ns *spec.Space, story *journal.Story, change string) {
 	GinkgoHelper()

@@ -58,8 +58,8 @@ var _ = Describe("A Pod is Running", func() {
 		// Neither the init container nor the sidecar, which end well, change how the
 		// containers count.
 		lastBadly := spec.Must(ns.Create(ctx, pod.New("last-badly", pod.Restart(corev1.RestartPolicyNever),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(0))),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.ExitWith(0)))),
+			ns.InitContainer("init", witness.Run(witness.For(0))),
+			ns.Sidecar("sidecar", witness.Run(witness.OnTerm(witness.ExitWith(0)))),
 			ends(ns, "first", 0), ends(ns, "second", 1))))
 		story := endOneAfterTheOther(ctx, ns, 1, false)
 		last := awaitEnd(ctx, story, corev1.PodFailed, "soon", "late")

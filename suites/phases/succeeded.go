@@ -22,10 +22,10 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 	It("when its containers end with 0, unless its policy is Always", claim.Proves("PHASE-SUC-01"), func(ctx SpecContext) {
 		always := spec.Must(ns.Create(ctx, pod.New("always", pod.Restart(corev1.RestartPolicyAlways), ends(ns, "w", 0))))
 		// An instance that failed does not count once its container has ended well.
-		onFailure := spec.Must(ns.Create(ctx, pod.New("on-failure", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
-			ends(ns, "w", 0), lives(ns, "second-try", witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)))))
+		onFailure := spec.Must(ns.Create(ctx, pod.New("on-failure", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(spec.State),
+			ends(ns, "w", 0), ns.Lives("second-try", witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)))))
 		never := spec.Must(ns.Create(ctx, pod.New("never", pod.Restart(corev1.RestartPolicyNever),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short))),
+			ns.InitContainer("init", witness.Run(witness.For(short))),
 			ends(ns, "w", 0))))
 
 		for story, containers := range map[*journal.Story][]string{onFailure: {"w"}, never: {"init", "w"}} {
@@ -84,7 +84,7 @@ var _ = Describe("A Pod becomes Succeeded", func() {
 
 	It("however its sidecar ends after its containers", claim.Proves("PHASE-SUC-02").Waiting(0), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("helped", pod.Restart(corev1.RestartPolicyNever),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, witness.Run(witness.OnTerm(witness.LingerThen(short, 1)))),
+			ns.Sidecar("sidecar", witness.Run(witness.OnTerm(witness.LingerThen(short, 1)))),
 			ends(ns, "w", 0),
 		)))
 		end := awaitEnd(ctx, story, corev1.PodSucceeded, "w")
@@ -104,7 +104,7 @@ var _ = Describe("A Pod that is Succeeded or Failed", func() {
 		// restarted. So the containers themselves report their starts to a collector.
 		collector := startCollector(ctx, ns)
 		succeeded := spec.Must(ns.Create(ctx, pod.New("succeeded", collector.node, pod.Restart(corev1.RestartPolicyNever),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, collector.tells("succeeded-sidecar")),
+			ns.Sidecar("sidecar", collector.tells("succeeded-sidecar")),
 			ns.Witness("w", collector.tells("succeeded-w", witness.For(short))))))
 		// Only the phase prevents a restart of this one, not the policy.
 		failed := spec.Must(ns.Create(ctx, pod.New("failed", collector.node, pod.Restart(corev1.RestartPolicyAlways), ns.Witness("w", collector.tells("failed-w")))))

@@ -109,7 +109,7 @@ var _ = Describe("An exec probe", func() {
 			// Only events show that the probes were tried at all.
 			for _, kind := range j.kinds {
 				spec.Must(j.story.AwaitEvent(soon, fmt.Sprintf("to have an event for the errored %s probe of container %s", kind, j.container), func(e *corev1.Event) bool {
-					return e.Reason == "Unhealthy" && strings.Contains(e.InvolvedObject.FieldPath, "{"+j.container+"}") && strings.HasPrefix(e.Message, kind+" probe errored")
+					return e.Reason == "Unhealthy" && pod.IsAbout(e, j.container) && strings.HasPrefix(e.Message, kind+" probe errored")
 				}))
 			}
 			expectNothingDecided(j.story, j.container)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -58,7 +57,7 @@ var _ = Describe("A liveness probe", func() {
 // numbered instance of container w and its SIGTERM.
 func probesOfInstance(lines []record.Line, number int) int {
 	var began, ended int64
-	for i, instance := range witness.Instances(only(lines, "w")) {
+	for i, instance := range witness.Instances(witness.From(lines, "w")) {
 		if i == number {
 			began = instance.Lines[0].BT
 			for _, signal := range witness.Select(instance.Lines, record.Signal) {
@@ -67,17 +66,12 @@ func probesOfInstance(lines []record.Line, number int) int {
 		}
 	}
 	count := 0
-	for _, l := range witness.Select(only(lines, "probe"), record.Start) {
+	for _, l := range witness.Select(witness.From(lines, "probe"), record.Start) {
 		if l.BT > began && (ended == 0 || l.BT < ended) {
 			count++
 		}
 	}
 	return count
-}
-
-// only are the lines of one sender.
-func only(lines []record.Line, id string) []record.Line {
-	return slices.DeleteFunc(slices.Clone(lines), func(l record.Line) bool { return l.ID != id })
 }
 
 // waits is the inherent wait of the spec of a mechanism: the claim's with two instances.

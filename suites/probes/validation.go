@@ -44,17 +44,6 @@ var _ = Describe("A probe", func() {
 			p := pod.New("probed", ns.Sidecar("s", witness.Run(), all...), ns.Witness("w", witness.Run(), all...))
 			return ns.API.Client.CoreV1().Pods(ns.Name()).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		}
-		// refused expects a 422 that names a field of each of the three probes.
-		refused := func(err error, what, field string) {
-			GinkgoHelper()
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but its creation returned: %v", what, err)
-			for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
-				for _, containers := range []string{"containers", "initContainers"} {
-					// Admission may have put a container before it.
-					Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.%s\[\d+\]\.%s$`, containers, kind+field))), "a Pod whose probes have %s must be refused for the %s in its %s too", what, kind, containers)
-				}
-			}
-		}
 
 		for i, one := range handlers {
 			accepted, err := try(one)
@@ -69,13 +58,25 @@ var _ = Describe("A probe", func() {
 			for _, other := range handlers[i+1:] {
 				_, err := try(one, other)
 				// The named mechanism comes second in the API server's own order.
-				refused(err, fmt.Sprintf("the mechanisms %s and %s", one.name, other.name), "."+other.name)
+				expectRefused(err, fmt.Sprintf("the mechanisms %s and %s", one.name, other.name), "."+other.name)
 			}
 		}
 		_, err := try()
-		refused(err, "no mechanism", "")
+		expectRefused(err, "no mechanism", "")
 	})
 })
+
+// expectRefused expects a 422 that names a field of each of the three probes.
+func expectRefused(err error, what, field string) {
+	GinkgoHelper()
+	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but its creation returned: %v", what, err)
+	for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
+		for _, containers := range []string{"containers", "initContainers"} {
+			// Admission may have put a container before it.
+			Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.%s\[\d+\]\.%s$`, containers, kind+field))), "a Pod whose probes have %s must be refused for the %s in its %s too", what, kind, containers)
+		}
+	}
+}
 
 // probesOf are the three probes of each of the named containers.
 func probesOf(p *corev1.Pod, names ...string) []*corev1.Probe {

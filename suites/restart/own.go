@@ -15,7 +15,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 	ns := space{spec.Namespace()}
 
 	It("is Always when none is given", claim.Proves("RESTART-04"), func(ctx SpecContext) {
-		p := pod.New("unspoken", pod.Volume(state), ns.lives("w", witness.ExitAfter(short, 0), witness.Forever))
+		p := pod.New("unspoken", pod.Volume(spec.State), ns.Lives("w", witness.ExitAfter(short, 0), witness.Forever))
 		Expect(p.Spec.RestartPolicy).To(BeEmpty())
 		story := spec.Must(ns.Create(ctx, p))
 		Expect(p.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyAlways), "a Pod created without a restart policy must get Always")
@@ -34,7 +34,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 		if p.Spec.Containers[0].RestartPolicy == nil {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
-		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever), pod.Volume(state),
+		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever), pod.Volume(spec.State),
 			ns.initLives("init-own-onfailure", corev1.ContainerRestartPolicyOnFailure, witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)),
 			ns.ends("one", 1),
 			ns.own("own-always", 0, corev1.ContainerRestartPolicyAlways),
@@ -54,7 +54,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 		if p.Spec.Containers[0].RestartPolicy == nil {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
-		initial := spec.Must(ns.Create(ctx, pod.New("init-own-never", always, pod.Volume(state),
+		initial := spec.Must(ns.Create(ctx, pod.New("init-own-never", always, pod.Volume(spec.State),
 			ns.initLives("own-never", corev1.ContainerRestartPolicyNever, witness.ExitAfter(short, 1)), ns.ends("w", 0))))
 
 		for _, story := range []*journal.Story{mixed, initial} {
@@ -73,7 +73,7 @@ func (s space) own(name string, code int, policy corev1.ContainerRestartPolicy) 
 
 // initLives is lives for an init container with a restart policy of its own.
 func (s space) initLives(name string, policy corev1.ContainerRestartPolicy, of ...witness.Life) pod.Option {
-	return pod.InitContainer(name, s.Cluster.WitnessImage, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(state, "/state"), pod.RestartContainer(policy))
+	return s.InitContainer(name, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(spec.State, "/state"), pod.RestartContainer(policy))
 }
 
 // expectRestarts expects the first containers to be restarted twice, the others to have

@@ -21,9 +21,9 @@ var _ = Describe("A restart", func() {
 	ns := space{spec.Namespace()}
 
 	It("of one of several containers takes place in the Pod, and the Pod tells how each instance ended", claim.Proves("RESTART-08").Waiting(10*time.Second+shown), func(ctx SpecContext) {
-		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Restart(corev1.RestartPolicyAlways), pod.Volume(state),
-			ns.lives("w", witness.ExitAfter(short, 3), witness.ExitAfter(shown, 5), witness.Forever),
-			ns.lives("other", witness.ExitAfter(shown, 0), witness.Forever),
+		story := spec.Must(ns.Create(ctx, pod.New("restarted", pod.Restart(corev1.RestartPolicyAlways), pod.Volume(spec.State),
+			ns.Lives("w", witness.ExitAfter(short, 3), witness.ExitAfter(shown, 5), witness.Forever),
+			ns.Lives("other", witness.ExitAfter(shown, 0), witness.Forever),
 			ns.Witness("stays", witness.Run()))))
 		want := map[string][]int32{"w": {3, 5}, "other": {0}, "stays": nil}
 		told := func() error {
@@ -51,9 +51,9 @@ var _ = Describe("A restart", func() {
 		once := func(code int) []string {
 			return witness.Run(witness.Schedule(fmt.Sprintf("/state/%d", code), witness.ExitAfter(short, code), witness.Forever))
 		}
-		story := spec.Must(ns.Create(ctx, pod.New("init", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
-			pod.Sidecar("sidecar", ns.Cluster.WitnessImage, once(0), pod.Mount(state, "/state")),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, once(4), pod.Mount(state, "/state")),
+		story := spec.Must(ns.Create(ctx, pod.New("init", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(spec.State),
+			ns.Sidecar("sidecar", once(0), pod.Mount(spec.State, "/state")),
+			ns.InitContainer("init", once(4), pod.Mount(spec.State, "/state")),
 			ns.Witness("w", witness.Run()))))
 		ns.expectRestartInPlace(ctx, story, "sidecar", 0)
 		ns.expectRestartInPlace(ctx, story, "init", 4)

@@ -56,12 +56,12 @@ var _ = Describe("The restart policy", func() {
 
 	It("Always restarts a container however it ended, and again when it ends again", claim.Proves("RESTART-03"), func(ctx SpecContext) {
 		always := pod.Restart(corev1.RestartPolicyAlways)
-		ends := spec.Must(ns.Create(ctx, pod.New("ends", always, pod.Volume(state),
-			ns.lives("with-0", witness.ExitAfter(short, 0), witness.ExitAfter(short, 0), witness.Forever),
-			ns.lives("with-1", witness.ExitAfter(short, 1), witness.ExitAfter(short, 255), witness.Forever))))
-		killed := spec.Must(ns.Create(ctx, pod.New("killed", always, pod.ShareProcesses(), pod.Volume(state),
-			ns.lives("by-kill", witness.KillAfter(short, "KILL"), witness.Forever),
-			ns.lives("by-term", witness.KillAfter(short, "TERM"), witness.Forever))))
+		ends := spec.Must(ns.Create(ctx, pod.New("ends", always, pod.Volume(spec.State),
+			ns.Lives("with-0", witness.ExitAfter(short, 0), witness.ExitAfter(short, 0), witness.Forever),
+			ns.Lives("with-1", witness.ExitAfter(short, 1), witness.ExitAfter(short, 255), witness.Forever))))
+		killed := spec.Must(ns.Create(ctx, pod.New("killed", always, pod.ShareProcesses(), pod.Volume(spec.State),
+			ns.Lives("by-kill", witness.KillAfter(short, "KILL"), witness.Forever),
+			ns.Lives("by-term", witness.KillAfter(short, "TERM"), witness.Forever))))
 		ns.expectRestartInPlace(ctx, killed, "by-kill", 128+9)
 		ns.expectRestartInPlace(ctx, killed, "by-term", 128+15)
 
@@ -77,11 +77,11 @@ var _ = Describe("The restart policy", func() {
 
 	It("OnFailure restarts a container that failed", claim.Proves("RESTART-05"), func(ctx SpecContext) {
 		onFailure := pod.Restart(corev1.RestartPolicyOnFailure)
-		alone := spec.Must(ns.Create(ctx, pod.New("alone", onFailure, pod.Volume(state), ns.lives("w", witness.ExitAfter(short, 1), witness.Forever))))
-		killed := spec.Must(ns.Create(ctx, pod.New("killed", onFailure, pod.ShareProcesses(), pod.Volume(state), ns.lives("w", witness.KillAfter(short, "KILL"), witness.Forever))))
-		several := spec.Must(ns.Create(ctx, pod.New("several", onFailure, pod.Volume(state),
-			ns.lives("first", witness.ExitAfter(short, 2), witness.Forever),
-			ns.lives("last", witness.ExitAfter(short, 127), witness.Forever))))
+		alone := spec.Must(ns.Create(ctx, pod.New("alone", onFailure, pod.Volume(spec.State), ns.Lives("w", witness.ExitAfter(short, 1), witness.Forever))))
+		killed := spec.Must(ns.Create(ctx, pod.New("killed", onFailure, pod.ShareProcesses(), pod.Volume(spec.State), ns.Lives("w", witness.KillAfter(short, "KILL"), witness.Forever))))
+		several := spec.Must(ns.Create(ctx, pod.New("several", onFailure, pod.Volume(spec.State),
+			ns.Lives("first", witness.ExitAfter(short, 2), witness.Forever),
+			ns.Lives("last", witness.ExitAfter(short, 127), witness.Forever))))
 		for _, c := range []struct {
 			story     *journal.Story
 			container string
@@ -94,8 +94,8 @@ var _ = Describe("The restart policy", func() {
 
 	It("OnFailure does not restart a container that ended with 0", claim.Proves("RESTART-06").Waiting(0), func(ctx SpecContext) {
 		good := spec.Must(ns.Create(ctx, pod.New("good", pod.Restart(corev1.RestartPolicyOnFailure), ns.ends("w", 0))))
-		better := spec.Must(ns.Create(ctx, pod.New("bad-then-good", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(state),
-			ns.lives("w", witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)))))
+		better := spec.Must(ns.Create(ctx, pod.New("bad-then-good", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(spec.State),
+			ns.Lives("w", witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)))))
 
 		spec.Must(good.Await(ctx, before(pod.InPhase(corev1.PodSucceeded), pod.Restarted("w", 1))))
 		Expect(good).To(pod.NeverBe(pod.Restarted("w", 1)))
@@ -109,7 +109,7 @@ var _ = Describe("The restart policy", func() {
 
 	It("OnFailure leaves containers that ended with 0 alone while another one is restarted", claim.Proves("RESTART-06"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("mixed", pod.Restart(corev1.RestartPolicyOnFailure),
-			pod.InitContainer("init", ns.Cluster.WitnessImage, witness.Run(witness.For(short))),
+			ns.InitContainer("init", witness.Run(witness.For(short))),
 			ns.ends("first", 0), ns.ends("bad", 1), ns.ends("last", 0),
 		)))
 		good := []string{"init", "first", "last"}
@@ -157,10 +157,6 @@ var _ = Describe("The restart policy", func() {
 	})
 })
 
-// state is the volume on which containers that do not live the same life in each of their
-// instances count these.
-const state = "state"
-
 // space is the namespace of a spec, with this subject's own containers.
 type space struct{ *spec.Space }
 
@@ -168,12 +164,6 @@ type space struct{ *spec.Space }
 // its instances.
 func (s space) ends(name string, code int) pod.Option {
 	return s.Witness(name, witness.Run(witness.For(short), witness.ExitCode(code)))
-}
-
-// lives is a container that lives these lives one after the other. Its Pod needs the
-// volume state.
-func (s space) lives(name string, of ...witness.Life) pod.Option {
-	return s.Witness(name, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(state, "/state"))
 }
 
 // endSurvivor waits until the container that serves is the only one that runs, gives the

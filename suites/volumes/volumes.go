@@ -24,8 +24,8 @@ var _ = Describe("A Pod's volume", func() {
 
 	It("is the same for all containers that mount it, wherever they do", claim.Proves("VOL-01"), func(ctx SpecContext) {
 		story := spec.Must(ns.Create(ctx, pod.New("sharing", pod.Volume("disk"), pod.VolumeInMemory("memory"),
-			pod.InitContainer("prepares", ns.Cluster.WitnessImage, witness.Run(witness.For(0), witness.ID("prepares"), witness.Record("/init/prepared")), pod.Mount("disk", "/init")),
-			pod.Sidecar("beside", ns.Cluster.WitnessImage, witness.Serve(witness.HTTP(portBeside)), pod.MountSubPath("disk", "part", "/part"), pod.Readiness(pod.HTTPGet(portBeside, "/"))),
+			ns.InitContainer("prepares", witness.Run(witness.For(0), witness.ID("prepares"), witness.Record("/init/prepared")), pod.Mount("disk", "/init")),
+			ns.Sidecar("beside", witness.Serve(witness.HTTP(portBeside)), pod.MountSubPath("disk", "part", "/part"), pod.Readiness(pod.HTTPGet(portBeside, "/"))),
 			ns.Witness("a", witness.Serve(witness.HTTP(portA)), pod.Mount("disk", "/a"), pod.Mount("memory", "/a-memory"), pod.Readiness(pod.HTTPGet(portA, "/"))),
 			ns.Witness("b", witness.Serve(witness.HTTP(portB)), pod.Mount("memory", "/b-memory"), pod.Mount("disk", "/b"), pod.Readiness(pod.HTTPGet(portB, "/"))),
 			ns.Witness("reader", witness.Serve(witness.HTTP(portReader)), pod.MountReadOnly("disk", "/ro"), pod.MountReadOnly("memory", "/ro-memory"), pod.Readiness(pod.HTTPGet(portReader, "/"))),
