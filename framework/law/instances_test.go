@@ -252,6 +252,23 @@ func TestWhatANewInstanceInheritsIsTheKnownBug(t *testing.T) {
 				Then(runs("id-1", 1, 21, false, false), back),
 			known: []string{"LAW-STARTED-STAYS", "LAW-READY-STARTED"},
 		},
+		"with a readiness probe that is on its way when it is taken back": {
+			history: probedPod(true, true).
+				Then(runs("id-1", 1, 21, true, false), containersReady(corev1.ConditionFalse, "ContainersNotReady", 22)).
+				Then(runs("id-1", 1, 21, false, false)).
+				Then(runs("id-1", 1, 21, false, true), containersReady(corev1.ConditionTrue, "", 23)).
+				Then(runs("id-1", 1, 21, false, false), back),
+			known: []string{"LAW-STARTED-STAYS", "LAW-READY-STARTED"},
+		},
+		"with a readiness probe that passes again after it was taken back": {
+			history: probedPod(true, true).
+				Then(runs("id-1", 1, 21, true, false), containersReady(corev1.ConditionFalse, "ContainersNotReady", 22)).
+				Then(runs("id-1", 1, 21, false, true), containersReady(corev1.ConditionTrue, "", 23)).
+				Then(runs("id-1", 1, 21, false, false), back).
+				Then(runs("id-1", 1, 21, false, true), containersReady(corev1.ConditionTrue, "", 25)),
+			known:  []string{"LAW-STARTED-STAYS", "LAW-READY-STARTED"},
+			others: []string{"LAW-READY-STARTED"},
+		},
 		"a second time in the same instance": {
 			history: probedPod(true, false).
 				Then(runs("id-1", 1, 21, true, true)).

@@ -105,17 +105,20 @@ func startedStays(versions []journal.Version) (broken, inherited error) {
 // readyStarted: UpdatePodStatus in pkg/kubelet/prober/prober_manager.go says nothing about
 // readiness before a container is started. An instance that only inherited that it is
 // started may have had a readiness probe that passed, and so be ready when that is taken
-// back, until the next status is made.
+// back, until the next status is made. The probe may also be on its way then: the instance
+// is first neither started nor ready and turns ready after that, but only once.
 func readyStarted(versions []journal.Version) (broken, inherited error) {
-	over := map[string]bool{} // by container ID: neither started nor ready any more
+	was := map[string]bool{}  // by container ID: it was ready and not started
+	over := map[string]bool{} // by container ID: it was, and is not ready any more
 	return eachInstance(versions, func(_ journal.Version, _ *container, now container, inherits bool) (string, bool) {
 		if now.isStarted() || now.completes {
 			return "", false
 		}
 		if !now.Ready {
-			over[now.ContainerID] = true
+			over[now.ContainerID] = was[now.ContainerID]
 			return "", false
 		}
+		was[now.ContainerID] = true
 		return " is ready, but not started", inherits && !over[now.ContainerID]
 	})
 }
