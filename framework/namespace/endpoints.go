@@ -36,14 +36,14 @@ type Service struct {
 type Endpoints map[string]discoveryv1.EndpointConditions
 
 // Serve makes a Service that brings TCP connections to its port 80 to a port of
-// all pods with the label, and follows its EndpointSlices until ctx ends or
-// Close.
-func (s *Space) Serve(ctx context.Context, name, label, value string, port int) (*Service, error) {
+// all pods with the label, which it numbers or names, and follows its
+// EndpointSlices until ctx ends or Close.
+func (s *Space) Serve(ctx context.Context, name, label, value string, port intstr.IntOrString) (*Service, error) {
 	wanted := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.ServiceSpec{
 			Selector: map[string]string{label: value},
-			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt(port)}},
+			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: port}},
 		},
 	}
 	s.Mark(&wanted.ObjectMeta)

@@ -193,6 +193,9 @@ func For(d time.Duration) RunOption { return runOnly{"--for=" + d.String()} }
 // ExitCode is how the process ends when its time has come; without it, 0.
 func ExitCode(code int) Ending { return Ending{"--exit=" + strconv.Itoa(code)} }
 
+// Unfinished leaves out the line break after the last line, the one about the exit.
+func Unfinished() RunOption { return runOnly{"--unfinished"} }
+
 // KillSelf ends the process by a signal, "KILL" or "TERM", when its time has
 // come. The kernel drops the signals that PID 1 sends to itself: the pod has
 // to share its process namespace, else the program ends with UsageError.

@@ -14,6 +14,7 @@ import (
 	"github.com/podproof/podproof/framework/spec"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // The grace periods of the first and the second deletion, in seconds. They differ so
@@ -58,6 +59,7 @@ var _ = Describe("Deleting a Pod again", func() {
 			Expect(now.DeletionTimestamp.Time).To(Equal(first.DeletionTimestamp.Add((secondGrace-firstGrace)*time.Second)), "a shorter grace period must move the deletionTimestamp forward by the difference\n%s", hastened)
 		}
 		ns.expectNotLengthened(ctx, hastened, now, asked)
+		ns.expectNotInThePast(ctx, hastened, now, asked)
 		spec.Do(law.Exempt(forced, "LAW-TERMINAL-BEFORE-GONE"))
 		ns.deleteAgain(ctx, forced, 0, asked)
 		ns.expectGone(ctx, forced, "when a forced deletion is answered, even during a graceful deletion")
@@ -77,6 +79,39 @@ func (s space) expectNotLengthened(ctx SpecContext, story *journal.Story, now *c
 		Expect(again.DeletionGracePeriodSeconds).To(HaveValue(BeNumerically("<=", *now.DeletionGracePeriodSeconds)), "a third deletion, with the first grace period or with none, must not lengthen a grace period that the second deletion has shortened\n%s", story)
 		Expect(again.DeletionTimestamp.Time).NotTo(BeTemporally(">", now.DeletionTimestamp.Time), "a third deletion, with the first grace period or with none, must not move the deletionTimestamp back\n%s", story)
 	}
+}
+
+// expectNotInThePast expects a deletion to end at the time of the request, and to keep a
+// grace period of 1 s, if it asks for a shorter one than has already passed. now is what is
+// left of the Pod. A dry run answers what would be, so what else is measured of the Pod
+// stays as it is.
+// Source: BeforeDelete in staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go.
+func (s space) expectNotInThePast(ctx SpecContext, story *journal.Story, now *corev1.Pod, since time.Time) {
+	GinkgoHelper()
+	const passed = time.Second
+	began := now.DeletionTimestamp.Add(-time.Duration(*now.DeletionGracePeriodSeconds) * time.Second)
+	if *now.DeletionGracePeriodSeconds <= int64(passed/time.Second) {
+		spec.TooBusy("the grace period of %d s had passed before it could be shortened to %s", secondGrace, passed)
+	}
+	before := spec.Must(s.API.ServerTime(ctx))
+	for ; !before.After(began.Add(passed)); before = spec.Must(s.API.ServerTime(ctx)) {
+		// Only the server's clock tells, and nobody can watch it.
+		time.Sleep(200 * time.Millisecond)
+	}
+	var answered corev1.Pod
+	err := s.API.Client.CoreV1().RESTClient().Delete().Namespace(s.Name()).Resource("pods").Name(story.Name()).
+		Body(&metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(passed / time.Second)), DryRun: []string{metav1.DryRunAll}}).
+		Do(ctx).Into(&answered)
+	after := spec.Must(s.API.ServerTime(ctx))
+	if time.Since(since) >= secondGrace*time.Second {
+		spec.TooBusy("the second grace period of %d s ended before the Pod could be deleted again", secondGrace)
+	}
+	spec.Do(err)
+	Expect(answered.DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(1))), "a deletion with a grace period that has already passed must keep one of 1 s\n%s", story)
+	spec.AsDocumented("DELETE-07", "", story, func() {
+		// All these times are cut to whole seconds of the API server's clock.
+		Expect(answered.DeletionTimestamp.Time).To(And(BeTemporally(">=", before), BeTemporally("<=", after)), "a deletion with a grace period that has already passed must end when it is asked for (%s to %s)\n%s", before, after, story)
+	})
 }
 
 // deleteAgain deletes a Pod whose deletion began at since, and reads what is left of

@@ -72,6 +72,19 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Observed("grace period", "30 s", time.Duration(*deleted.DeletionGracePeriodSeconds)*time.Second)
 	})
 
+	It("grants 30 s also to a Pod that is deleted together with one that gets none", claim.Proves("DELETE-02"), func(ctx SpecContext) {
+		// The API server deletes a collection in alphabetical order. A Pod on no node has no
+		// use for a grace period.
+		together := pod.Label("deleted", "together")
+		first := spec.Must(ns.Create(ctx, pod.New("a-on-no-node", together, pod.Gated(), ns.Witness("w", witness.Run()))))
+		second := spec.Must(ns.Create(ctx, pod.New("b-running", together, ns.Witness("w", witness.Run(witness.OnTerm(witness.Ignore))))))
+		spec.Must(second.Await(ctx, pod.ContainerRunning("w")))
+		spec.Do(ns.API.Client.CoreV1().Pods(ns.Name()).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "deleted=together"}))
+		ns.expectGone(ctx, first, "when the deletion of the collection is answered")
+		Expect(second).To(pod.BeNow(pod.BeingDeleted()))
+		Expect(second.Last().DeletionGracePeriodSeconds).To(HaveValue(Equal(int64(grace/time.Second))), "each Pod of a deleted collection must get its own grace period, and this one the default of 30 s\n%s", second)
+	})
+
 	It("kills processes that ignore SIGTERM when the grace period ends, and not before", claim.Proves("DELETE-03"), func(ctx SpecContext) {
 		collector := startCollector(ctx, ns)
 		// The grace period of the request counts, in place of the Pod's own.
@@ -120,6 +133,10 @@ var _ = Describe("Deleting a Pod", func() {
 			What: "request to object gone, for processes that end on SIGTERM", Documented: "less than the grace period of 100 s", Most: most,
 			Must: fmt.Sprintf("a Pod whose processes end on SIGTERM must be gone long before its grace period of %s ends", patient),
 		}.Judge(gone.At.Sub(asked), story)
+		spec.Bound{
+			What: "last container seen ended to object gone", Documented: "soon", Most: lateEnd,
+			Must: "a Pod must be gone soon after its last container has ended",
+		}.Judge(gone.At.Sub(ended(story).At), story)
 		for container, code := range map[string]int32{"quick": 0, "slow": 0, "sidecar": 9} {
 			Expect(pod.Status(gone.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s ends on SIGTERM inside the grace period, so it must keep its own exit code and not be killed\n%s", container, story)
 		}
@@ -204,6 +221,20 @@ var _ = Describe("Deleting a Pod", func() {
 	})
 })
 
+// ended is the first version of a Pod that is gone in which all of its containers have
+// ended. A busy kubelet may show that only in the last one.
+func ended(story *journal.Story) journal.Version {
+	versions := story.Versions()
+	for _, v := range versions {
+		if !slices.ContainsFunc(slices.Concat(v.Pod.Status.InitContainerStatuses, v.Pod.Status.ContainerStatuses), func(c corev1.ContainerStatus) bool {
+			return c.State.Terminated == nil
+		}) {
+			return v
+		}
+	}
+	return versions[len(versions)-1]
+}
+
 // space is the namespace of a spec, with this subject's own methods.
 type space struct{ *spec.Space }
 
@@ -212,17 +243,21 @@ type space struct{ *spec.Space }
 func (s space) expectGoneByVersion(ctx SpecContext, story *journal.Story) {
 	GinkgoHelper()
 	pods := s.API.Client.CoreV1().Pods(s.Name())
-	var err error
+	var refused error
 	for range spec.Attempts(3, 0) { // its status may change in between
-		now := spec.Must(pods.Get(ctx, story.Name(), metav1.GetOptions{}))
-		err = pods.Delete(ctx, story.Name(), metav1.DeleteOptions{
+		now, err := pods.Get(ctx, story.Name(), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && now.DeletionTimestamp != nil {
+			Fail(fmt.Sprintf("a forced deletion that names the Pod's version was refused, and yet the Pod is being deleted: %v\n%s", refused, story))
+		}
+		spec.Do(err)
+		refused = pods.Delete(ctx, story.Name(), metav1.DeleteOptions{
 			GracePeriodSeconds: ptr.To(int64(0)),
 			Preconditions:      &metav1.Preconditions{UID: &now.UID, ResourceVersion: &now.ResourceVersion},
 		})
-		if !apierrors.IsConflict(err) {
+		if !apierrors.IsConflict(refused) {
 			break
 		}
 	}
-	Expect(err).NotTo(HaveOccurred(), "a forced deletion that names the Pod's current version must be answered like one that names none")
+	Expect(refused).NotTo(HaveOccurred(), "a forced deletion that names the Pod's current version must be answered like one that names none")
 	s.expectGone(ctx, story, "when a forced deletion that names its version is answered")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/podproof/podproof/fixtures/witness/record"
 	"github.com/podproof/podproof/framework/claim"
 	"github.com/podproof/podproof/framework/journal"
+	"github.com/podproof/podproof/framework/law"
 	"github.com/podproof/podproof/framework/namespace"
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
@@ -116,6 +117,26 @@ var _ = Describe("kubectl exec", func() {
 		Expect(err).To(HaveOccurred(), "without a container name the API must refuse to choose among several, but it returned exit code %d and %q\n%s", got.Code, got.Stdout, story)
 	})
 
+	It("runs in the Pod that has the name, and not in a deleted one that still runs", claim.Proves("CLI-EXEC-02"), func(ctx SpecContext) {
+		old := spec.Must(ns.Create(ctx, pod.New("namesake", pod.Grace(int64(2*lingers/time.Second)), ns.Witness("w", witness.Run(witness.OnTerm(witness.LingerThen(lingers, 0))), pod.Env(name, "old")))))
+		spec.Must(ns.AwaitStarted(ctx, old, "w"))
+		asked := time.Now()
+		spec.Do(ns.Delete(ctx, old, -1))
+		spec.Must(ns.FollowLog(ctx, old, "w", "SIGTERM", func(lines []record.Line) bool { return witness.Count(lines, record.Signal) > 0 }))
+		// The object is gone at once, but no kubelet shortens a grace period that has begun
+		// (kubernetes/kubernetes#113717).
+		spec.Do(law.Exempt(old, "LAW-TERMINAL-BEFORE-GONE"))
+		spec.Do(ns.Delete(ctx, old, 0))
+
+		story := spec.Must(ns.Create(ctx, pod.New("namesake", pod.OnNode(old.Last().Spec.NodeName), ns.Witness("w", witness.Run(), pod.Env(name, "new")))))
+		spec.Must(story.Await(ctx, pod.ContainerRunning("w")))
+		got := spec.Must(ns.ExecWith(ctx, story, namespace.Execution{Container: "w", Command: whoami}))
+		if time.Since(asked) > lingers {
+			spec.TooBusy("the deleted Pod had ended before a command could run in its namesake")
+		}
+		Expect(containerOf(got.Stdout)).To(Equal("new"), "a command must run in the Pod that has the name, and not in the deleted one whose process still runs\n%s", story)
+	})
+
 	It("runs in the first container, or the one that an annotation names, unless -c names another", claim.ProvesPart("CLI-EXEC-02", withKubectl), func(ctx SpecContext) {
 		plain, annotated := several(ctx, ns), annotated(ctx, ns)
 		for _, c := range []struct {
@@ -182,6 +203,10 @@ func much() []string {
 	}
 	return lines
 }
+
+// lingers is how long a process goes on after SIGTERM, so that the next Pod runs before it
+// has ended.
+const lingers = 30 * time.Second
 
 // name is the environment variable with the container's own name.
 const name = "CONTAINER"

@@ -104,13 +104,14 @@ var _ = Describe("kubectl logs", func() {
 // exits are the containers of ended with their exit codes, but for "aloud".
 var exits = map[string]int{"prepares": 0, "good": 0, "w": 1}
 
-// ended creates a Pod whose containers end. One of them, "aloud", writes much to stderr.
+// ended creates a Pod whose containers end. One of them, "aloud", writes much to stderr,
+// and the last line of "good" has no line break.
 func ended(ctx SpecContext, ns *spec.Space) *journal.Story {
 	GinkgoHelper()
 	return spec.Must(ns.Create(ctx, pod.New("over", pod.Restart(corev1.RestartPolicyNever),
 		ns.InitContainer("prepares", witness.Run(witness.For(0))),
 		ns.Witness("aloud", witness.Say(strings.Join(asides(), "\n"))),
-		ns.Witness("good", witness.Run(witness.For(0))),
+		ns.Witness("good", witness.Run(witness.For(0), witness.Unfinished())),
 		ns.Witness("w", witness.Run(witness.For(0), witness.ExitCode(1))))))
 }
 

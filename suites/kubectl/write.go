@@ -29,6 +29,7 @@ var _ = Describe("kubectl run", func() {
 		Expect(yaml.UnmarshalStrict([]byte(printed.Stdout), &p)).To(Succeed(), "kubectl must print a Pod\n%s", printed)
 		Expect(p.TypeMeta).To(Equal(metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}), "kubectl must print a Pod of API version v1\n%s", printed)
 		Expect(p.Name).To(Equal("dry"), "%s", printed)
+		Expect(p.Namespace).To(Equal(ns.Name()), "the Pod must have the namespace that --namespace names\n%s", printed)
 		Expect(p.Labels).To(HaveKeyWithValue("run", "dry"), "the Pod must have the label run\n%s", printed)
 		expectRun(p, ns.Cluster.WitnessImage, printed.String())
 		Expect(p.Spec.Containers[0]).To(greeting, "the Pod must have the environment and the port\n%s", printed)

@@ -34,6 +34,8 @@ const (
 	silence, unheardOf = 50 * time.Second, 90 * time.Second
 	// toleration is how long the Pod may stay on an unreachable node.
 	toleration = 10 * time.Second
+	// longToleration is enough time for a node to come back.
+	longToleration = cluster.RecoverTimeout
 	// gracePeriod of the Pods on the node.
 	gracePeriod = time.Second
 	// The garbage collector of Pods notices within 20 s that a node is gone,
@@ -79,6 +81,25 @@ var _ = Describe("A Pod whose node is lost", Ordered, ContinueOnFailure, func() 
 		expectLives(ctx, ns, node, story)
 		Expect(story).To(pod.NeverBe(pod.InPhase(corev1.PodUnknown)))
 		Expect(story).To(pod.HaveOnlyPhases(corev1.PodPending, corev1.PodRunning))
+	})
+
+	It("is not evicted when its node is back before its toleration is over", claim.Proves("PHASE-UNK-02").Waiting(silence+longToleration+soon/2), func(ctx SpecContext) {
+		story := spec.Must(ns.Create(ctx, onReservedNode("spared", longToleration, ns.Witness("w", witness.Run()))))
+		spec.Must(story.Await(ctx, pod.Ready()))
+		o := &outage{ns: ns, evicted: story}
+		o.node, o.lost = loseNode(ctx, ns)
+		tainted := o.awaitLost(ctx)
+
+		By("bringing the node back")
+		spec.Do(ns.Cluster.Control.Recover(ctx))
+		awaitNode(ctx, ns, o.node, soon, "to have no taint node.kubernetes.io/unreachable:NoExecute", func(n *corev1.Node) bool { return unreachable(n) == nil })
+		rest := time.Until(tainted.Add(longToleration))
+		if rest <= 0 {
+			spec.TooBusy("the node was back only after the Pod's toleration of %s", longToleration)
+		}
+		_, err := story.AwaitWithin(ctx, rest+soon/2, pod.BeingDeleted())
+		Expect(err).To(MatchError(context.DeadlineExceeded), "a Pod whose node came back before the toleration was over must not be evicted when that is over\n%s", story)
+		Expect(story).To(pod.BeNow(pod.Ready()))
 	})
 
 	It("is not Ready, is evicted after its toleration, and ends when its node is removed", claim.Proves("PHASE-UNK-02"), func(ctx SpecContext) {

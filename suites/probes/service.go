@@ -21,6 +21,7 @@ import (
 	"github.com/podproof/podproof/framework/pod"
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // connections is so large that chance does not leave out one of two endpoints of a
@@ -35,15 +36,20 @@ var _ = Describe("A Service", func() {
 	ns := space{spec.Namespace()}
 
 	It("brings traffic to the Pods that are ready, and to no other", claim.Proves("PROBE-READY-01"), func(ctx SpecContext) {
-		const label, web = "app", firstPort
-		service := spec.Must(ns.Serve(ctx, "served", label, "served", web))
+		const label, web, portName = "app", firstPort, "web"
+		service := spec.Must(ns.Serve(ctx, "served", label, "served", intstr.FromInt32(web)))
 		DeferCleanup(service.Close)
-		server := func(name string, status int) *journal.Story {
-			return spec.Must(ns.Create(ctx, pod.New(name, pod.Label(label, "served"),
-				ns.Witness("w", witness.Serve(witness.HTTP(web), witness.Script(readyPath, witness.Always(status))),
-					pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.Threshold(1))))))
+		byName := spec.Must(ns.Serve(ctx, "served-by-name", label, "served", intstr.FromString(portName)))
+		DeferCleanup(byName.Close)
+		server := func(status int) ([]string, []pod.ContainerOption) {
+			return witness.Serve(witness.HTTP(web), witness.Script(readyPath, witness.Always(status))), []pod.ContainerOption{
+				pod.Port(portName, web), pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.Threshold(1)),
+			}
 		}
-		first, second := server("first", http.StatusOK), server("second", http.StatusServiceUnavailable)
+		args, options := server(http.StatusOK)
+		first := spec.Must(ns.Create(ctx, pod.New("first", pod.Label(label, "served"), ns.Witness("w", args, options...))))
+		args, options = server(http.StatusServiceUnavailable)
+		second := spec.Must(ns.Create(ctx, pod.New("second", pod.Label(label, "served"), ns.Sidecar("w", args, options...), ns.Witness("beside", witness.Run()))))
 		client := caller{ns, spec.Must(ns.Create(ctx, pod.New("client", ns.Witness("w", witness.Serve(witness.HTTP(web))))))}
 		for _, story := range []*journal.Story{first, second, client.story} {
 			spec.Must(story.Await(ctx, pod.AllRunning()))
@@ -72,6 +78,9 @@ var _ = Describe("A Service", func() {
 		for _, story := range []*journal.Story{first, second} {
 			Expect(story).To(pod.NeverBe(pod.Restarted("w", 1)), "a readiness probe must not restart a container")
 		}
+		spec.AsDocumented("PROBE-READY-01", "", second, func() {
+			client.eventually(ctx, address(byName.IP, 80), "the second Pod, whose sidecar has the port that the Service names", second.Name())
+		})
 	})
 })
 

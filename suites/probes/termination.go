@@ -16,6 +16,7 @@ import (
 	"github.com/podproof/podproof/framework/spec"
 	"github.com/podproof/podproof/framework/witness"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // farewell is how long the containers of a deleted Pod continue, within the grace period
@@ -47,7 +48,7 @@ var _ = Describe("While a Pod terminates", func() {
 
 	It("a readiness probe by HTTP, TCP or gRPC that begins to fail makes it not ready, and its endpoint no longer serving, before it ends", claim.Proves("PROBE-TERM-01"), func(ctx SpecContext) {
 		const label = "app"
-		service := spec.Must(ns.Serve(ctx, "served", label, "served", firstPort))
+		service := spec.Must(ns.Serve(ctx, "served", label, "served", intstr.FromInt32(firstPort)))
 		DeferCleanup(service.Close)
 		targets := []target{byHTTP.target("http", firstPort), byTCP.target("tcp", firstPort+10), byGRPC.target("grpc", firstPort+20)}
 		story := ns.terminating(ctx, targets, pod.Label(label, "served"))

@@ -35,6 +35,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
 		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever), pod.Volume(spec.State),
+			ns.Sidecar("sidecar", witness.Run(witness.Schedule("/state/sidecar", witness.ExitAfter(short, 1), witness.Forever)), pod.Mount(spec.State, "/state")),
 			ns.initLives("init-own-onfailure", corev1.ContainerRestartPolicyOnFailure, witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)),
 			ns.ends("one", 1),
 			ns.own("own-always", 0, corev1.ContainerRestartPolicyAlways),
@@ -43,6 +44,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 
 		expectRestarts(ctx, always, []string{"one", "other"}, map[string]int32{"own-never": 1, "own-onfailure": 0})
 		expectRestarts(ctx, never, []string{"own-always", "own-onfailure"}, map[string]int32{"one": 1})
+		spec.Must(never.Await(ctx, pod.All(pod.Restarted("sidecar", 1), pod.ContainerRunning("sidecar"))))
 		Expect(pod.Status(never.Last(), "init-own-onfailure").RestartCount).To(Equal(int32(1)), "an init container with its own policy OnFailure must be restarted until it ends with 0\n%s", never)
 	})
 
