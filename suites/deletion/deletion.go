@@ -2,6 +2,7 @@
 package deletion
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,10 @@ const (
 // mostForced allows 1.5 s for the runtime and the machine. The smallest value of a few
 // attempts is that exact even on a busy machine.
 const mostForced = forcedGrace + 1500*time.Millisecond
+
+// forcedEnds is by when the process of a force-deleted Pod has ended and its kubelet has
+// looked at it: a hook gets 1 s, the process 2 s after SIGTERM.
+const forcedEnds = 5 * time.Second
 
 // lookAgain is enough time to start one more victim and see its end.
 const lookAgain = 45 * time.Second
@@ -157,10 +162,12 @@ var _ = Describe("Deleting a Pod", func() {
 		gone := spec.Must(story.AwaitGone(ctx))
 		Expect(gone.Pod.Status.Phase).To(Equal(corev1.PodRunning), "a forced deletion must wait neither for the containers to end nor for a hook\n%s", story)
 
-		replacement := pod.New(story.Name(), ns.Witness("w", witness.Run()))
+		replacement := pod.New(story.Name(), pod.OnNode(old.Spec.NodeName), ns.Witness("w", witness.Run()))
 		again := spec.Must(ns.Create(ctx, replacement))
 		Expect(replacement.UID).NotTo(Equal(old.UID))
 		spec.Must(again.Await(ctx, pod.Ready()))
+		_, err = again.AwaitWithin(ctx, time.Until(asked.Add(forcedEnds)), hasContainer(pod.Status(old, "w").ContainerID))
+		Expect(err).To(MatchError(context.DeadlineExceeded), "the status of the deleted Pod must not be written into the new one with its name\n%s", again)
 		ns.expectGoneByVersion(ctx, again)
 	})
 
@@ -220,6 +227,17 @@ var _ = Describe("Deleting a Pod", func() {
 		}
 	})
 })
+
+// hasContainer is the state of a Pod whose status shows the container of another one.
+func hasContainer(id string) journal.State {
+	return journal.State{
+		Text: "to show container " + id + ", which is not its own",
+		Holds: func(p *corev1.Pod) bool {
+			status := pod.Status(p, "w")
+			return status != nil && (status.ContainerID == id || status.LastTerminationState.Terminated != nil && status.LastTerminationState.Terminated.ContainerID == id)
+		},
+	}
+}
 
 // ended is the first version of a Pod that is gone in which all of its containers have
 // ended. A busy kubelet may show that only in the last one.
