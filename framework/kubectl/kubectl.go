@@ -28,9 +28,11 @@ type Client struct {
 	Where   string
 	Version *version.Version
 
-	// command is a call that is given stdin, or a terminal, where asked for.
-	command func(ctx context.Context, stdin, terminal bool, args []string) *exec.Cmd
+	command func(ctx context.Context, given streams, args []string) *exec.Cmd
 }
+
+// streams are what a call is given. Of a terminal its stdout can be a pipe all the same.
+type streams struct{ stdin, terminal, piped bool }
 
 // Result is how a call of kubectl ended.
 type Result struct {
@@ -75,9 +77,13 @@ func onNode(c *cluster.Info) (*Client, error) {
 		if n.Role != "control-plane" {
 			continue
 		}
-		return &Client{Where: "node " + n.Name, command: func(ctx context.Context, stdin, terminal bool, args []string) *exec.Cmd {
+		return &Client{Where: "node " + n.Name, command: func(ctx context.Context, given streams, args []string) *exec.Cmd {
 			call := append([]string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"}, args...)
-			return c.Control.Command(ctx, n.Name, stdin, terminal, call...)
+			if given.piped {
+				// The engine puts all of a command on the terminal or nothing.
+				call = append([]string{"bash", "-o", "pipefail", "-c", `"$@" | cat`, "bash"}, call...)
+			}
+			return c.Control.Command(ctx, n.Name, given.stdin, given.terminal, call...)
 		}}, nil
 	}
 	return nil, errors.New("no node of the cluster is its control plane")
@@ -89,7 +95,7 @@ func onPath(c *cluster.Info) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("there is none on the PATH")
 	}
-	return &Client{Where: path, command: func(ctx context.Context, _, _ bool, args []string) *exec.Cmd {
+	return &Client{Where: path, command: func(ctx context.Context, _ streams, args []string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, path, append([]string{"--context=" + c.Context}, args...)...)
 		// The flag --kubeconfig takes one file only.
 		cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "KUBERC=off")
@@ -130,7 +136,7 @@ func skew(where string, client, server *version.Version) error {
 // Run calls kubectl with this on its stdin; "" gives it none. The error is that
 // it could not be called; its exit code is a result.
 func (k *Client) Run(ctx context.Context, stdin string, args ...string) (Result, error) {
-	cmd := k.command(ctx, stdin != "", false, args)
+	cmd := k.command(ctx, streams{stdin: stdin != ""}, args)
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
 	}
@@ -141,15 +147,20 @@ func (k *Client) Run(ctx context.Context, stdin string, args ...string) (Result,
 }
 
 // RunInTerminal calls kubectl as a person does: its stdin, stdout and stderr are
-// one terminal, on which this is typed. All that the terminal shows is stdout.
-func (k *Client) RunInTerminal(ctx context.Context, typed string, args ...string) (Result, error) {
+// one terminal, on which this is typed. If piped, the person has put a pipe after
+// kubectl, so stdout is no terminal. All that is shown is the result's stdout.
+func (k *Client) RunInTerminal(ctx context.Context, typed string, piped bool, args ...string) (Result, error) {
 	person, terminal, err := openTerminal()
 	if err != nil {
 		return Result{}, fmt.Errorf("a terminal for kubectl: %w", err)
 	}
 	defer person.Close()
-	cmd := k.command(ctx, true, true, args)
+	cmd := k.command(ctx, streams{stdin: true, terminal: true, piped: piped}, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+	var output bytes.Buffer
+	if piped {
+		cmd.Stdout = &output
+	}
 	err = cmd.Start()
 	terminal.Close()
 	if err != nil {
@@ -163,7 +174,7 @@ func (k *Client) RunInTerminal(ctx context.Context, typed string, args ...string
 	}()
 	_, typing := io.WriteString(person, typed)
 	err = cmd.Wait()
-	return k.result(ctx, args, <-shown, "", errors.Join(err, typing))
+	return k.result(ctx, args, <-shown+output.String(), "", errors.Join(err, typing))
 }
 
 func (k *Client) result(ctx context.Context, args []string, out, errOut string, err error) (Result, error) {

@@ -67,7 +67,17 @@ func TestRunInTerminalGivesATerminal(t *testing.T) {
 	g := NewWithT(t)
 	k, err := Find(t.Context(), install(t, tellsVersion+`test -t 0 && test -t 1 && test -t 2 && read line && echo "got $line"; exit 7`), version.MustParseGeneric("1.37.0"))
 	g.Expect(err).NotTo(HaveOccurred())
-	r, err := k.RunInTerminal(t.Context(), "typed\n")
+	r, err := k.RunInTerminal(t.Context(), "typed\n", false)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Stdout).To(ContainSubstring("got typed"))
+	g.Expect(r.Code).To(Equal(7))
+}
+
+func TestRunInTerminalCanHaveAPipeAfterIt(t *testing.T) {
+	g := NewWithT(t)
+	k, err := Find(t.Context(), install(t, tellsVersion+`test -t 0 && test ! -t 1 && test -t 2 && read line && echo "got $line"; exit 7`), version.MustParseGeneric("1.37.0"))
+	g.Expect(err).NotTo(HaveOccurred())
+	r, err := k.RunInTerminal(t.Context(), "typed\n", true)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Stdout).To(ContainSubstring("got typed"))
 	g.Expect(r.Code).To(Equal(7))

@@ -243,12 +243,13 @@ func (s *Space) Refused() []string {
 	return slices.Clone(s.refused)
 }
 
-// TypeIntoKubectl is RunKubectl in a terminal, on which this is typed.
-func (s *Space) TypeIntoKubectl(ctx context.Context, typed string, args ...string) (kubectl.Result, error) {
+// TypeIntoKubectl is RunKubectl in a terminal, on which this is typed. If piped, its
+// stdout is a pipe.
+func (s *Space) TypeIntoKubectl(ctx context.Context, typed string, piped bool, args ...string) (kubectl.Result, error) {
 	if s.Kubectl == nil {
 		return kubectl.Result{}, errors.New("no kubectl was found that fits the cluster")
 	}
-	return s.Kubectl.RunInTerminal(ctx, typed, append([]string{"--namespace=" + s.name}, args...)...)
+	return s.Kubectl.RunInTerminal(ctx, typed, piped, append([]string{"--namespace=" + s.name}, args...)...)
 }
 
 func podOf(raw []byte) (*corev1.Pod, error) {

@@ -84,9 +84,11 @@ var _ = Describe("kubectl exec", func() {
 		Expect(strings.Split(got.Stderr, "\n")).To(ContainElement(aside), "kubectl must write the command's stderr to its own\n%s", got)
 		Expect(got.Code).To(Equal(answer), "kubectl must exit with the command's exit code\n%s", got)
 
-		got = spec.Must(ns.TypeIntoKubectl(ctx, "typed\n", slices.Concat([]string{"exec", "-it", story.Name(), "--"}, witness.Talk(1, answer, ""))...))
-		expectTalk(got.Stdout, true, "typed")
-		Expect(got.Code).To(Equal(answer), "kubectl exec -it must exit with the command's exit code\n%s", got)
+		for _, piped := range []bool{false, true} {
+			got = spec.Must(ns.TypeIntoKubectl(ctx, "typed\n", piped, slices.Concat([]string{"exec", "-it", story.Name(), "--"}, witness.Talk(1, answer, ""))...))
+			expectTalk(got.Stdout, true, "typed")
+			Expect(got.Code).To(Equal(answer), "kubectl exec -it, with a pipe after it: %t, must exit with the command's exit code\n%s", piped, got)
+		}
 
 		got = spec.Must(ns.RunKubectl(ctx, "", slices.Concat([]string{"exec", story.Name(), "--"}, witness.Talk(0, 0, ""))...))
 		Expect(got.Code).To(BeZero(), "kubectl must exit with 0 when the command does\n%s", got)
