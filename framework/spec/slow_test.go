@@ -74,7 +74,7 @@ func TestTooSlow(t *testing.T) {
 		"one waits, and another was slow": {[]*journal.Story{told(event{"Scheduled", 0}), slow}, "at least 45.0 s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := tooSlow(c.stories)
+			got := tooSlow(c.stories, slowStart)
 			if c.want == "" {
 				NewWithT(t).Expect(got).To(BeEmpty())
 				return

@@ -157,10 +157,12 @@ func explain(ctx context.Context, space *namespace.Space) {
 			claim.Inconclusive(reason)
 		}
 	}
-	if late || CurrentSpecReport().State.Is(types.SpecStateTimedout) {
-		if reason := tooSlow(space.Journal().Stories()); reason != "" {
-			claim.Inconclusive(reason)
-		}
+	overdue, limit := late, slowStart
+	if CurrentSpecReport().State.Is(types.SpecStateTimedout) {
+		overdue, limit = true, slowForAll
+	}
+	if reason := tooSlow(space.Journal().Stories(), limit); overdue && reason != "" {
+		claim.Inconclusive(reason)
 	}
 	// On a cluster of our own nobody but a broken component does such things.
 	if !ground.Cluster.Own {
