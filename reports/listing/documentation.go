@@ -119,7 +119,7 @@ func Documentation(entries []Entry) Page {
 		"- *in part*: so it is for the statement without what is missing.\n" +
 		"- *open*: there is no claim yet. It says what a check needs.\n" +
 		"- *no claim*: there will be none. It says why.\n" +
-		"- *in truth*: the documentation is wrong. Claims prove what clusters do instead.\n" +
+		"- *in truth*: the documentation is wrong. This is what clusters do, and what claims prove.\n" +
 		"- *text of*: the version of Kubernetes or the year that the text is of that was read. Old text may have changed since.\n\n" +
 		"Shares are of all statements, and rounded down. Sections are links where somebody has verified them.\n\n" +
 		"| page | text of | statements | proven | in part | open | no claim | share |\n|---|---|---:|---:|---:|---:|---:|---:|\n")

@@ -102,7 +102,7 @@ func TestPages(t *testing.T) {
 			g.Expect(page).To(ContainSubstring("](" + s.URL + ")\n"))
 		}
 	}
-	g.Expect(pages["README.md"]).To(ContainSubstring(Share() + " The [statements](documentation.md)"))
+	g.Expect(pages["README.md"]).To(ContainSubstring(Share() + " The [list of statements](documentation.md)"))
 	backoff := pages["backoff.md"]
 	g.Expect(backoff).To(ContainSubstring("- early \\| x, in [suites/backoff/a.go](../suites/backoff/a.go)\n- later (part \"up to 160 s\"), in"))
 	g.Expect(backoff).To(ContainSubstring("“The first restart is attempted after 10 s.” That is wrong. The kubelet restarts at once"))

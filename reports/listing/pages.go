@@ -50,7 +50,7 @@ func Pages(entries []Entry) []Page {
 	}
 	fmt.Fprintf(index, "\nThe claims are tested with %d components made wrong on purpose, the [mutants](%s). %d of these put back a bug that was reported and fixed: the [museum of regressions](%s).\n",
 		len(mutants.All()), mutantsFile, len(mutants.Regressions()), regressionsFile)
-	fmt.Fprintf(index, "\n%s The [statements](%s) without a claim are listed, too.\n", Share(), documentationFile)
+	fmt.Fprintf(index, "\n%s The [list of statements](%s) shows which, and what is open.\n", Share(), documentationFile)
 	pages[0] = Page{File: "README.md", Text: index.String()}
 	return append(pages,
 		Page{File: mutantsFile, Text: mutantsPage(entries)},
