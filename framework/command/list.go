@@ -12,23 +12,32 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newList is `podproof list`: the catalogue with the specs that prove each claim.
+// newList is `podproof list`: the catalogue with the specs that prove each claim, or the
+// statements of the documentation with the claims that prove each.
 func newList(suites Suites) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the claims with their specs",
+		Short: "List the claims with their specs, or the statements of the documentation",
 		Example: `  podproof list
-  podproof list --format=json | jq '.[].id'`,
+  podproof list --format=json | jq '.claims[].id'
+  podproof list --documentation`,
 		Args: noArguments, ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	format := formatFlag(cmd, claimFormats, "")
 	out := cmd.Flags().String("out", "", "write Markdown as a page for each subject into this `directory`")
+	documentation := cmd.Flags().Bool("documentation", false, "list the statements of the documentation about Pods, with the claims that prove them")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := checkFormat(*format, claimFormats); err != nil {
 			return err
 		}
 		if *out != "" && *format != "markdown" {
 			return options.Usagef("a directory of pages is written as markdown only; add --format=markdown")
+		}
+		if *documentation {
+			if *out != "" {
+				return options.Usagef("with --out all pages are written, also that of the documentation; leave out --documentation")
+			}
+			return listDocumentation(*format)
 		}
 		return list(suites, *format, *out)
 	}
@@ -59,6 +68,18 @@ func list(suites Suites, format, out string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// listDocumentation lists statements. It needs no specs.
+func listDocumentation(format string) error {
+	switch format {
+	case "json":
+		return listing.DocumentationJSON(os.Stdout)
+	case "table":
+		return listing.DocumentationTable(os.Stdout)
+	}
+	fmt.Println(listing.Documentation(listing.Entries(nil)).Text)
 	return nil
 }
 

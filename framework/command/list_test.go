@@ -3,6 +3,7 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -37,6 +38,13 @@ func TestDocsAreCurrent(t *testing.T) {
 	}
 }
 
+func TestReadmeHasTheShare(t *testing.T) {
+	g := NewWithT(t)
+	readme, err := os.ReadFile("README.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(strings.Join(strings.Fields(string(readme)), " ")).To(ContainSubstring(listing.Share()), "README.md must say how much is proven; replace its sentence by: %s", listing.Share())
+}
+
 func TestListOptions(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pages")
 	for name, c := range map[string]struct {
@@ -45,7 +53,9 @@ func TestListOptions(t *testing.T) {
 	}{
 		"table": {nil, 0}, "json": {[]string{"--format=json"}, 0}, "pages": {[]string{"--format", "markdown", "--out", dir}, 0},
 		"unknown format": {[]string{"--format=xml"}, 2}, "argument": {[]string{"json"}, 2}, "pages of JSON": {[]string{"--format=json", "--out=x"}, 2},
-		"unknown flag": {[]string{"--json"}, 2},
+		"unknown flag": {[]string{"--json"}, 2}, "statements": {[]string{"--documentation"}, 0},
+		"statements as JSON": {[]string{"--documentation", "--format=json"}, 0}, "statements as a page": {[]string{"--documentation", "--format=markdown"}, 0},
+		"pages of statements": {[]string{"--documentation", "--format=markdown", "--out=x"}, 2}, "statements in an unknown format": {[]string{"--documentation", "--format=xml"}, 2},
 	} {
 		NewWithT(t).Expect(podproof(append([]string{"list"}, c.args...)...)).To(Equal(c.want), name)
 	}

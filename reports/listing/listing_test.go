@@ -84,7 +84,7 @@ func TestPages(t *testing.T) {
 	for _, p := range Pages(Entries(specs)) {
 		pages[p.File] = p.Text
 	}
-	g.Expect(pages).To(HaveLen(3 + len(claims.Subjects())))
+	g.Expect(pages).To(HaveLen(4 + len(claims.Subjects())))
 	for file, page := range pages {
 		// Every link within docs/ leads to a page or a section that there is.
 		for _, link := range regexp.MustCompile(`\]\(([a-z]+\.md)?(#[a-z0-9-]+)?\)`).FindAllStringSubmatch(page, -1) {
@@ -102,6 +102,7 @@ func TestPages(t *testing.T) {
 			g.Expect(page).To(ContainSubstring("](" + s.URL + ")\n"))
 		}
 	}
+	g.Expect(pages["README.md"]).To(ContainSubstring(Share() + " The [list of statements](documentation.md)"))
 	backoff := pages["backoff.md"]
 	g.Expect(backoff).To(ContainSubstring("- early \\| x, in [suites/backoff/a.go](../suites/backoff/a.go)\n- later (part \"up to 160 s\"), in"))
 	g.Expect(backoff).To(ContainSubstring("“The first restart is attempted after 10 s.” That is wrong. The kubelet restarts at once"))

@@ -27,8 +27,8 @@ var strengths = map[claims.Strength]string{
 	claims.IMPL: "IMPL: implemented like this in every supported version, but not promised",
 }
 
-// Pages makes an index, a page for each subject, a page of all mutants, and one of those
-// that are regressions.
+// Pages makes an index, a page for each subject, a page of all mutants, one of those that
+// are regressions, and one of the documentation's statements.
 func Pages(entries []Entry) []Page {
 	index := &strings.Builder{}
 	index.WriteString(generated + "# Claims\n\nEvery claim is one documented, checkable statement about Pods. `podproof run` gives a verdict for each claim.\n\n" +
@@ -50,10 +50,12 @@ func Pages(entries []Entry) []Page {
 	}
 	fmt.Fprintf(index, "\nThe claims are tested with %d components made wrong on purpose, the [mutants](%s). %d of these put back a bug that was reported and fixed: the [museum of regressions](%s).\n",
 		len(mutants.All()), mutantsFile, len(mutants.Regressions()), regressionsFile)
+	fmt.Fprintf(index, "\n%s The [list of statements](%s) shows which, and what is open.\n", Share(), documentationFile)
 	pages[0] = Page{File: "README.md", Text: index.String()}
 	return append(pages,
 		Page{File: mutantsFile, Text: mutantsPage(entries)},
-		Page{File: regressionsFile, Text: regressionsPage(mutants.Regressions(), entries)})
+		Page{File: regressionsFile, Text: regressionsPage(mutants.Regressions(), entries)},
+		Documentation(entries))
 }
 
 // numberOf is the number of specs; the laws have none.
