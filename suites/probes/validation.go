@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -70,10 +71,12 @@ var _ = Describe("A probe", func() {
 func expectRefused(err error, what, field string) {
 	GinkgoHelper()
 	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "a Pod whose probes have %s must be refused with 422 (Invalid), but its creation returned: %v", what, err)
+	var refused *apierrors.StatusError
+	errors.As(err, &refused)
 	for _, kind := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
 		for _, containers := range []string{"containers", "initContainers"} {
 			// Admission may have put a container before it.
-			Expect(err.(*apierrors.StatusError).ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.%s\[\d+\]\.%s$`, containers, kind+field))), "a Pod whose probes have %s must be refused for the %s in its %s too", what, kind, containers)
+			Expect(refused.ErrStatus.Details.Causes).To(ContainElement(HaveField("Field", MatchRegexp(`^spec\.%s\[\d+\]\.%s$`, containers, kind+field))), "a Pod whose probes have %s must be refused for the %s in its %s too", what, kind, containers)
 		}
 	}
 }
