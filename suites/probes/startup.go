@@ -23,7 +23,7 @@ var _ = Describe("A startup probe", func() {
 
 	for _, m := range mechanisms {
 		It(fmt.Sprintf("%s holds the other probes back until it passes, and has its container restarted when it fails too often", m.words),
-			claim.Proves("PROBE-KIND-03").Waiting((startupFailures+enough)*time.Second), func(ctx SpecContext) { ns.startup(ctx, m) })
+			claim.Proves("PROBE-KIND-03").Waiting((2*startupFailures+enough)*time.Second), func(ctx SpecContext) { ns.startup(ctx, m) })
 	}
 
 	It("without any other probe makes its Pod Ready as soon as it passes", claim.Proves("PROBE-KIND-06"), func(ctx SpecContext) {
@@ -81,6 +81,10 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 	expectOthersAfter(log, slow, story)
 	Expect(slow.arrived(log, isSuccess)).To(slow.times(1), "no startup probe may come after one has passed\n%s", story)
 	Expect(story).To(pod.NeverBe(pod.Restarted(slow.name, 1)), "a container whose startup probe passes in time must not be restarted")
+
+	// The next instance of the other one has a startup probe of its own.
+	spec.Must(story.AwaitWithin(ctx, startupFailures*time.Second+soon, pod.Restarted(failing.name, 2)))
+	expectNeverStarted(story, failing)
 }
 
 // expectKilledBeforeStarted checks that a container got SIGTERM when failureThreshold
@@ -88,8 +92,7 @@ func (s space) startup(ctx SpecContext, m mechanism) {
 func expectKilledBeforeStarted(log []record.Line, story *journal.Story, t target) {
 	GinkgoHelper()
 	term := expectTerm(log, story, t)
-	Expect(story).To(pod.NeverBe(pod.ContainerStarted(t.name)), "a container whose startup probe fails must not count as started")
-	Expect(story).To(pod.NeverBe(pod.ContainerReady(t.name)), "a container whose startup probe fails must not be ready, though it has no readiness probe")
+	expectNeverStarted(story, t)
 	if t.mechanism == byTCP {
 		expectFailingFor(startupFailures, log, term, story)
 		return
@@ -104,6 +107,14 @@ func expectKilledBeforeStarted(log []record.Line, story *journal.Story, t target
 	least := startupFailures - unheard
 	Expect(len(t.arrived(log, isFailure))).To(And(BeNumerically(">=", least), BeNumerically("<=", t.most(startupFailures))),
 		"container %s must be killed when failureThreshold startup probes have failed\n%s", t.name, story)
+}
+
+// expectNeverStarted checks that no instance so far of a container whose startup probe fails
+// has been started or ready.
+func expectNeverStarted(story *journal.Story, t target) {
+	GinkgoHelper()
+	Expect(story).To(pod.NeverBe(pod.ContainerStarted(t.name)), "a container whose startup probe fails must not count as started")
+	Expect(story).To(pod.NeverBe(pod.ContainerReady(t.name)), "a container whose startup probe fails must not be ready, though it has no readiness probe")
 }
 
 // expectHeldBack checks that the instance of a container after so many restarts, whose
