@@ -223,13 +223,17 @@ func later(h History, by time.Duration) History {
 	return h
 }
 
-func TestWhatANewInstanceInheritsIsTheKnownBug(t *testing.T) {
+// inheritance is the history of a Pod with the laws that it breaks, by the known bug that a
+// new instance takes over from the one before that it is started, and otherwise.
+type inheritance struct {
+	history History
+	known   []string
+	others  []string
+}
+
+func inheritances() map[string]inheritance {
 	back := containersReady(corev1.ConditionFalse, "ContainersNotReady", 24)
-	cases := map[string]struct {
-		history History
-		known   []string
-		others  []string
-	}{
+	return map[string]inheritance{
 		"killed and restarted at once, with a startup probe alone": {
 			history: probedPod(true, false).
 				Then(runs("id-1", 1, 21, true, true)).
@@ -296,7 +300,10 @@ func TestWhatANewInstanceInheritsIsTheKnownBug(t *testing.T) {
 			others:  []string{"LAW-READY-ANEW"},
 		},
 	}
-	for name, c := range cases {
+}
+
+func TestWhatANewInstanceInheritsIsTheKnownBug(t *testing.T) {
+	for name, c := range inheritances() {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			var known, others []string

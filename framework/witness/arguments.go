@@ -169,6 +169,9 @@ func ID(name string) Common { return Common{"--id=" + name} }
 // all instances of a container, and of several containers, in order.
 func Record(path string) Common { return Common{"--record=" + path} }
 
+// Unfinished leaves out the line break after the last line, the one about the exit.
+func Unfinished() Common { return Common{"--unfinished"} }
+
 // OnTerm is what SIGTERM does; without it the process ends with 143 at once.
 func OnTerm(p TermPolicy) Living { return Living{"--on-term=" + string(p)} }
 
@@ -192,9 +195,6 @@ func For(d time.Duration) RunOption { return runOnly{"--for=" + d.String()} }
 
 // ExitCode is how the process ends when its time has come; without it, 0.
 func ExitCode(code int) Ending { return Ending{"--exit=" + strconv.Itoa(code)} }
-
-// Unfinished leaves out the line break after the last line, the one about the exit.
-func Unfinished() RunOption { return runOnly{"--unfinished"} }
 
 // KillSelf ends the process by a signal, "KILL" or "TERM", when its time has
 // come. The kernel drops the signals that PID 1 sends to itself: the pod has
