@@ -134,6 +134,7 @@ var _ = Describe("Deleting a Pod", func() {
 		asked := time.Now()
 		spec.Do(ns.Delete(ctx, story, -1))
 		gone := spec.Must(story.AwaitGone(ctx))
+		ended := spec.Must(story.Await(ctx, pod.All(pod.ContainerTerminated("sidecar"), pod.ContainerTerminated("quick"), pod.ContainerTerminated("slow"))))
 		spec.Bound{
 			What: "request to object gone, for processes that end on SIGTERM", Documented: "less than the grace period of 100 s", Most: most,
 			Must: fmt.Sprintf("a Pod whose processes end on SIGTERM must be gone long before its grace period of %s ends", patient),
@@ -141,7 +142,7 @@ var _ = Describe("Deleting a Pod", func() {
 		spec.Bound{
 			What: "last container seen ended to object gone", Documented: "soon", Most: lateEnd,
 			Must: "a Pod must be gone soon after its last container has ended",
-		}.Judge(gone.At.Sub(ended(story).At), story)
+		}.Judge(gone.At.Sub(ended.At), story)
 		for container, code := range map[string]int32{"quick": 0, "slow": 0, "sidecar": 9} {
 			Expect(pod.Status(gone.Pod, container).State.Terminated).To(HaveValue(HaveField("ExitCode", code)), "container %s ends on SIGTERM inside the grace period, so it must keep its own exit code and not be killed\n%s", container, story)
 		}
@@ -237,20 +238,6 @@ func hasContainer(id string) journal.State {
 			return status != nil && (status.ContainerID == id || status.LastTerminationState.Terminated != nil && status.LastTerminationState.Terminated.ContainerID == id)
 		},
 	}
-}
-
-// ended is the first version of a Pod that is gone in which all of its containers have
-// ended. A busy kubelet may show that only in the last one.
-func ended(story *journal.Story) journal.Version {
-	versions := story.Versions()
-	for _, v := range versions {
-		if !slices.ContainsFunc(slices.Concat(v.Pod.Status.InitContainerStatuses, v.Pod.Status.ContainerStatuses), func(c corev1.ContainerStatus) bool {
-			return c.State.Terminated == nil
-		}) {
-			return v
-		}
-	}
-	return versions[len(versions)-1]
 }
 
 // space is the namespace of a spec, with this subject's own methods.
