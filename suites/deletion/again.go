@@ -94,9 +94,10 @@ func (s space) expectNotInThePast(ctx SpecContext, story *journal.Story, now *co
 		spec.TooBusy("the grace period of %d s had passed before it could be shortened to %s", secondGrace, passed)
 	}
 	before := spec.Must(s.API.ServerTime(ctx))
-	for ; !before.After(began.Add(passed)); before = spec.Must(s.API.ServerTime(ctx)) {
+	for !before.After(began.Add(passed)) {
 		// Only the server's clock tells, and nobody can watch it.
 		time.Sleep(200 * time.Millisecond)
+		before = spec.Must(s.API.ServerTime(ctx))
 	}
 	var answered corev1.Pod
 	err := s.API.Client.CoreV1().RESTClient().Delete().Namespace(s.Name()).Resource("pods").Name(story.Name()).

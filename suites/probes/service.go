@@ -36,20 +36,13 @@ var _ = Describe("A Service", func() {
 	ns := space{spec.Namespace()}
 
 	It("brings traffic to the Pods that are ready, and to no other", claim.Proves("PROBE-READY-01"), func(ctx SpecContext) {
-		const label, web, portName = "app", firstPort, "web"
+		const label = "app"
 		service := spec.Must(ns.Serve(ctx, "served", label, "served", intstr.FromInt32(web)))
 		DeferCleanup(service.Close)
-		byName := spec.Must(ns.Serve(ctx, "served-by-name", label, "served", intstr.FromString(portName)))
+		byName := spec.Must(ns.Serve(ctx, "served-by-name", label, "served", intstr.FromString(webName)))
 		DeferCleanup(byName.Close)
-		server := func(status int) ([]string, []pod.ContainerOption) {
-			return witness.Serve(witness.HTTP(web), witness.Script(readyPath, witness.Always(status))), []pod.ContainerOption{
-				pod.Port(portName, web), pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.Threshold(1)),
-			}
-		}
-		args, options := server(http.StatusOK)
-		first := spec.Must(ns.Create(ctx, pod.New("first", pod.Label(label, "served"), ns.Witness("w", args, options...))))
-		args, options = server(http.StatusServiceUnavailable)
-		second := spec.Must(ns.Create(ctx, pod.New("second", pod.Label(label, "served"), ns.Sidecar("w", args, options...), ns.Witness("beside", witness.Run()))))
+		first := spec.Must(ns.Create(ctx, pod.New("first", pod.Label(label, "served"), ns.Witness("w", servesWeb(http.StatusOK), webPort, webReady))))
+		second := spec.Must(ns.Create(ctx, pod.New("second", pod.Label(label, "served"), ns.Sidecar("w", servesWeb(http.StatusServiceUnavailable), webPort, webReady), ns.Witness("beside", witness.Run()))))
 		client := caller{ns, spec.Must(ns.Create(ctx, pod.New("client", ns.Witness("w", witness.Serve(witness.HTTP(web))))))}
 		for _, story := range []*journal.Story{first, second, client.story} {
 			spec.Must(story.Await(ctx, pod.AllRunning()))
@@ -83,6 +76,19 @@ var _ = Describe("A Service", func() {
 		})
 	})
 })
+
+// web is the port of the Service's Pods, which has a name, too.
+const web, webName = firstPort, "web"
+
+var (
+	webPort  = pod.Port(webName, web)
+	webReady = pod.Readiness(pod.HTTPGet(web, readyPath), pod.Timeout(unhurried), pod.Threshold(1))
+)
+
+// servesWeb is a server whose readiness probe is answered with the status at first.
+func servesWeb(status int) []string {
+	return witness.Serve(witness.HTTP(web), witness.Script(readyPath, witness.Always(status)))
+}
 
 // expectReady waits, from a moment on, until the Service has two endpoints and exactly these
 // Pods, in alphabetical order, are ready.

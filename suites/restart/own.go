@@ -35,8 +35,8 @@ var _ = Describe("The restart policy of a Pod", func() {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
 		never := spec.Must(ns.Create(ctx, pod.New("with-policy-never", pod.Restart(corev1.RestartPolicyNever), pod.Volume(spec.State),
-			ns.Sidecar("sidecar", witness.Run(witness.Schedule("/state/sidecar", witness.ExitAfter(short, 1), witness.Forever)), pod.Mount(spec.State, "/state")),
-			ns.initLives("init-own-onfailure", corev1.ContainerRestartPolicyOnFailure, witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)),
+			ns.SidecarLives("sidecar", witness.ExitAfter(short, 1), witness.Forever),
+			ns.InitLives("init-own-onfailure", []witness.Life{witness.ExitAfter(short, 1), witness.ExitAfter(short, 0)}, pod.RestartContainer(corev1.ContainerRestartPolicyOnFailure)),
 			ns.ends("one", 1),
 			ns.own("own-always", 0, corev1.ContainerRestartPolicyAlways),
 			ns.own("own-onfailure", 1, corev1.ContainerRestartPolicyOnFailure),
@@ -57,7 +57,7 @@ var _ = Describe("The restart policy of a Pod", func() {
 			spec.WithoutGate("the API server drops the restart policy of a container")
 		}
 		initial := spec.Must(ns.Create(ctx, pod.New("init-own-never", always, pod.Volume(spec.State),
-			ns.initLives("own-never", corev1.ContainerRestartPolicyNever, witness.ExitAfter(short, 1)), ns.ends("w", 0))))
+			ns.InitLives("own-never", []witness.Life{witness.ExitAfter(short, 1)}, pod.RestartContainer(corev1.ContainerRestartPolicyNever)), ns.ends("w", 0))))
 
 		for _, story := range []*journal.Story{mixed, initial} {
 			spec.Must(story.Await(ctx, before(pod.InPhase(corev1.PodFailed), pod.Restarted("own-never", 1))))
@@ -71,11 +71,6 @@ var _ = Describe("The restart policy of a Pod", func() {
 // its instances.
 func (s space) own(name string, code int, policy corev1.ContainerRestartPolicy) pod.Option {
 	return s.Witness(name, witness.Run(witness.For(short), witness.ExitCode(code)), pod.RestartContainer(policy))
-}
-
-// initLives is lives for an init container with a restart policy of its own.
-func (s space) initLives(name string, policy corev1.ContainerRestartPolicy, of ...witness.Life) pod.Option {
-	return s.InitContainer(name, witness.Run(witness.Schedule("/state/"+name, of...)), pod.Mount(spec.State, "/state"), pod.RestartContainer(policy))
 }
 
 // expectRestarts expects the first containers to be restarted twice, the others to have

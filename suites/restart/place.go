@@ -48,12 +48,9 @@ var _ = Describe("A restart", func() {
 	})
 
 	It("of an init container or a sidecar takes place in the Pod, too, and shows how it ended", claim.Proves("RESTART-08").Waiting(0), claim.Proves("LC-03").Waiting(0), func(ctx SpecContext) {
-		once := func(code int) []string {
-			return witness.Run(witness.Schedule(fmt.Sprintf("/state/%d", code), witness.ExitAfter(short, code), witness.Forever))
-		}
 		story := spec.Must(ns.Create(ctx, pod.New("init", pod.Restart(corev1.RestartPolicyOnFailure), pod.Volume(spec.State),
-			ns.Sidecar("sidecar", once(0), pod.Mount(spec.State, "/state")),
-			ns.InitContainer("init", once(4), pod.Mount(spec.State, "/state")),
+			ns.SidecarLives("sidecar", witness.ExitAfter(short, 0), witness.Forever),
+			ns.InitLives("init", []witness.Life{witness.ExitAfter(short, 4), witness.Forever}),
 			ns.Witness("w", witness.Run()))))
 		ns.expectRestartInPlace(ctx, story, "sidecar", 0)
 		ns.expectRestartInPlace(ctx, story, "init", 4)
